@@ -1,0 +1,34 @@
+import type { DurationMs, Json } from './units.ts'
+
+/** The steps of one attempt, in order; the first that does not succeed ends it. */
+export type Stage = 'read' | 'transform' | 'write'
+
+/** What one attempt saw: facts, no decision. `decide` alone turns it into a verdict. */
+export type Outcome =
+  /** The target took it; `result` is what it answered. */
+  | { readonly kind: 'delivered'; readonly result: Json }
+  /** The system answered, and the answer was not a success. */
+  | {
+      readonly kind: 'refused'
+      readonly stage: 'read' | 'write'
+      readonly httpStatus: number
+      /** What the answer's Retry-After asked for, before any clamping. */
+      readonly retryAfter: DurationMs | null
+      readonly message: string
+    }
+  /** No answer that could be understood: it may or may not have arrived. */
+  | {
+      readonly kind: 'unanswered'
+      readonly stage: 'read' | 'write'
+      readonly code: 'timeout' | 'connection_failed' | 'invalid_response'
+      readonly message: string
+    }
+  /** It could not be tried as it is, and will not be possible later either. */
+  | {
+      readonly kind: 'impossible'
+      readonly stage: Stage
+      readonly code: string
+      readonly message: string
+    }
+  /** We stopped it ourselves: a drain, a lost lease. It says nothing about the mapping. */
+  | { readonly kind: 'interrupted' }

@@ -1,0 +1,41 @@
+/** How people write lengths of time, sizes and rates; read here and nowhere else. */
+import type { Rate } from './limits.ts'
+import type { DurationMs } from './units.ts'
+
+const DURATION = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 } as const
+
+const SIZE = {
+  B: 1,
+  KB: 1e3,
+  MB: 1e6,
+  GB: 1e9,
+  KiB: 2 ** 10,
+  MiB: 2 ** 20,
+  GiB: 2 ** 30,
+} as const
+
+/** `500ms`, `10s`, `5m`, `1h`, `30d`: a whole number and its unit. Null for anything else. */
+export function parseDuration(text: string): DurationMs | null {
+  return scaled(text, /^(\d{1,9})(ms|s|m|h|d)$/, DURATION)
+}
+
+/**
+ * Bytes: `64MB` counts in thousands, `64MiB` in 1024s, as the standards have it (IEC 80000-13).
+ * Null for anything else.
+ */
+export function parseSize(text: string): number | null {
+  return scaled(text, /^(\d{1,9})(B|[KMG]B|[KMG]iB)$/, SIZE)
+}
+
+/** `100/s`, `10/m`, `5000/h`: at least one. Null for anything else. */
+export function parseRate(text: string): Rate | null {
+  const [, count, unit] = /^(\d{1,9})\/(s|m|h)$/.exec(text) ?? []
+  const per = parseDuration(`1${unit}`)
+  return per === null || Number(count) < 1 ? null : { count: Number(count), per }
+}
+
+function scaled(text: string, form: RegExp, units: Readonly<Record<string, number>>) {
+  const [, count, unit] = form.exec(text) ?? []
+  const scale = unit === undefined ? undefined : units[unit]
+  return scale === undefined ? null : Number(count) * scale
+}

@@ -1,0 +1,73 @@
+import type { Mapping } from './mapping.ts'
+import type { DurationMs, EpochMs, Json } from './units.ts'
+import type { MappingError, MappingState, Standing } from './verdict.ts'
+
+/** What a caller may know of one mapping. */
+export interface Result {
+  readonly ordinal: number
+  readonly id: string
+  readonly source: string
+  readonly target: string
+  readonly state: MappingState
+  readonly attempts: number
+  /** What the target answered; null until it did. */
+  readonly result: Json
+  /** Why it failed or, while it is pending, why its last attempt did. */
+  readonly error: MappingError | null
+  readonly finishedAt: EpochMs | null
+  readonly duration: DurationMs | null
+}
+
+/** A batch as it is stored. */
+export interface BatchTexts {
+  readonly ordinals: { readonly first: number; readonly list: readonly number[] | null }
+  /** A JSON array of the mappings. */
+  readonly mappings: string
+  /** A JSON array of `Standing | null`, one for each mapping; null where nothing is known yet. */
+  readonly verdicts: string | null
+}
+
+/** Which results of a batch are wanted. */
+export interface ResultFilter {
+  /** Ordinals from here … */
+  readonly from: number
+  /** … to before here. */
+  readonly to: number
+  /** Null for all. */
+  readonly state: MappingState | null
+}
+
+/** The results of one batch that a filter lets through, in order of their ordinals. */
+export function resultsOf(batch: BatchTexts, { from, to, state }: ResultFilter): Result[] {
+  const mappings: readonly Mapping[] = JSON.parse(batch.mappings)
+  const standings: readonly (Standing | null)[] = JSON.parse(batch.verdicts ?? '[]')
+  const { first, list } = batch.ordinals
+  return mappings.flatMap((mapping, position) => {
+    const ordinal = list?.[position] ?? first + position
+    const standing = standings[position] ?? UNTRIED
+    if (ordinal < from || ordinal >= to || (state !== null && standing[0] !== state)) return []
+    const { id, source, target } = mapping
+    return [{ ordinal, id, source, target, ...progressOf(standing) }]
+  })
+}
+
+const UNTRIED: Standing = ['pending', 0, 0, null]
+
+function progressOf(standing: Standing): Omit<Result, 'ordinal' | 'id' | 'source' | 'target'> {
+  const [state, attempts] = standing
+  const base = { state, attempts, result: null, error: null, finishedAt: null, duration: null }
+  switch (standing[0]) {
+    case 'completed': {
+      const [, , finishedAt, duration, result] = standing
+      return { ...base, finishedAt, duration, result }
+    }
+    case 'failed': {
+      const [, , finishedAt, duration, error] = standing
+      return { ...base, finishedAt, duration, error }
+    }
+    case 'cancelled':
+      return { ...base, finishedAt: standing[2] }
+    case 'pending':
+      return { ...base, error: standing[3] }
+  }
+}

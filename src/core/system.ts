@@ -1,0 +1,18 @@
+import type { Limits } from './limits.ts'
+import type { RetryPolicy } from './retry.ts'
+import type { DurationMs } from './units.ts'
+
+/** What is known of one system before anything is connected: an entry of the systems file. */
+export interface SystemEntry {
+  readonly name: string
+  /** The name of its kind. */
+  readonly kind: string
+  readonly limits: Limits
+  readonly timeout: DurationMs
+  readonly retry: RetryPolicy
+  /** The rest of the entry; the kind's own schema has accepted it. */
+  readonly config: unknown
+}
+
+/** No call takes longer where the systems file does not say. */
+export const DEFAULT_TIMEOUT_MS: DurationMs = 30_000

@@ -1,0 +1,15 @@
+/** The way to one place in a JSON document: keys and array positions, from the outside in. */
+export type JsonPath = readonly (string | number)[]
+
+/** A key is the sender's own text; no more of it than this is ever handed back. */
+const SEGMENT_LENGTH_MAX = 64
+
+/** A path as a JSON pointer in its URI fragment form (RFC 6901 section 6): `#/mappings/3/id`. */
+export function pointerTo(path: JsonPath): string {
+  return ['#', ...path.map(segment)].join('/')
+}
+
+function segment(step: string | number): string {
+  const text = String(step).slice(0, SEGMENT_LENGTH_MAX).toWellFormed()
+  return encodeURIComponent(text.replaceAll('~', '~0').replaceAll('/', '~1'))
+}
