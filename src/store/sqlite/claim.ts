@@ -1,0 +1,113 @@
+import type { DatabaseSync } from 'node:sqlite'
+import { type ClosedGate, PROBE_EVERY_MS, passage } from '../../core/gate.ts'
+import { takesOldest } from '../../core/rank.ts'
+import type { EpochMs } from '../../core/units.ts'
+import type { Claim, ClaimedBatch, LaneWork, Want } from '../store.ts'
+import { prepare } from './database.ts'
+import { type OrdinalsRow, toOrdinals } from './rows.ts'
+
+/** How many waiting batches of a lane one claim makes ready: bounds the transaction. */
+const PROMOTE_MAX = 1000
+
+interface ReadyRow extends OrdinalsRow {
+  readonly id: number
+  readonly token: number
+  readonly seq: number
+  readonly request: string
+  readonly tenant: string
+  readonly rank: number
+  readonly rescues: number
+  readonly mappings: string
+  readonly verdicts: string | null
+}
+
+export function claimOperations(database: DatabaseSync) {
+  const findWorker = prepare(database, 'SELECT 1 FROM workers WHERE id = ?')
+  const findGate = prepare<ClosedGate>(
+    database,
+    'SELECT state, until, reason FROM gates WHERE lane = ?',
+  )
+  const delayProbe = prepare(database, 'UPDATE gates SET until = ? WHERE lane = ?')
+  const promote = prepare(
+    database,
+    `UPDATE batches SET state = 'ready', run_at = NULL WHERE id IN (SELECT id FROM batches
+       WHERE lane = ? AND state = 'waiting' AND run_at <= ? ORDER BY run_at LIMIT ${PROMOTE_MAX})`,
+  )
+  const ready = (which: string) => `
+    SELECT b.id, b.token, b.rank, b.rescues, b.first, b.last, b.count, p.ordinals, p.mappings,
+      v.verdicts, r.seq, r.id AS request, r.tenant
+    FROM (SELECT * FROM batches WHERE lane = ? AND state = 'ready' ${which} LIMIT 1) b
+      JOIN payloads p ON p.batch = b.id
+      JOIN requests r ON r.seq = b.request
+      LEFT JOIN verdicts v ON v.batch = b.id`
+  const lowestRank = prepare<ReadyRow>(database, ready('AND rank < ? ORDER BY rank, id'))
+  const oldest = prepare<ReadyRow>(database, ready('ORDER BY id'))
+  const lease = prepare(
+    database,
+    `UPDATE batches SET state = 'leased', worker = ?, token = token + 1 WHERE id = ?`,
+  )
+  const start = prepare(
+    database,
+    `UPDATE requests SET state = 'in_progress', started_at = ? WHERE seq = ? AND state = 'pending'`,
+  )
+  const nextReady = prepare<{ lane: string; rank: number }>(
+    database,
+    `SELECT lane, rank FROM batches WHERE state = 'ready' AND lane > ? ORDER BY lane, rank LIMIT 1`,
+  )
+  const nextWaiting = prepare<{ lane: string; run_at: number }>(
+    database,
+    `SELECT lane, run_at FROM batches WHERE state = 'waiting' AND lane > ?
+     ORDER BY lane, run_at LIMIT 1`,
+  )
+
+  function pick({ lane, below, turn }: Want, picked: number): ReadyRow | undefined {
+    if (below === null && takesOldest(turn + picked)) return oldest.get(lane)
+    return lowestRank.get(lane, below ?? Number.MAX_VALUE)
+  }
+
+  function take(row: ReadyRow, worker: string, lane: string, probe: boolean, now: EpochMs) {
+    lease.run(worker, row.id)
+    start.run(now, row.seq)
+    const { id, rank, rescues, request, tenant, mappings, verdicts } = row
+    const token = row.token + 1
+    const ordinals = toOrdinals(row)
+    return { id, token, request, tenant, lane, rank, rescues, ordinals, mappings, verdicts, probe }
+  }
+
+  function claim(worker: string, wants: readonly Want[], now: EpochMs): Claim {
+    const batches: ClaimedBatch[] = []
+    const closed: { lane: string; gate: ClosedGate }[] = []
+    if (findWorker.get(worker) === undefined) return { batches, closed }
+    for (const want of wants) {
+      const gate = findGate.get(want.lane) ?? null
+      const open = passage(gate, now)
+      if (gate !== null && open !== 'all') closed.push({ lane: want.lane, gate })
+      if (open === 'none') continue
+      promote.run(want.lane, now)
+      const limit = open === 'probe' ? 1 : want.mappings
+      let mappings = 0
+      for (let picked = 0; mappings < limit; picked++) {
+        const row = pick(want, picked)
+        if (row === undefined) break
+        batches.push(take(row, worker, want.lane, open === 'probe', now))
+        mappings += row.count
+      }
+      if (open === 'probe' && mappings > 0) delayProbe.run(now + PROBE_EVERY_MS, want.lane)
+    }
+    return { batches, closed }
+  }
+
+  function work(): readonly LaneWork[] {
+    const lanes = new Map<string, LaneWork>()
+    for (let row = nextReady.get(''); row !== undefined; row = nextReady.get(row.lane)) {
+      lanes.set(row.lane, { lane: row.lane, rank: row.rank, due: null })
+    }
+    for (let row = nextWaiting.get(''); row !== undefined; row = nextWaiting.get(row.lane)) {
+      const rank = lanes.get(row.lane)?.rank ?? null
+      lanes.set(row.lane, { lane: row.lane, rank, due: row.run_at })
+    }
+    return [...lanes.values()]
+  }
+
+  return { claim, work }
+}

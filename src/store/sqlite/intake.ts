@@ -1,0 +1,97 @@
+import type { DatabaseSync } from 'node:sqlite'
+import { rankStep } from '../../core/rank.ts'
+import type { Inserted, NewBatch, NewRequest, WorkHint } from '../store.ts'
+import { prepare } from './database.ts'
+import { type RequestRow, toRequest } from './rows.ts'
+
+/** @param hint told of every lane that got work, before the transaction is committed */
+export function intakeOperations(database: DatabaseSync, hint: (hint: WorkHint) => void) {
+  const findKey = prepare<RequestRow & { fingerprint: string }>(
+    database,
+    `SELECT r.*, k.fingerprint FROM idempotency_keys k JOIN requests r ON r.seq = k.request
+     WHERE k.tenant = ? AND k.key = ?`,
+  )
+  const insertKey = prepare(
+    database,
+    'INSERT OR REPLACE INTO idempotency_keys VALUES (?, ?, ?, ?, ?)',
+  )
+  const insertRequest = prepare<{ seq: number }>(
+    database,
+    `INSERT INTO requests (id, tenant, priority, state, total, created_at, metadata, lanes)
+     VALUES (?, ?, ?, 'pending', ?, ?, ?, ?) RETURNING seq`,
+  )
+  const openFlow = prepare<{ requests: number }>(
+    database,
+    `INSERT INTO flows VALUES (?, ?, ?, 1, ?)
+     ON CONFLICT DO UPDATE SET requests = requests + 1, mappings = mappings + excluded.mappings
+     RETURNING requests`,
+  )
+  const leastLeased = prepare<{ start: number }>(
+    database,
+    `SELECT start FROM batches WHERE lane = ? AND state = 'leased' ORDER BY rank LIMIT 1`,
+  )
+  const leastReady = prepare<{ start: number }>(
+    database,
+    `SELECT start FROM batches WHERE lane = ? AND state = 'ready' ORDER BY rank, id LIMIT 1`,
+  )
+  const insertBatch = prepare<{ id: number }>(
+    database,
+    `INSERT INTO batches (request, lane, state, start, rank, first, last, count)
+     VALUES (?, ?, 'ready', ?, ?, ?, ?, ?) RETURNING id`,
+  )
+  const insertPayload = prepare(database, 'INSERT INTO payloads VALUES (?, ?, ?)')
+
+  /** The lane's virtual time: where the most urgent batch in hand, or else in the queue, starts. */
+  function virtualTime(lane: string): number {
+    return (leastLeased.get(lane) ?? leastReady.get(lane))?.start ?? 0
+  }
+
+  function insertInto(
+    lane: string,
+    batches: readonly NewBatch[],
+    seq: number,
+    request: NewRequest,
+  ) {
+    const { tenant, priority } = request
+    const mappings = batches.reduce((sum, batch) => sum + batch.ordinals.count, 0)
+    const others = (openFlow.get(lane, tenant, priority, mappings)?.requests ?? 1) - 1
+    let rank = virtualTime(lane)
+    hint({ lane, rank: rank + rankStep(batches[0]?.ordinals.count ?? 0, others, priority) })
+    for (const { ordinals, mappings: text } of batches) {
+      const start = rank
+      const { first, last, count, list } = ordinals
+      rank += rankStep(count, others, priority)
+      const row = insertBatch.get(seq, lane, start, rank, first, last, count)
+      insertPayload.run(row?.id ?? 0, list && JSON.stringify(list), text)
+    }
+  }
+
+  function insert(request: NewRequest): Inserted {
+    const { id, tenant, priority, idempotency, createdAt } = request
+    if (idempotency !== null) {
+      const earlier = findKey.get(tenant, idempotency.key)
+      if (earlier?.fingerprint === idempotency.fingerprint) {
+        return { kind: 'replayed', request: toRequest(earlier) }
+      }
+      if (earlier !== undefined) return { kind: 'conflict' }
+    }
+    const lanes = Map.groupBy(request.batches, (batch) => batch.lane)
+    const row = insertRequest.get(
+      id,
+      tenant,
+      priority,
+      request.total,
+      createdAt,
+      JSON.stringify(request.metadata),
+      JSON.stringify([...lanes.keys()]),
+    )
+    const seq = row?.seq ?? 0
+    if (idempotency !== null) {
+      insertKey.run(tenant, idempotency.key, idempotency.fingerprint, seq, createdAt)
+    }
+    for (const [lane, batches] of lanes) insertInto(lane, batches, seq, request)
+    return { kind: 'inserted' }
+  }
+
+  return { insert }
+}

@@ -1,0 +1,51 @@
+import type { Store, WorkHint } from '../store.ts'
+import { openWriter } from './database.ts'
+import { groupCommit } from './group.ts'
+import { migrate } from './migrate.ts'
+import { readOperations, writeOperations } from './operations.ts'
+
+/**
+ * The same store on a database in memory, in the caller's own thread, each call a transaction of
+ * its own. The tests' store, and the simulation's: there is no other double.
+ *
+ * @param database a fresh writer; a test may bring one that it has spoilt on purpose
+ */
+export async function openMemoryStore(database = openWriter(':memory:')): Promise<Store> {
+  migrate(database)
+  const listeners = new Set<(hint: WorkHint) => void>()
+  const hints: WorkHint[] = []
+  const writes = writeOperations(database, (hint) => hints.push(hint))
+  const reads = readOperations(database)
+  const run = groupCommit(database)
+
+  async function call<T>(operation: () => T): Promise<T> {
+    const [outcome] = run([operation])
+    for (const hint of hints.splice(0)) for (const listener of listeners) listener(hint)
+    if (outcome === undefined) throw new Error('a group answers each of its calls')
+    if (!outcome.ok) throw outcome.error
+    return outcome.value
+  }
+
+  return {
+    kind: 'sqlite',
+    insert: (request) => call(() => writes.insert(request)),
+    join: (worker, deadline) => call(() => writes.join(worker, deadline)),
+    beat: (worker, deadline, now, seen) => call(() => writes.beat(worker, deadline, now, seen)),
+    leave: (worker) => call(() => writes.leave(worker)),
+    work: (now) => call(() => writes.work(now)),
+    claim: (worker, wants, now) => call(() => writes.claim(worker, wants, now)),
+    keep: (worker, held) => call(() => writes.keep(worker, held)),
+    settle: (settlements, now) => call(() => writes.settle(settlements, now)),
+    gate: (lane, gate) => call(() => writes.gate(lane, gate)),
+    sweep: (now, retainedSince) => call(() => writes.sweep(now, retainedSince)),
+    request: (tenant, id) => call(() => reads.request(tenant, id)),
+    requests: (tenant, filter) => call(() => reads.requests(tenant, filter)),
+    batches: (tenant, request, range) => call(() => reads.batches(tenant, request, range)),
+    totals: () => call(() => reads.totals()),
+    onWork(listener) {
+      listeners.add(listener)
+      return () => listeners.delete(listener)
+    },
+    close: async () => database.close(),
+  }
+}

@@ -1,0 +1,50 @@
+import type { DatabaseSync } from 'node:sqlite'
+import type { Store, WorkHint } from '../store.ts'
+import { claimOperations } from './claim.ts'
+import { intakeOperations } from './intake.ts'
+import { queryOperations } from './queries.ts'
+import { settleOperations } from './settle.ts'
+import { sweepOperations } from './sweep.ts'
+import { workerOperations } from './workers.ts'
+
+/** The port's promises as plain calls: SQLite answers at once, in the thread that asks. */
+type Synchronous<Port> = {
+  readonly [Name in keyof Port]: Port[Name] extends (...parameters: infer P) => Promise<infer R>
+    ? (...parameters: P) => R
+    : never
+}
+
+export const WRITES = [
+  'insert',
+  'join',
+  'beat',
+  'leave',
+  'work',
+  'claim',
+  'keep',
+  'settle',
+  'gate',
+  'sweep',
+] as const
+export const READS = ['request', 'requests', 'batches', 'totals'] as const
+
+export type Writes = Synchronous<Pick<Store, (typeof WRITES)[number]>>
+export type Reads = Synchronous<Pick<Store, (typeof READS)[number]>>
+
+/** Everything that must go through the one writing connection. */
+export function writeOperations(database: DatabaseSync, hint: (hint: WorkHint) => void) {
+  const { recover, sweep } = sweepOperations(database)
+  const operations: Writes = {
+    ...intakeOperations(database, hint),
+    ...workerOperations(database),
+    ...claimOperations(database),
+    ...settleOperations(database),
+    sweep,
+  }
+  return { ...operations, recover }
+}
+
+/** Everything a connection that only reads can answer. */
+export function readOperations(database: DatabaseSync): Reads {
+  return queryOperations(database)
+}

@@ -1,0 +1,126 @@
+import type { DatabaseSync } from 'node:sqlite'
+import type { Priority } from '../../core/mapping.ts'
+import { finalState, processed, type Request } from '../../core/request.ts'
+import type { EpochMs } from '../../core/units.ts'
+import type { Settled, Settlement } from '../store.ts'
+import { prepare } from './database.ts'
+import { type RequestRow, toRequest } from './rows.ts'
+
+interface LeasedRow {
+  readonly request: number
+  readonly lane: string
+  readonly completed: number
+  readonly failed: number
+  readonly cancelled: number
+}
+
+/** What one transaction adds to a request's counters. */
+interface Change {
+  completed: number
+  failed: number
+  cancelled: number
+  readonly byLane: Map<string, number>
+}
+
+/** Finishes a request none of whose batches is open. Every path that settles one ends here. */
+export function finishOperations(database: DatabaseSync) {
+  const openBatch = prepare(
+    database,
+    `SELECT 1 FROM batches WHERE request = ? AND state <> 'done' LIMIT 1`,
+  )
+  const finish = prepare(database, 'UPDATE requests SET state = ?, finished_at = ? WHERE seq = ?')
+  const closeFlow = prepare(
+    database,
+    `UPDATE flows SET requests = requests - 1 WHERE lane = ? AND tenant = ? AND priority = ?`,
+  )
+  const dropFlow = prepare(
+    database,
+    `DELETE FROM flows WHERE lane = ? AND tenant = ? AND priority = ? AND requests <= 0`,
+  )
+
+  /** Null where a batch of it is still open, or it is finished already. */
+  function finishIfDone(row: RequestRow, now: EpochMs): Request | null {
+    if (row.finished_at !== null || openBatch.get(row.seq) !== undefined) return null
+    const state = finalState(row)
+    finish.run(state, now, row.seq)
+    const lanes: readonly string[] = JSON.parse(row.lanes)
+    for (const lane of lanes) {
+      closeFlow.run(lane, row.tenant, row.priority)
+      dropFlow.run(lane, row.tenant, row.priority)
+    }
+    return toRequest({ ...row, state, finished_at: now })
+  }
+
+  return { finishIfDone }
+}
+
+export function settleOperations(database: DatabaseSync) {
+  const { finishIfDone } = finishOperations(database)
+  const findLeased = prepare<LeasedRow>(
+    database,
+    `SELECT request, lane, completed, failed, cancelled FROM batches
+     WHERE id = ? AND token = ? AND state = 'leased'`,
+  )
+  const update = prepare(
+    database,
+    `UPDATE batches SET state = ?1, run_at = ?2, completed = ?3, failed = ?4, cancelled = ?5,
+       worker = CASE WHEN ?1 = 'leased' THEN worker END WHERE id = ?6`,
+  )
+  const writeVerdicts = prepare(
+    database,
+    `INSERT INTO verdicts VALUES (?, ?)
+     ON CONFLICT DO UPDATE SET verdicts = excluded.verdicts`,
+  )
+  const count = prepare<RequestRow>(
+    database,
+    `UPDATE requests SET completed = completed + ?, failed = failed + ?, cancelled = cancelled + ?
+     WHERE seq = ? RETURNING *`,
+  )
+  const shrinkFlow = prepare<never, [number, string, string, Priority]>(
+    database,
+    'UPDATE flows SET mappings = mappings - ? WHERE lane = ? AND tenant = ? AND priority = ?',
+  )
+
+  function write(settlement: Settlement, changes: Map<number, Change>): boolean {
+    const { batch, token, verdicts, completed, failed, cancelled, next } = settlement
+    const row = findLeased.get(batch, token)
+    if (row === undefined) return false
+    const runAt = next.state === 'waiting' ? next.runAt : null
+    update.run(next.state, runAt, completed, failed, cancelled, batch)
+    if (verdicts !== null) writeVerdicts.run(batch, verdicts)
+    const change = changes.get(row.request) ?? none()
+    changes.set(row.request, change)
+    change.completed += completed - row.completed
+    change.failed += failed - row.failed
+    change.cancelled += cancelled - row.cancelled
+    const settled = processed(settlement) - processed(row)
+    change.byLane.set(row.lane, (change.byLane.get(row.lane) ?? 0) + settled)
+    return true
+  }
+
+  function apply(seq: number, change: Change, now: EpochMs): Request | null {
+    const row = count.get(change.completed, change.failed, change.cancelled, seq)
+    if (row === undefined) return null
+    for (const [lane, settled] of change.byLane) {
+      if (settled !== 0) shrinkFlow.run(settled, lane, row.tenant, row.priority)
+    }
+    return processed(row) < row.total ? null : finishIfDone(row, now)
+  }
+
+  function settle(settlements: readonly Settlement[], now: EpochMs): Settled {
+    const changes = new Map<number, Change>()
+    const refused = settlements.filter((settlement) => !write(settlement, changes))
+    const finished: Request[] = []
+    for (const [seq, change] of changes) {
+      const request = apply(seq, change, now)
+      if (request !== null) finished.push(request)
+    }
+    return { refused: refused.map(({ batch }) => batch), finished }
+  }
+
+  return { settle }
+}
+
+function none(): Change {
+  return { completed: 0, failed: 0, cancelled: 0, byLane: new Map() }
+}

@@ -1,0 +1,120 @@
+import type { DatabaseSync } from 'node:sqlite'
+import type { EpochMs } from '../../core/units.ts'
+import type { Sweep } from '../store.ts'
+import { prepare } from './database.ts'
+import type { RequestRow } from './rows.ts'
+import { finishOperations } from './settle.ts'
+
+/** How much one sweep checks and deletes: it must not hold up the writes it stands between. */
+const AUDITED_MAX = 20
+const DELETED_MAX = 100
+
+/** How long an Idempotency-Key is remembered. */
+const KEY_LIFETIME_MS = 86_400_000
+
+interface Counts {
+  readonly completed: number
+  readonly failed: number
+  readonly cancelled: number
+}
+
+export function sweepOperations(database: DatabaseSync) {
+  const { finishIfDone } = finishOperations(database)
+  const findDead = prepare<{ id: string }>(database, 'SELECT id FROM workers WHERE deadline < ?')
+  const removeWorker = prepare(database, 'DELETE FROM workers WHERE id = ?')
+  const rescue = prepare(
+    database,
+    `UPDATE batches SET state = 'ready', worker = NULL, rescues = rescues + 1
+     WHERE state = 'leased' AND worker = ?`,
+  )
+  const rescueAll = prepare(
+    database,
+    `UPDATE batches SET state = 'ready', worker = NULL, rescues = rescues + 1
+     WHERE state = 'leased'`,
+  )
+  const removeWorkers = prepare(database, 'DELETE FROM workers')
+  const openAfter = prepare<RequestRow>(
+    database,
+    `SELECT * FROM requests WHERE finished_at IS NULL AND state <> 'receiving' AND seq > ?
+     ORDER BY seq LIMIT ${AUDITED_MAX}`,
+  )
+  const recount = prepare<Counts>(
+    database,
+    `SELECT sum(completed) AS completed, sum(failed) AS failed, sum(cancelled) AS cancelled
+     FROM batches WHERE request = ?`,
+  )
+  const correct = prepare(
+    database,
+    'UPDATE requests SET completed = ?, failed = ?, cancelled = ? WHERE seq = ?',
+  )
+  const findOld = prepare<{ seq: number }>(
+    database,
+    `SELECT seq FROM requests WHERE finished_at < ? ORDER BY finished_at LIMIT ${DELETED_MAX}`,
+  )
+  const deleteParts = ['payloads', 'verdicts'].map((table) =>
+    prepare(
+      database,
+      `DELETE FROM ${table} WHERE batch IN (SELECT id FROM batches WHERE request = ?)`,
+    ),
+  )
+  const deleteBatches = prepare(database, 'DELETE FROM batches WHERE request = ?')
+  const deleteKeys = prepare(database, 'DELETE FROM idempotency_keys WHERE created_at < ?')
+  const dropOpenGates = prepare(
+    database,
+    `DELETE FROM gates WHERE state = 'throttled' AND until < ?`,
+  )
+  const deleteKeysOf = prepare(database, 'DELETE FROM idempotency_keys WHERE request = ?')
+  const deleteRequest = prepare(database, 'DELETE FROM requests WHERE seq = ?')
+
+  /** Where the audit goes on. It is only a place in a round: losing it costs nothing. */
+  let audited = 0
+
+  /** Mends counters that disagree with the batches, and finishes what ought to be finished. */
+  function audit(row: RequestRow, now: EpochMs): boolean {
+    const counts = recount.get(row.seq) ?? row
+    const agree =
+      counts.completed === row.completed &&
+      counts.failed === row.failed &&
+      counts.cancelled === row.cancelled
+    if (!agree) correct.run(counts.completed, counts.failed, counts.cancelled, row.seq)
+    return finishIfDone({ ...row, ...counts }, now) !== null || !agree
+  }
+
+  function auditSome(now: EpochMs): readonly string[] {
+    const rows = openAfter.all(audited)
+    audited = rows.length < AUDITED_MAX ? 0 : (rows.at(-1)?.seq ?? 0)
+    return rows.filter((row) => audit(row, now)).map((row) => row.id)
+  }
+
+  function deleteOld(retainedSince: EpochMs): number {
+    const old = findOld.all(retainedSince)
+    for (const { seq } of old) {
+      for (const part of deleteParts) part.run(seq)
+      deleteBatches.run(seq)
+      deleteKeysOf.run(seq)
+      deleteRequest.run(seq)
+    }
+    return old.length
+  }
+
+  function sweep(now: EpochMs, retainedSince: EpochMs): Sweep {
+    const rescued = findDead.all(now).map(({ id }) => {
+      const batches = rescue.run(id)
+      removeWorker.run(id)
+      return { worker: id, batches }
+    })
+    const repaired = auditSome(now)
+    const deleted = deleteOld(retainedSince)
+    dropOpenGates.run(now)
+    deleteKeys.run(now - KEY_LIFETIME_MS)
+    return { rescued, repaired, deleted }
+  }
+
+  /** At the start of an embedded store no worker can be alive: whatever is leased was lost. */
+  function recover(): void {
+    rescueAll.run()
+    removeWorkers.run()
+  }
+
+  return { sweep, recover }
+}

@@ -1,0 +1,236 @@
+/**
+ * The store port: everything Sluice remembers. Each method is one transaction; a promise that
+ * resolves means it is on disk. `now` comes from the caller, except where an adapter has a clock that
+ * all its callers share. A store applies decisions and never makes one.
+ *
+ * Expected endings are values. A rejection is a `StoreError` (below) or a bug.
+ */
+import type { ClosedGate, Gate } from '../core/gate.ts'
+import type { Priority } from '../core/mapping.ts'
+import type { Request, RequestState } from '../core/request.ts'
+import type { EpochMs } from '../core/units.ts'
+import type { MappingState } from '../core/verdict.ts'
+
+export interface Store extends IntakeStore, DispatchStore, QueryStore {
+  readonly kind: 'sqlite' | 'postgres'
+  /** Waits for what was asked, then lets go of everything. Nothing may be called afterwards. */
+  close(): Promise<void>
+}
+
+/** The store cannot answer now; the same call may work later. Nothing, or all of it, was written. */
+export class StoreUnavailable extends Error {
+  override readonly name = 'StoreUnavailable'
+}
+
+export interface IntakeStore {
+  /** All or nothing. A key seen before within the tenant inserts nothing and gives the first one. */
+  insert(request: NewRequest): Promise<Inserted>
+}
+
+export interface NewRequest {
+  readonly id: string
+  readonly tenant: string
+  readonly priority: Priority
+  readonly metadata: Readonly<Record<string, string>>
+  readonly createdAt: EpochMs
+  readonly total: number
+  /** At least one; together they hold each ordinal from 0 to total − 1 exactly once. */
+  readonly batches: readonly NewBatch[]
+  readonly idempotency: { readonly key: string; readonly fingerprint: string } | null
+}
+
+export interface NewBatch {
+  /** The target system's name. */
+  readonly lane: string
+  readonly ordinals: Ordinals
+  /** A JSON array of the mappings, in order of their ordinals. */
+  readonly mappings: string
+}
+
+/**
+ * The places of a batch's mappings in their request. `first` and `last` bound them; `list` names
+ * them, rising, where other batches' ordinals lie between, and is null where none do.
+ */
+export interface Ordinals {
+  readonly first: number
+  readonly last: number
+  readonly count: number
+  readonly list: readonly number[] | null
+}
+
+export { ORDINAL_SPAN_MAX } from '../core/batch.ts'
+
+export type Inserted =
+  | { readonly kind: 'inserted' }
+  /** The key was used for this same request before. */
+  | { readonly kind: 'replayed'; readonly request: Request }
+  /** The key was used for another one. */
+  | { readonly kind: 'conflict' }
+
+export interface DispatchStore {
+  /** Makes a worker known, or says so again; its leases live as long as it beats. */
+  join(worker: Worker, deadline: EpochMs): Promise<void>
+  /**
+   * Proves a worker alive until `deadline`.
+   *
+   * @param seen the `epoch` of the last beat whose answer it has acted on; 0 at first
+   */
+  beat(worker: string, deadline: EpochMs, now: EpochMs, seen: number): Promise<Beat>
+  /** Takes a worker off the list; what it still holds goes back to `ready`, unblamed. */
+  leave(worker: string): Promise<void>
+  /** What there is to do, lane by lane. Cost grows with the number of lanes, not of batches. */
+  work(now: EpochMs): Promise<readonly LaneWork[]>
+  /** Promotes what is due and leases ready batches to a worker. Gives none to an unknown worker. */
+  claim(worker: string, wants: readonly Want[], now: EpochMs): Promise<Claim>
+  /**
+   * Returns to `ready`, unblamed, what is leased to a worker but not in `held`: for after a claim
+   * whose answer was lost.
+   */
+  keep(worker: string, held: readonly number[]): Promise<void>
+  /** Writes verdicts and what becomes of their batches, and finishes requests that are done. */
+  settle(settlements: readonly Settlement[], now: EpochMs): Promise<Settled>
+  /** Sets or, with null, opens a lane's gate for every worker. */
+  gate(lane: string, gate: Gate): Promise<void>
+  /** Returns the batches of dead workers to `ready`, mends what does not add up, deletes old requests. */
+  sweep(now: EpochMs, retainedSince: EpochMs): Promise<Sweep>
+  /** Calls back when there may be work. A hint: it can come late, twice or never. Returns the undo. */
+  onWork(listener: (hint: WorkHint) => void): () => void
+}
+
+export interface Worker {
+  readonly id: string
+  readonly host: string
+}
+
+export interface Beat {
+  /** False: it was given up; what it held is no longer its. It must let go of everything and join anew. */
+  readonly alive: boolean
+  /** How many workers are alive, and which of them, from 0, this one is. */
+  readonly workers: number
+  readonly position: number
+  /** Rises with every worker that joins. */
+  readonly epoch: number
+  /** Every other live worker has acted on this one's joining: there is room for it in every limit. */
+  readonly welcome: boolean
+}
+
+export interface LaneWork {
+  readonly lane: string
+  /** The lowest rank that is ready; null where nothing is. */
+  readonly rank: number | null
+  /** When the next waiting batch is due; null where none waits. */
+  readonly due: EpochMs | null
+}
+
+export interface WorkHint {
+  readonly lane: string
+  /** The lowest rank of what was added. */
+  readonly rank: number
+}
+
+export interface Want {
+  readonly lane: string
+  /** Claim until this many mappings are there; the last batch may take it over. */
+  readonly mappings: number
+  /** Only batches of lower rank; null for any. */
+  readonly below: number | null
+  /** How many batches of this lane were claimed before: decides which picks go to the oldest. */
+  readonly turn: number
+}
+
+export interface Claim {
+  readonly batches: readonly ClaimedBatch[]
+  /** The wanted lanes whose gate is closed. Nothing, or one batch to probe with, came from them. */
+  readonly closed: readonly { readonly lane: string; readonly gate: ClosedGate }[]
+}
+
+export interface ClaimedBatch {
+  readonly id: number
+  /** Rises at every claim of the batch: the fencing token. */
+  readonly token: number
+  readonly request: string
+  readonly tenant: string
+  readonly lane: string
+  readonly rank: number
+  /** How often a worker died with it. */
+  readonly rescues: number
+  readonly ordinals: Ordinals
+  readonly mappings: string
+  /** A JSON array of `Standing | null`; null where nothing is known yet. */
+  readonly verdicts: string | null
+  /** Its lane's gate lets one mapping through, to see. */
+  readonly probe: boolean
+}
+
+export interface Settlement {
+  readonly batch: number
+  readonly token: number
+  /**
+   * The whole of what is known now, and so are the counts: writing it twice is writing it once.
+   * Null leaves what is stored.
+   */
+  readonly verdicts: string | null
+  readonly completed: number
+  readonly failed: number
+  readonly cancelled: number
+  readonly next: NextState
+}
+
+/** `leased` is a checkpoint, `ready` a release, `waiting` a retry or a snooze. */
+export type NextState =
+  | { readonly state: 'leased' | 'ready' | 'done' }
+  | { readonly state: 'waiting'; readonly runAt: EpochMs }
+
+export interface Settled {
+  /** Batches whose token was stale: nothing was written for them, and their holder must let go. */
+  readonly refused: readonly number[]
+  /** The requests this finished. */
+  readonly finished: readonly Request[]
+}
+
+export interface Sweep {
+  readonly rescued: readonly { readonly worker: string; readonly batches: number }[]
+  /** Requests whose counters or state did not agree with their batches, and do now: a bug, mended. */
+  readonly repaired: readonly string[]
+  readonly deleted: number
+}
+
+export interface QueryStore {
+  /** Null where the tenant has no such request. */
+  request(tenant: string, id: string): Promise<Request | null>
+  /** Newest first. */
+  requests(tenant: string, filter: RequestFilter): Promise<readonly Request[]>
+  /** The batches that reach into a range of ordinals, by their first one; none of another tenant's. */
+  batches(tenant: string, request: string, range: BatchRange): Promise<readonly StoredBatch[]>
+  totals(): Promise<Totals>
+}
+
+export interface RequestFilter {
+  readonly state: RequestState | null
+  readonly priority: Priority | null
+  readonly createdAfter: EpochMs | null
+  /** Only requests older than this one, by id. */
+  readonly before: string | null
+  readonly limit: number
+}
+
+export interface BatchRange {
+  /** Ordinals from here … */
+  readonly from: number
+  /** … to before here. A batch that reaches into the range is given whole. */
+  readonly to: number
+  /** Leaves out batches in which no mapping stands so; null for all. */
+  readonly state: MappingState | null
+}
+
+export interface StoredBatch {
+  readonly ordinals: Ordinals
+  readonly mappings: string
+  readonly verdicts: string | null
+}
+
+export interface Totals {
+  readonly activeRequests: number
+  /** Mappings accepted and not yet final. */
+  readonly openMappings: number
+}

@@ -1,0 +1,197 @@
+import { expect } from 'vitest'
+import type { MappingState } from '../../src/core/verdict.ts'
+import type { Store } from '../../src/store/store.ts'
+import { done, NOW, newBatch, newRequest, TENANT, unfinished } from '../support/requests.ts'
+import {
+  allBatches,
+  claimed,
+  claimedOne,
+  DAY,
+  inserted,
+  join,
+  listed,
+  only,
+  SECOND,
+  settled,
+  three,
+} from './steps.ts'
+import type { Promises } from './store.contract.ts'
+
+/** What can be asked about requests and their batches, and by whom. */
+export const queries = {
+  async 'a request that is not there is null, whatever is asked for'(store) {
+    await inserted(store)
+    for (const id of [newRequest().id, 'no-uuid', '', "' OR 1=1 --"]) {
+      expect(await store.request(TENANT, id)).toBeNull()
+      expect(await allBatches(store, id)).toEqual([])
+    }
+  },
+
+  async 'a tenant sees its own requests and no others'(store) {
+    const ours = await inserted(store, { tenant: 'ours' })
+    const theirs = await inserted(store, { tenant: 'theirs' })
+    expect(await store.request('ours', theirs.id)).toBeNull()
+    expect(await store.request('theirs', ours.id)).toBeNull()
+    expect(await allBatches(store, ours.id, 'theirs')).toEqual([])
+    expect(await allBatches(store, ours.id, 'ours')).toHaveLength(1)
+    expect(await listed(store, {}, 'ours')).toEqual([ours.id])
+    expect(await listed(store, { before: theirs.id }, 'ours')).toEqual([ours.id])
+    expect(await listed(store, {}, 'nobody')).toEqual([])
+  },
+
+  async 'requests are listed newest first, as they are'(store) {
+    const ids = await many(store, 5)
+    expect(await listed(store)).toEqual(ids)
+    const everything = { state: null, priority: null, createdAfter: null, before: null, limit: 1 }
+    const newest = only(await store.requests(TENANT, everything))
+    expect(newest).toEqual(await store.request(TENANT, ids[0] ?? ''))
+  },
+
+  async 'pages follow one another without a gap or a repeat, though requests come in'(store) {
+    const ids = await many(store, 7)
+    const read: string[] = []
+    for (let page = 0; page < 4; page += 1) {
+      read.push(...(await listed(store, { limit: 2, before: read.at(-1) ?? null })))
+      await inserted(store)
+    }
+    expect(read).toEqual(ids)
+  },
+
+  async 'requests are filtered by state'(store) {
+    await join(store)
+    const failed = await inserted(store)
+    await settled(store, [done(await claimedOne(store), { failed: 1 })])
+    const cancelled = await inserted(store)
+    await settled(store, [done(await claimedOne(store), { cancelled: 1 })])
+    const completed = await inserted(store)
+    await settled(store, [done(await claimedOne(store))])
+    const started = await inserted(store)
+    await claimedOne(store)
+    const pending = await inserted(store)
+    expect(await listed(store, { state: 'failed' })).toEqual([failed.id])
+    expect(await listed(store, { state: 'cancelled' })).toEqual([cancelled.id])
+    expect(await listed(store, { state: 'completed' })).toEqual([completed.id])
+    expect(await listed(store, { state: 'in_progress' })).toEqual([started.id])
+    expect(await listed(store, { state: 'pending' })).toEqual([pending.id])
+  },
+
+  async 'requests are filtered by priority and by age, together with paging'(store) {
+    const old = await inserted(store, { priority: 'HIGH', createdAt: NOW - 3 * DAY })
+    const first = await inserted(store, { priority: 'HIGH' })
+    await inserted(store, { priority: 'LOW' })
+    const second = await inserted(store, { priority: 'HIGH' })
+    const createdAfter = NOW - DAY
+    expect(await listed(store, { priority: 'HIGH' })).toEqual([second.id, first.id, old.id])
+    expect(await listed(store, { priority: 'HIGH', createdAfter })).toEqual([second.id, first.id])
+    expect(await listed(store, { priority: 'HIGH', createdAfter, before: second.id })).toEqual([
+      first.id,
+    ])
+    expect(await listed(store, { priority: 'MEDIUM' })).toEqual([])
+  },
+
+  async 'batches come in order of their first ordinal, those and only those in the range'(store) {
+    const { id } = await inserted(store, { total: 50 })
+    expect(await firsts(store, id, 0, 50)).toEqual([0, 5, 10, 15, 20, 25, 30, 35, 40, 45])
+    expect(await firsts(store, id, 10, 20)).toEqual([10, 15])
+    expect(await firsts(store, id, 14, 16)).toEqual([10, 15])
+    expect(await firsts(store, id, 12, 13)).toEqual([10])
+    expect(await firsts(store, id, 49, 1000)).toEqual([45])
+    expect(await firsts(store, id, 50, 1000)).toEqual([])
+  },
+
+  async 'a batch whose ordinals lie between those of others comes back whole'(store) {
+    const batches = [
+      newBatch([0, 3, 6], { lane: 'crm' }),
+      newBatch([1, 4, 7], { lane: 'erp' }),
+      newBatch([2, 5, 8], { lane: 'shop' }),
+      newBatch([9, 10, 11], { lane: 'crm' }),
+    ]
+    const { id } = await inserted(store, { batches })
+    expect(await allBatches(store, id)).toEqual(
+      batches.map(({ ordinals, mappings }) => ({ ordinals, mappings, verdicts: null })),
+    )
+    expect(await firsts(store, id, 6, 9)).toEqual([0, 1, 2])
+    expect(await firsts(store, id, 8, 10)).toEqual([2, 9])
+    expect(await firsts(store, id, 9, 12)).toEqual([9])
+    await join(store)
+    expect(only(await claimed(store, { lane: 'erp' })).ordinals).toEqual(batches[1]?.ordinals)
+  },
+
+  async 'a batch as wide as one may be is found from either of its ends'(store) {
+    const ends = newBatch([0, 5000])
+    const between = newBatch(
+      Array.from({ length: 4999 }, (_, place) => place + 1),
+      { lane: 'erp' },
+    )
+    const { id } = await inserted(store, { batches: [ends, between] })
+    expect(await firsts(store, id, 5000, 5001)).toEqual([0])
+    expect(await firsts(store, id, 0, 1)).toEqual([0])
+    expect(await firsts(store, id, 4999, 5001)).toEqual([0, 1])
+  },
+
+  async 'with a state, batches in which no mapping stands so are left out'(store) {
+    await join(store)
+    const { id } = await inserted(store, { total: 25 })
+    const [completed, failed, cancelled] = three(await claimed(store, { mappings: 15 }))
+    const mixed = await claimedOne(store)
+    await settled(store, [
+      done(completed),
+      done(failed, { failed: 5 }),
+      done(cancelled, { cancelled: 5 }),
+      unfinished(mixed, { state: 'leased' }, { completed: 1, failed: 1, cancelled: 1 }),
+    ])
+    const of = (state: MappingState) => firsts(store, id, 0, 25, state)
+    const [inMixed, untouched] = [mixed.ordinals.first, 20]
+    expect(await of('completed')).toEqual([completed.ordinals.first, inMixed])
+    expect(await of('failed')).toEqual([failed.ordinals.first, inMixed])
+    expect(await of('cancelled')).toEqual([cancelled.ordinals.first, inMixed])
+    expect(await of('pending')).toEqual([inMixed, untouched])
+  },
+
+  async 'a mapping that waits for its next attempt is pending'(store) {
+    await join(store)
+    const { id } = await inserted(store)
+    const batch = await claimedOne(store)
+    const error = { code: 'target_unavailable', message: '', stage: 'write', httpStatus: 503 }
+    const verdicts = JSON.stringify([['pending', 1, NOW + SECOND, error]])
+    const retry = unfinished(batch, { state: 'waiting', runAt: NOW + SECOND })
+    await settled(store, [{ ...retry, verdicts }])
+    expect(await firsts(store, id, 0, 1, 'pending')).toEqual([0])
+    expect(await firsts(store, id, 0, 1, 'failed')).toEqual([])
+  },
+
+  async 'the totals count what is not final yet, over all tenants'(store) {
+    expect(await store.totals()).toEqual({ activeRequests: 0, openMappings: 0 })
+    await join(store)
+    await inserted(store, { tenant: 'ours', total: 10 })
+    await inserted(store, { tenant: 'theirs', total: 5, lane: 'erp' })
+    expect(await store.totals()).toEqual({ activeRequests: 2, openMappings: 15 })
+    const batch = await claimedOne(store, { lane: 'erp' })
+    await settled(store, [unfinished(batch, { state: 'leased' }, { completed: 1, failed: 1 })])
+    expect(await store.totals()).toEqual({ activeRequests: 2, openMappings: 13 })
+    await settled(store, [done(batch, { failed: 1 })])
+    expect(await store.totals()).toEqual({ activeRequests: 1, openMappings: 10 })
+    for (const rest of await claimed(store)) await settled(store, [done(rest)])
+    expect(await store.totals()).toEqual({ activeRequests: 0, openMappings: 0 })
+  },
+} satisfies Promises
+
+/** Makes so many requests; their ids, newest first. */
+async function many(store: Store, count: number): Promise<readonly string[]> {
+  const ids: string[] = []
+  for (let place = 0; place < count; place += 1) ids.unshift((await inserted(store)).id)
+  return ids
+}
+
+/** The first ordinals of the batches in a range. */
+async function firsts(
+  store: Store,
+  request: string,
+  from: number,
+  to: number,
+  state: MappingState | null = null,
+): Promise<readonly number[]> {
+  return (await store.batches(TENANT, request, { from, to, state })).map(
+    ({ ordinals }) => ordinals.first,
+  )
+}

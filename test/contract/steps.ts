@@ -1,0 +1,176 @@
+/** What the checks of the contract do again and again. */
+import { expect } from 'vitest'
+import { finalState, processed, type Request } from '../../src/core/request.ts'
+import type { DurationMs, EpochMs } from '../../src/core/units.ts'
+import type { MappingState, Standing } from '../../src/core/verdict.ts'
+import type {
+  ClaimedBatch,
+  NewRequest,
+  RequestFilter,
+  Settled,
+  Settlement,
+  Store,
+  StoredBatch,
+  Want,
+} from '../../src/store/store.ts'
+import { LANE, NOW, newRequest, type RequestOptions, TENANT } from '../support/requests.ts'
+
+export const SECOND: DurationMs = 1000
+export const MINUTE: DurationMs = 60 * SECOND
+export const DAY: DurationMs = 24 * 60 * MINUTE
+
+export const WORKER = 'worker-1'
+
+/** Joins a worker that lives for longer than any check looks ahead. */
+export async function join(store: Store, worker = WORKER, deadline = NOW + 365 * DAY) {
+  await store.join({ id: worker, host: 'somewhere' }, deadline)
+}
+
+/** Makes a request, and takes it in as a new one. */
+export async function inserted(store: Store, options: RequestOptions = {}): Promise<NewRequest> {
+  const request = newRequest(options)
+  expect(await store.insert(request)).toEqual({ kind: 'inserted' })
+  return request
+}
+
+interface ClaimOptions extends Partial<Want> {
+  readonly worker?: string
+  readonly now?: EpochMs
+}
+
+/** Claims from one lane all there is, unless told otherwise. */
+export async function claimed(
+  store: Store,
+  { worker = WORKER, now = NOW, ...want }: ClaimOptions = {},
+): Promise<readonly ClaimedBatch[]> {
+  const everything: Want = { lane: LANE, mappings: 1_000_000, below: null, turn: 0 }
+  return (await store.claim(worker, [{ ...everything, ...want }], now)).batches
+}
+
+/** Claims the one batch that is next. */
+export async function claimedOne(store: Store, options: ClaimOptions = {}): Promise<ClaimedBatch> {
+  return only(await claimed(store, { ...options, mappings: 1 }))
+}
+
+/** Claims so many batches, one at a time, always by rank, and counts them by what `of` reads. */
+export async function tally(
+  store: Store,
+  picks: number,
+  of: (batch: ClaimedBatch) => string,
+): Promise<Readonly<Record<string, number>>> {
+  const counts: Record<string, number> = {}
+  for (let pick = 0; pick < picks; pick += 1) {
+    const key = of(await claimedOne(store))
+    counts[key] = (counts[key] ?? 0) + 1
+  }
+  return counts
+}
+
+/** Expects a count to be within one of what it should be: ties may go either way. */
+export function expectAbout(count: number | undefined, expected: number): void {
+  expect(count).toBeGreaterThanOrEqual(expected - 1)
+  expect(count).toBeLessThanOrEqual(expected + 1)
+}
+
+/** Settles, and expects that every settlement was written. */
+export async function settled(
+  store: Store,
+  settlements: readonly Settlement[],
+  now: EpochMs = NOW,
+): Promise<Settled> {
+  const answer = await store.settle(settlements, now)
+  expect(answer.refused).toEqual([])
+  return answer
+}
+
+/** Settles, and expects that every settlement came too late. */
+export async function refused(store: Store, settlements: readonly Settlement[], now = NOW) {
+  expect(await store.settle(settlements, now)).toEqual({
+    refused: settlements.map(({ batch }) => batch),
+    finished: [],
+  })
+}
+
+/** The request as it stands, whose counters add up and agree with a recount of its batches. */
+export async function audited(store: Store, { id, tenant }: NewRequest): Promise<Request> {
+  const request = await store.request(tenant, id)
+  if (request === null) throw new Error('the request is not there')
+  const { total, completed, failed, cancelled, finishedAt, state } = request
+  const stored = await allBatches(store, id, tenant)
+  expect({ completed, failed, cancelled, pending: total - processed(request) }).toEqual(
+    recount(stored),
+  )
+  if (finishedAt === null) {
+    expect(['pending', 'in_progress']).toContain(state)
+  } else {
+    expect(processed(request)).toBe(total)
+    expect(state).toBe(finalState(request))
+  }
+  return request
+}
+
+/** Every batch of a request. */
+export function allBatches(
+  store: Store,
+  request: string,
+  tenant = TENANT,
+): Promise<readonly StoredBatch[]> {
+  return store.batches(tenant, request, { from: 0, to: Number.MAX_SAFE_INTEGER, state: null })
+}
+
+function recount(batches: readonly StoredBatch[]): Record<MappingState, number> {
+  const counts = { pending: 0, completed: 0, failed: 0, cancelled: 0 }
+  for (const { ordinals, verdicts } of batches) {
+    const standings: (Standing | null)[] =
+      verdicts === null ? Array.from({ length: ordinals.count }, () => null) : JSON.parse(verdicts)
+    expect(standings).toHaveLength(ordinals.count)
+    for (const standing of standings) counts[standing?.[0] ?? 'pending'] += 1
+  }
+  return counts
+}
+
+/** The ids of a tenant's requests, newest first. */
+export async function listed(
+  store: Store,
+  filter: Partial<RequestFilter> = {},
+  tenant = TENANT,
+): Promise<readonly string[]> {
+  const everything = { state: null, priority: null, createdAfter: null, before: null, limit: 1000 }
+  const requests = await store.requests(tenant, { ...everything, ...filter })
+  return requests.map(({ id }) => id)
+}
+
+/** The one element of a list that must hold exactly one. */
+export function only<Element>(list: readonly Element[]): Element {
+  const [first] = list
+  if (first === undefined || list.length > 1) throw new Error(`expected one, got ${list.length}`)
+  return first
+}
+
+/** The two elements of a list that must hold exactly two. */
+export function two<Element>(list: readonly Element[]): readonly [Element, Element] {
+  const [first, second] = list
+  if (first === undefined || second === undefined || list.length > 2) {
+    throw new Error(`expected two, got ${list.length}`)
+  }
+  return [first, second]
+}
+
+/** The three elements of a list that must hold exactly three. */
+export function three<Element>(list: readonly Element[]): readonly [Element, Element, Element] {
+  const [first, ...rest] = list
+  if (first === undefined) throw new Error('expected three, got none')
+  return [first, ...two(rest)]
+}
+
+/** Text in which something that is not kept byte for byte would show. */
+export const DELICATE = [
+  'e\u0301 is not \u00e9',
+  'ﬁ Å Å ß ẞ İ ı',
+  '👩‍👩‍👧 𝕏 \u200b\u202e\u2028\u2029\ufeff',
+  `quotes ' " \` \\ '); DROP TABLE requests; -- % _ $1 ? :a`,
+  ' spaces \t\n ',
+  'NULL',
+  '0123',
+  '1e3',
+] as const
