@@ -1,0 +1,10 @@
+/** The environment variables that hold settings, among all others. */
+export function environment(): Readonly<Record<string, string | undefined>> {
+  const { SLUICE_URL: _, ...others } = process.env
+  return others
+}
+
+/** Where the commands that talk to a service find it. It says nothing to the service itself. */
+export function serviceUrl(): string | undefined {
+  return process.env['SLUICE_URL']
+}

@@ -1,0 +1,87 @@
+import { parseDuration, parseSize } from '../core/quantity.ts'
+import type { DurationMs } from '../core/units.ts'
+
+/** How one kind of setting is read from text. */
+export interface Parser<T> {
+  /** Undefined where the text is not one. */
+  readonly parse: (text: string) => T | undefined
+  /** Ends the sentence "X must be …". */
+  readonly must: string
+}
+
+/** Text of a given form. */
+export function text(form: RegExp, must: string): Parser<string> {
+  return { parse: (value) => (form.test(value) ? value : undefined), must }
+}
+
+/** Exactly one of these words. */
+export function oneOf<const Word extends string>(...words: readonly Word[]): Parser<Word> {
+  return {
+    parse: (value) => words.find((word) => word === value),
+    must: `one of ${words.join(', ')}`,
+  }
+}
+
+/** `true` or `false`. */
+export function flag(): Parser<boolean> {
+  const { parse, must } = oneOf('true', 'false')
+  return {
+    parse: (value) => {
+      const word = parse(value)
+      return word === undefined ? undefined : word === 'true'
+    },
+    must,
+  }
+}
+
+/** A whole number in plain digits. */
+export function integer(min: number, max: number): Parser<number> {
+  return {
+    parse: (value) => between(/^\d{1,15}$/.test(value) ? Number(value) : null, min, max),
+    must: `a whole number from ${min} to ${max}`,
+  }
+}
+
+/** A number in plain decimals. */
+export function decimal(min: number, max: number): Parser<number> {
+  return {
+    parse: (value) => between(/^\d{1,9}(\.\d{1,9})?$/.test(value) ? Number(value) : null, min, max),
+    must: `a number from ${min} to ${max}`,
+  }
+}
+
+/** A length of time; the bounds are written as people write them. */
+export function duration(min: string, max: string): Parser<DurationMs> {
+  return quantity(parseDuration, min, max, 'such as 500ms, 10s, 5m, 1h or 30d')
+}
+
+/** A number of bytes; the bounds are written as people write them. */
+export function size(min: string, max: string): Parser<number> {
+  return quantity(parseSize, min, max, 'such as 64MB (thousands) or 64MiB (1024s)')
+}
+
+/** What `other` reads, or a word that stands for null. */
+export function orWord<T>(word: string, other: Parser<T>): Parser<T | null> {
+  return {
+    parse: (value) => (value === word ? null : other.parse(value)),
+    must: `${word} or ${other.must}`,
+  }
+}
+
+function quantity(
+  parse: (text: string) => number | null,
+  min: string,
+  max: string,
+  form: string,
+): Parser<number> {
+  const least = parse(min) ?? 0
+  const most = parse(max) ?? Number.POSITIVE_INFINITY
+  return {
+    parse: (value) => between(parse(value), least, most),
+    must: `from ${min} to ${max}, ${form}`,
+  }
+}
+
+function between(value: number | null, min: number, max: number): number | undefined {
+  return value !== null && value >= min && value <= max ? value : undefined
+}

@@ -1,0 +1,103 @@
+import { didYouMean } from './closest.ts'
+import { SETTINGS, type Setting } from './table.ts'
+
+type Table = typeof SETTINGS
+/** `null` belongs to a setting that may stay unset. */
+type ValueOf<Row> =
+  Row extends Setting<infer T> ? T | (Row extends { readonly default: null } ? null : never) : never
+
+/** Every setting in force. Durations are in milliseconds, sizes in bytes. */
+export type Settings = { readonly [Key in keyof Table]: ValueOf<Table[Key]> }
+
+/** Text by name: `process.env`, or flags without their dashes (`data-dir`). */
+export type Texts = Readonly<Record<string, string | undefined>>
+
+export type ReadSettings =
+  | { readonly ok: true; readonly settings: Settings }
+  /** Each problem is a sentence that says what to change; none holds a value. */
+  | { readonly ok: false; readonly problems: readonly string[] }
+
+/** Reads every setting, a flag before its variable; an empty text counts as unset. */
+export function readSettings(env: Texts, flags: Texts): ReadSettings {
+  const problems = [...unknownVariables(env), ...unknownFlags(flags)]
+  const values: Record<string, unknown> = {}
+  for (const [key, setting] of ROWS) {
+    const { text, from } = find(setting, env, flags)
+    const value = text === null ? null : setting.parse(text)
+    if (value === undefined) problems.push(`${from} must be ${setting.must}.`)
+    values[key] = value
+  }
+  // The loop filled it from the very table that its type is made of.
+  const settings = values as Settings
+  if (problems.length === 0) problems.push(...exposure(settings))
+  return problems.length === 0 ? { ok: true, settings } : { ok: false, problems }
+}
+
+/** One line of `sluice config`. */
+export interface SettingDescription {
+  readonly env: string
+  readonly flag: string
+  /** The text in force; null where it is unset. */
+  readonly value: string | null
+  /** Where the value comes from: a flag, a variable or `default`. */
+  readonly from: string
+  readonly default: string | null
+  readonly doc: string
+}
+
+/** Every setting with the value in force, whether or not it is a good one. */
+export function describeSettings(env: Texts, flags: Texts): readonly SettingDescription[] {
+  return ROWS.map(([, setting]) => {
+    const { text, from } = find(setting, env, flags)
+    const { env: name, default: fallback, doc } = setting
+    return { env: name, flag: `--${flagOf(setting)}`, value: text, from, default: fallback, doc }
+  })
+}
+
+const ROWS: readonly (readonly [string, Setting<unknown>])[] = Object.entries(SETTINGS)
+
+function find(setting: Setting<unknown>, env: Texts, flags: Texts) {
+  const flag = flagOf(setting)
+  const fromFlag = flags[flag]
+  if (fromFlag) return { text: fromFlag, from: `--${flag}` }
+  const fromEnv = env[setting.env]
+  if (fromEnv) return { text: fromEnv, from: setting.env }
+  return { text: setting.default, from: 'default' }
+}
+
+function flagOf(setting: Setting<unknown>): string {
+  return setting.env
+    .replace(/^SLUICE_/, '')
+    .toLowerCase()
+    .replaceAll('_', '-')
+}
+
+function unknownVariables(env: Texts): readonly string[] {
+  const known = ROWS.map(([, setting]) => setting.env)
+  return Object.entries(env)
+    .filter(([name, value]) => name.startsWith('SLUICE_') && value && !known.includes(name))
+    .filter(([name, value]) => !isServiceLink(name, value))
+    .map(([name]) => `There is no setting ${name}${didYouMean(name, known)}.`)
+}
+
+function unknownFlags(flags: Texts): readonly string[] {
+  const known = ROWS.map(([, setting]) => flagOf(setting))
+  return Object.keys(flags)
+    .filter((name) => !known.includes(name))
+    .map((name) => `There is no flag --${name}${didYouMean(name, known)}.`)
+}
+
+/** Kubernetes gives every pod such variables for a service called "sluice"; they are not ours. */
+function isServiceLink(name: string, value: string | undefined): boolean {
+  return /^SLUICE_(SERVICE_|PORT_\d)/.test(name) || /^(tcp|udp|sctp):/.test(value ?? '')
+}
+
+const LOOPBACK = /^(localhost|127\.\d+\.\d+\.\d+|::1)$/
+
+function exposure({ host, port, allowAnonymous }: Settings): readonly string[] {
+  if (allowAnonymous || LOOPBACK.test(host)) return []
+  return [
+    `HOST reaches beyond this machine, and everybody who reaches port ${port} could use Sluice. ` +
+      'Set HOST to 127.0.0.1, or SLUICE_ALLOW_ANONYMOUS to true if that is what you want.',
+  ]
+}

@@ -1,0 +1,113 @@
+import Type, { type TSchema } from 'typebox'
+import Value from 'typebox/value'
+import { parseDuration, parseRate } from '../core/quantity.ts'
+import { DEFAULT_RETRY, type RetryPolicy } from '../core/retry.ts'
+import { DEFAULT_TIMEOUT_MS, type SystemEntry } from '../core/system.ts'
+import { faults, isRecord } from './check.ts'
+import { didYouMean } from './closest.ts'
+import type { Surroundings } from './secrets.ts'
+import { CommonConfig, NAME, NAME_MAX, SystemsFile } from './systems-schema.ts'
+import { type Problem, readYaml } from './yaml.ts'
+
+/** What the file may hold for one kind of system, beyond what every system has. */
+export interface KindConfig {
+  readonly name: string
+  /** An object. */
+  readonly config: TSchema
+}
+
+export interface SystemsSource extends Surroundings {
+  readonly text: string
+  /** For the problems. */
+  readonly fileName: string
+  readonly kinds: readonly KindConfig[]
+  /** For the systems that do not say. */
+  readonly concurrency: number
+}
+
+export type ReadSystems =
+  | { readonly ok: true; readonly systems: readonly SystemEntry[] }
+  | { readonly ok: false; readonly problems: readonly Problem[] }
+
+/** Reads the systems file; reports everything that is wrong with it at once, by line. */
+export function readSystems(source: SystemsSource): ReadSystems {
+  const yaml = readYaml(source.text, source.fileName, source)
+  const problems = [...yaml.problems]
+  const report = (path: readonly string[], message: string) => {
+    problems.push(yaml.problemAt(path, message))
+  }
+  const systems = problems.length === 0 ? readEntries(yaml.value, source, report) : []
+  problems.sort((a, b) => a.line - b.line)
+  return problems.length === 0 ? { ok: true, systems } : { ok: false, problems }
+}
+
+type Report = (path: readonly string[], message: string) => void
+
+function readEntries(value: unknown, source: SystemsSource, report: Report): SystemEntry[] {
+  for (const fault of faults(SystemsFile, value)) report(fault.path, fault.message)
+  const entries = isRecord(value) && isRecord(value['systems']) ? value['systems'] : {}
+  return Object.entries(entries).flatMap(([name, entry]) => {
+    const system = readEntry(name, entry, source, report)
+    return system === null ? [] : [system]
+  })
+}
+
+function readEntry(name: string, entry: unknown, source: SystemsSource, report: Report) {
+  const path = ['systems', name]
+  if (!NAME.test(name)) report(path, `must have a name of 1 to ${NAME_MAX} printable characters`)
+  if (!isRecord(entry)) {
+    report(path, 'must be a map of names and values')
+    return null
+  }
+  const kind = source.kinds.find((candidate) => candidate.name === entry['kind'])
+  if (kind === undefined) {
+    report([...path, 'kind'], unknownKind(entry['kind'], source.kinds))
+    return null
+  }
+  const found = faults(
+    Type.Object({ ...CommonConfig.properties, ...propertiesOf(kind) }),
+    entry,
+    path,
+  )
+  for (const fault of found) report(fault.path, fault.message)
+  return found.length > 0 || !Value.Check(CommonConfig, entry)
+    ? null
+    : assemble(name, entry, source)
+}
+
+function unknownKind(kind: unknown, kinds: readonly KindConfig[]): string {
+  const names = kinds.map(({ name }) => name)
+  const hint = typeof kind === 'string' ? didYouMean(kind, names) : ''
+  return `must be one of ${names.join(', ')}${hint}`
+}
+
+function propertiesOf({ config }: KindConfig) {
+  return Type.IsObject(config) ? config.properties : {}
+}
+
+function assemble(name: string, entry: CommonConfig, source: SystemsSource): SystemEntry {
+  const { kind, concurrency, rate, timeout, retry, ...config } = entry
+  return {
+    name,
+    kind,
+    limits: {
+      concurrency: concurrency ?? source.concurrency,
+      rate: rate === undefined ? null : parseRate(rate),
+    },
+    timeout: milliseconds(timeout) ?? DEFAULT_TIMEOUT_MS,
+    retry: assembleRetry(retry),
+    config,
+  }
+}
+
+function assembleRetry(retry: CommonConfig['retry']): RetryPolicy {
+  return {
+    attempts: retry?.attempts ?? DEFAULT_RETRY.attempts,
+    first: milliseconds(retry?.first) ?? DEFAULT_RETRY.first,
+    cap: milliseconds(retry?.cap) ?? DEFAULT_RETRY.cap,
+  }
+}
+
+function milliseconds(text: string | undefined) {
+  return text === undefined ? null : parseDuration(text)
+}

@@ -1,0 +1,126 @@
+import { BATCH_SIZE } from '../core/batch.ts'
+import {
+  decimal,
+  duration,
+  flag,
+  integer,
+  oneOf,
+  orWord,
+  type Parser,
+  size,
+  text,
+} from './parse.ts'
+
+/** One setting; its row in the table below is all there is to say about it. */
+export interface Setting<T> extends Parser<T> {
+  /** The environment variable. The flag follows from it: SLUICE_DATA_DIR is --data-dir. */
+  readonly env: string
+  /** As a person would write it; null where it may stay unset. */
+  readonly default: string | null
+  /** One sentence for `sluice config`. */
+  readonly doc: string
+}
+
+/** Every setting there is, in the order in which people are shown them. */
+export const SETTINGS = {
+  host: {
+    env: 'HOST',
+    ...text(/^[\w.:-]{1,255}$/, 'a host name or an IP address'),
+    default: '127.0.0.1',
+    doc: 'The address to listen on.',
+  },
+  port: {
+    env: 'PORT',
+    ...integer(0, 65_535),
+    default: '8000',
+    doc: 'The port to listen on; 0 takes any that is free.',
+  },
+  allowAnonymous: {
+    env: 'SLUICE_ALLOW_ANONYMOUS',
+    ...flag(),
+    default: 'false',
+    doc: 'Listens beyond this machine, for everybody who can reach the port.',
+  },
+  maxConnections: {
+    env: 'SLUICE_MAX_CONNECTIONS',
+    ...integer(1, 1_000_000),
+    default: '10000',
+    doc: 'How many clients may be connected at once.',
+  },
+  dataDir: {
+    env: 'SLUICE_DATA_DIR',
+    ...path(),
+    default: './data',
+    doc: 'The directory that holds the embedded store.',
+  },
+  systemsFile: {
+    env: 'SLUICE_SYSTEMS_FILE',
+    ...path(),
+    default: null,
+    doc: 'The file that describes the systems; unset, ./systems.yaml if it is there.',
+  },
+  batchSize: {
+    env: 'SLUICE_BATCH_SIZE',
+    ...orWord('auto', integer(BATCH_SIZE.min, BATCH_SIZE.max)),
+    default: 'auto',
+    doc: 'How many mappings make a batch; auto grows with the request.',
+  },
+  concurrency: {
+    env: 'SLUICE_CONCURRENCY',
+    ...integer(1, 10_000),
+    default: '20',
+    doc: 'How many calls to one system may run at once, where the systems file does not say.',
+  },
+  retention: {
+    env: 'SLUICE_RETENTION',
+    ...duration('1m', '3650d'),
+    default: '30d',
+    doc: 'How long a finished request is kept.',
+  },
+  maxBody: {
+    env: 'SLUICE_MAX_BODY',
+    ...size('1KB', '1GB'),
+    default: '64MB',
+    doc: 'The largest request body.',
+  },
+  maxMappings: {
+    env: 'SLUICE_MAX_MAPPINGS',
+    ...integer(1, 10_000_000),
+    default: '1000000',
+    doc: 'How many mappings one request may hold.',
+  },
+  maxBacklog: {
+    env: 'SLUICE_MAX_BACKLOG',
+    ...integer(1, 10_000_000_000),
+    default: '100000000',
+    doc: 'How many mappings may wait before new requests are turned away.',
+  },
+  simulatedSuccessRate: {
+    env: 'SLUICE_SIMULATED_SUCCESS_RATE',
+    ...decimal(0, 1),
+    default: '0.9',
+    doc: 'How many of the calls to a simulated system succeed, where the systems file does not say.',
+  },
+  simulatedLatency: {
+    env: 'SLUICE_SIMULATED_LATENCY',
+    ...duration('0ms', '10m'),
+    default: '50ms',
+    doc: 'How long a call to a simulated system takes, where the systems file does not say.',
+  },
+  drainTimeout: {
+    env: 'SLUICE_DRAIN_TIMEOUT',
+    ...duration('0s', '1h'),
+    default: '25s',
+    doc: 'How long calls in flight may take to end when the service is told to stop.',
+  },
+  logLevel: {
+    env: 'LOG_LEVEL',
+    ...oneOf('fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'),
+    default: 'info',
+    doc: 'The least important log lines to write.',
+  },
+} as const satisfies Readonly<Record<string, Setting<unknown>>>
+
+function path(): Parser<string> {
+  return text(/^[^\0]{1,4096}$/, 'a path')
+}

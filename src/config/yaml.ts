@@ -1,0 +1,62 @@
+import { type Document, isNode, LineCounter, parseDocument, visit } from 'yaml'
+import { hasReference, hideReferences, resolveReferences, type Surroundings } from './secrets.ts'
+
+/** Something wrong with a file. */
+export interface Problem {
+  readonly file: string
+  /** Counted from 1. */
+  readonly line: number
+  /** What is wrong and how to mend it; never a value. */
+  readonly message: string
+}
+
+export interface YamlFile {
+  readonly value: unknown
+  readonly problems: readonly Problem[]
+  /** A problem with what is at `path`, or at the nearest place that is there. */
+  problemAt(path: readonly string[], message: string): Problem
+}
+
+/** Reads a YAML text with every reference in its values resolved. Never throws. */
+export function readYaml(text: string, file: string, surroundings: Surroundings): YamlFile {
+  const lines = new LineCounter()
+  const document = parseDocument(hideReferences(text), { lineCounter: lines })
+  const problemAtOffset = (offset: number, message: string): Problem => ({
+    file,
+    line: lines.linePos(offset).line,
+    message,
+  })
+  // The reader's own sentences quote the file, which may hold secrets; its codes do not.
+  const problems = [...document.errors, ...document.warnings].map(({ code, pos }) =>
+    problemAtOffset(pos[0], `is not valid YAML: ${code.toLowerCase().replaceAll('_', ' ')}`),
+  )
+
+  visit(document, {
+    Scalar(key, node) {
+      if (typeof node.value !== 'string' || !hasReference(node.value)) return
+      const report = (message: string) => {
+        problems.push(problemAtOffset(node.range?.[0] ?? 0, message))
+      }
+      if (key === 'key') report('a name cannot hold a reference; only a value can')
+      else node.value = resolveReferences(node.value, surroundings, report)
+    },
+  })
+
+  const problemAt: YamlFile['problemAt'] = (path, message) =>
+    problemAtOffset(offsetOf(document, path), [path.join('.'), message].filter(Boolean).join(' '))
+  try {
+    return { value: document.toJS(), problems, problemAt }
+  } catch {
+    // Aliases: unknown ones, or so many that the text would grow without bound.
+    problems.push(problemAtOffset(0, 'has an alias that is unknown or used too often'))
+    return { value: null, problems, problemAt }
+  }
+}
+
+function offsetOf(document: Document, path: readonly string[]): number {
+  for (let length = path.length; length >= 0; length--) {
+    const node = length === 0 ? document.contents : document.getIn(path.slice(0, length), true)
+    if (isNode(node) && node.range) return node.range[0]
+  }
+  return 0
+}

@@ -1,0 +1,54 @@
+/**
+ * A kind of system: how Sluice speaks to everything that is spoken to in one way. One kind is one
+ * file in `kinds/`; it exports one `Kind`.
+ */
+import type { TSchema } from 'typebox'
+import type { Mapping } from '../core/mapping.ts'
+import type { Outcome } from '../core/outcome.ts'
+import type { DurationMs, Json, Random } from '../core/units.ts'
+import type { Clock } from '../lib/clock.ts'
+
+/** `config` is what one entry of the systems file may hold, beyond what every system has. */
+export interface Kind<Config = never> {
+  readonly name: string
+  readonly config: TSchema
+  /**
+   * Makes a connection to one system. Called once for each system, with a config that `config`
+   * accepted; it must not touch the network yet.
+   */
+  connect(system: SystemContext<Config>): Connection
+}
+
+export interface SystemContext<Config> {
+  readonly name: string
+  readonly config: Config
+  /** No call may take longer, from its first byte to the last of its answer. */
+  readonly timeout: DurationMs
+  readonly concurrency: number
+  readonly clock: Clock
+  readonly random: Random
+}
+
+/** A live system. Neither call ever rejects: every ending is an answer. */
+export interface Connection {
+  /** Fetches a mapping's record; null where this system has nothing to read. */
+  readonly read: ((call: Call) => Promise<ReadAnswer>) | null
+  /** Hands over a payload. */
+  write(call: Call, payload: Json): Promise<WriteAnswer>
+  /** Ends what is idle. Calls in flight are ended by their own signal first. */
+  close(): Promise<void>
+}
+
+export interface Call {
+  readonly mapping: Mapping
+  readonly request: string
+  /** The same for every attempt at one mapping, and for no other: `<request>:<ordinal>`. */
+  readonly idempotencyKey: string
+  /** Aborted when the answer is no longer wanted; the call then ends at once, as `interrupted`. */
+  readonly signal: AbortSignal
+}
+
+type Refusal = Exclude<Outcome, { kind: 'delivered' }>
+
+export type ReadAnswer = { readonly kind: 'record'; readonly record: Json } | Refusal
+export type WriteAnswer = Extract<Outcome, { kind: 'delivered' }> | Refusal

@@ -1,0 +1,42 @@
+import type { Outcome } from '../../../core/outcome.ts'
+
+/** A call that brought no answer that could be understood. */
+export interface Failure {
+  readonly kind: 'failure'
+  readonly code: Extract<Outcome, { kind: 'unanswered' }>['code']
+  readonly message: string
+}
+
+/** By the code or the name of the error; the first that fits tells what happened. */
+const CAUSES: readonly (readonly [codes: RegExp, code: Failure['code'], message: string])[] = [
+  [/CONNECT_TIMEOUT|ETIMEDOUT/, 'timeout', 'No connection could be made in time'],
+  [
+    /^HPE_|HTTPParser/,
+    'invalid_response',
+    'The answer is not HTTP; perhaps base_url needs https://',
+  ],
+  [/HEADERS_OVERFLOW/, 'invalid_response', 'The headers of the answer are too large'],
+  [/CONTENT_LENGTH/, 'invalid_response', 'The answer is not as long as it says'],
+  [/ECONNREFUSED/, 'connection_failed', 'The connection was refused'],
+  [/ENOTFOUND/, 'connection_failed', 'The host name in base_url is unknown'],
+  [/EAI_AGAIN/, 'connection_failed', 'The host name in base_url could not be looked up'],
+  [/EHOSTUNREACH|ENETUNREACH/, 'connection_failed', 'The host cannot be reached'],
+  [/CERT|VERIFY/, 'connection_failed', 'The certificate of the host is not trusted'],
+  [/EPROTO|ERR_SSL|ERR_TLS/, 'connection_failed', 'TLS failed; perhaps base_url needs http://'],
+  [
+    /ECONNRESET|EPIPE|UND_ERR_SOCKET/,
+    'connection_failed',
+    'The connection was closed before the answer was complete',
+  ],
+]
+
+/**
+ * What an error of the connection means. Only its code, or else its name, is told: its text may
+ * quote the answer.
+ */
+export function failureOf(error: Error): Failure {
+  const errorCode = 'code' in error && typeof error.code === 'string' ? error.code : error.name
+  const cause = CAUSES.find(([codes]) => codes.test(errorCode))
+  const [, code, message] = cause ?? ([null, 'connection_failed', 'The connection failed'] as const)
+  return { kind: 'failure', code, message: `${message} (${errorCode}).` }
+}

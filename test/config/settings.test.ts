@@ -1,0 +1,130 @@
+import { describe, expect, test } from 'vitest'
+import { describeSettings, readSettings, type Texts } from '../../src/config/settings.ts'
+
+function settings(env: Texts, flags: Texts = {}) {
+  const read = readSettings(env, flags)
+  if (!read.ok) throw new Error(read.problems.join('\n'))
+  return read.settings
+}
+
+function problems(env: Texts, flags: Texts = {}) {
+  const read = readSettings(env, flags)
+  return read.ok ? [] : read.problems
+}
+
+describe('settings', () => {
+  test('have the documented defaults', () => {
+    expect(settings({})).toEqual({
+      host: '127.0.0.1',
+      port: 8000,
+      allowAnonymous: false,
+      maxConnections: 10_000,
+      dataDir: './data',
+      systemsFile: null,
+      batchSize: null,
+      concurrency: 20,
+      retention: 30 * 86_400_000,
+      maxBody: 64_000_000,
+      maxMappings: 1_000_000,
+      maxBacklog: 100_000_000,
+      simulatedSuccessRate: 0.9,
+      simulatedLatency: 50,
+      drainTimeout: 25_000,
+      logLevel: 'info',
+    })
+  })
+
+  test('come from the environment, and from a flag before it', () => {
+    const read = settings(
+      { PORT: '9000', SLUICE_BATCH_SIZE: '7', LOG_LEVEL: 'warn', SLUICE_MAX_BODY: '1MiB' },
+      { port: '0', 'simulated-latency': '2s' },
+    )
+    expect(read).toMatchObject({ port: 0, batchSize: 7, logLevel: 'warn', maxBody: 1_048_576 })
+    expect(read.simulatedLatency).toBe(2000)
+  })
+
+  test('count as unset where the text is empty', () => {
+    expect(settings({ PORT: '', SLUICE_SYSTEMS_FILE: '', SLUICE_WRONG: '' }).port).toBe(8000)
+  })
+
+  test.each([
+    ['PORT', '65536'],
+    ['PORT', '80a'],
+    ['PORT', '1e3'],
+    ['PORT', '-1'],
+    ['HOST', 'a b'],
+    ['SLUICE_BATCH_SIZE', '0'],
+    ['SLUICE_BATCH_SIZE', '1001'],
+    ['SLUICE_BATCH_SIZE', 'Auto'],
+    ['SLUICE_CONCURRENCY', '10001'],
+    ['SLUICE_RETENTION', '30'],
+    ['SLUICE_RETENTION', '1.5d'],
+    ['SLUICE_SIMULATED_SUCCESS_RATE', '1.1'],
+    ['SLUICE_SIMULATED_SUCCESS_RATE', 'NaN'],
+    ['SLUICE_SIMULATED_LATENCY', '11m'],
+    ['SLUICE_MAX_BODY', '2GB'],
+    ['SLUICE_MAX_BODY', '64mb'],
+    ['SLUICE_ALLOW_ANONYMOUS', 'yes'],
+    ['LOG_LEVEL', 'INFO'],
+  ])('refuse %s=%s without repeating it', (name, text) => {
+    const [problem, ...others] = problems({ [name]: text })
+    expect(problem).toMatch(`${name} must be `)
+    expect(problem?.replace(/ must be .*/, '')).not.toContain(text)
+    expect(others).toEqual([])
+  })
+
+  test('report every problem at once and say what was probably meant', () => {
+    expect(
+      problems(
+        { PORT: 'x', SLUICE_CONCURENCY: '5', SLUICE_PORT: '9000', SLUICE_COLOUR: 'red' },
+        { batchsize: '5', retention: '0s' },
+      ),
+    ).toEqual([
+      'There is no setting SLUICE_CONCURENCY (did you mean "SLUICE_CONCURRENCY"?).',
+      expect.stringContaining('There is no setting SLUICE_PORT'),
+      'There is no setting SLUICE_COLOUR.',
+      'There is no flag --batchsize (did you mean "batch-size"?).',
+      'PORT must be a whole number from 0 to 65535.',
+      expect.stringMatching(/^--retention must be from 1m to 3650d/),
+    ])
+  })
+
+  test('leave alone what Kubernetes sets for a service called sluice', () => {
+    const links = {
+      SLUICE_SERVICE_HOST: '10.0.0.1',
+      SLUICE_PORT: 'tcp://10.0.0.1:80',
+      SLUICE_PORT_80_TCP_ADDR: '10.0.0.1',
+    }
+    expect(problems(links)).toEqual([])
+  })
+
+  test.each(['0.0.0.0', '::', '192.168.1.5', 'example.com', '127.0.0.1.example.com'])(
+    'refuse to listen on %s for everybody, unless told to',
+    (host) => {
+      expect(problems({ HOST: host })).toEqual([expect.stringContaining('SLUICE_ALLOW_ANONYMOUS')])
+      expect(settings({ HOST: host, SLUICE_ALLOW_ANONYMOUS: 'true' }).host).toBe(host)
+    },
+  )
+
+  test.each(['localhost', '127.0.0.1', '127.1.2.3', '::1'])('may listen on %s', (host) => {
+    expect(problems({ HOST: host })).toEqual([])
+  })
+})
+
+describe('the description of the settings', () => {
+  test('tells where each value comes from', () => {
+    const rows = describeSettings({ PORT: '9000', LOG_LEVEL: 'warn' }, { 'log-level': 'debug' })
+    const byName = new Map(rows.map((row) => [row.env, row]))
+    expect(byName.get('PORT')).toMatchObject({ flag: '--port', value: '9000', from: 'PORT' })
+    expect(byName.get('LOG_LEVEL')).toMatchObject({ value: 'debug', from: '--log-level' })
+    expect(byName.get('SLUICE_DATA_DIR')).toEqual({
+      env: 'SLUICE_DATA_DIR',
+      flag: '--data-dir',
+      value: './data',
+      from: 'default',
+      default: './data',
+      doc: 'The directory that holds the embedded store.',
+    })
+    expect(byName.get('SLUICE_SYSTEMS_FILE')).toMatchObject({ value: null, default: null })
+  })
+})

@@ -1,0 +1,256 @@
+import type { Socket } from 'node:net'
+import { gzipSync } from 'node:zlib'
+import { describe, expect, test } from 'vitest'
+import { call } from './calls.ts'
+import { answer, type Behaviour, connect, rawTarget } from './targets.ts'
+
+const NOW = Date.UTC(2026, 0, 1)
+
+/** Says `text` again and again, until the other side has had enough. */
+function repeat(socket: Socket, text: string): void {
+  const timer = setInterval(() => socket.write(text), 10)
+  socket.on('close', () => clearInterval(timer))
+}
+
+/** As fast as the other side takes it. */
+function flood(socket: Socket, text: string): void {
+  const more = () => {
+    while (!socket.destroyed && socket.write(text));
+  }
+  socket.on('drain', more)
+  more()
+}
+
+interface Row {
+  readonly target: string
+  readonly behave: Behaviour
+  readonly code: 'timeout' | 'connection_failed' | 'invalid_response'
+  readonly says: RegExp
+}
+
+/** Every one of them must end within its deadline, as an answer that says why. */
+const HOSTILE: readonly Row[] = [
+  {
+    target: 'takes the call and says nothing',
+    behave: () => {},
+    code: 'timeout',
+    says: /no complete answer within 300 ms/,
+  },
+  {
+    target: 'stops in the middle of the head',
+    behave: (socket) => socket.write('HTTP/1.1 200 OK\r\nx: '),
+    code: 'timeout',
+    says: /no complete answer/,
+  },
+  {
+    target: 'drips a header for ever',
+    behave: (socket) => {
+      socket.write('HTTP/1.1 200 OK\r\nx: ')
+      repeat(socket, 'a')
+    },
+    code: 'timeout',
+    says: /no complete answer/,
+  },
+  {
+    target: 'drips a body for ever',
+    behave: (socket) => {
+      socket.write('HTTP/1.1 200 OK\r\ncontent-length: 9000\r\n\r\n')
+      repeat(socket, 'a')
+    },
+    code: 'timeout',
+    says: /no complete answer/,
+  },
+  {
+    target: 'sends early hints for ever',
+    behave: (socket) => repeat(socket, 'HTTP/1.1 103 Early Hints\r\nlink: </a>\r\n\r\n'),
+    code: 'timeout',
+    says: /no complete answer/,
+  },
+  {
+    target: 'hangs up without a word',
+    behave: (socket) => socket.end(),
+    code: 'connection_failed',
+    says: /closed before the answer was complete/,
+  },
+  {
+    target: 'resets the connection',
+    behave: (socket) => socket.resetAndDestroy(),
+    code: 'connection_failed',
+    says: /closed before the answer was complete/,
+  },
+  {
+    target: 'resets in the middle of the body',
+    behave: (socket) => {
+      socket.write('HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\nhalf', () => {
+        setImmediate(() => socket.resetAndDestroy())
+      })
+    },
+    code: 'connection_failed',
+    says: /closed before the answer was complete/,
+  },
+  {
+    target: 'ends in the middle of the body',
+    behave: (socket) => socket.end('HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\nhalf'),
+    code: 'connection_failed',
+    says: /closed before the answer was complete/,
+  },
+  {
+    target: 'ends in the middle of a chunk',
+    behave: (socket) =>
+      socket.end('HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\nff\r\nhalf'),
+    code: 'connection_failed',
+    says: /closed before the answer was complete/,
+  },
+  {
+    target: 'does not speak HTTP',
+    behave: (socket) => socket.end('SSH-2.0-canary\r\n'),
+    code: 'invalid_response',
+    says: /is not HTTP/,
+  },
+  {
+    target: 'gives two lengths',
+    behave: (socket) =>
+      socket.end('HTTP/1.1 200 OK\r\ncontent-length: 1\r\ncontent-length: 2\r\n\r\nab'),
+    code: 'invalid_response',
+    says: /HTTP|long/,
+  },
+  {
+    target: 'sends a chunk of no length',
+    behave: (socket) =>
+      socket.end('HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\ncanary\r\n\r\n'),
+    code: 'invalid_response',
+    says: /is not HTTP/,
+  },
+  {
+    target: 'floods the head',
+    behave: (socket) => {
+      socket.write('HTTP/1.1 200 OK\r\n')
+      flood(socket, `x: ${'a'.repeat(1000)}\r\n`)
+    },
+    code: 'invalid_response',
+    says: /headers of the answer are too large/,
+  },
+  {
+    target: 'announces a huge body',
+    behave: (socket) => socket.write('HTTP/1.1 200 OK\r\ncontent-length: 10001\r\n\r\n'),
+    code: 'invalid_response',
+    says: /larger than 10000 bytes/,
+  },
+  {
+    target: 'floods the body',
+    behave: (socket) => {
+      socket.write('HTTP/1.1 200 OK\r\n\r\n')
+      flood(socket, 'a'.repeat(1000))
+    },
+    code: 'invalid_response',
+    says: /larger than 10000 bytes/,
+  },
+  {
+    target: 'compresses the answer',
+    behave: (socket) => {
+      const body = gzipSync('a'.repeat(100_000))
+      socket.write(
+        `HTTP/1.1 200 OK\r\ncontent-encoding: gzip\r\ncontent-length: ${body.length}\r\n\r\n`,
+      )
+      socket.write(body)
+    },
+    code: 'invalid_response',
+    says: /compressed/,
+  },
+  {
+    target: 'switches to another protocol',
+    behave: (socket) =>
+      socket.write('HTTP/1.1 101 Switching\r\nconnection: upgrade\r\nupgrade: x\r\n\r\n'),
+    code: 'connection_failed',
+    says: /closed/,
+  },
+]
+
+describe.each(HOSTILE)('a target that $target', ({ behave, code, says }) => {
+  test.each(['write', 'read'] as const)('cannot harm a %s', async (stage) => {
+    const connection = connect(
+      { base_url: await rawTarget(behave), read: { path: '/' }, max_response: '10KB' },
+      { timeout: 300 },
+    )
+    const ending = await (stage === 'read'
+      ? connection.read?.(call())
+      : connection.write(call(), {}))
+    expect(ending).toEqual({
+      kind: 'unanswered',
+      stage,
+      code,
+      message: expect.stringMatching(says),
+    })
+    expect(JSON.stringify(ending)).not.toContain('canary')
+  })
+})
+
+test('a target that takes no connections is told from one that gives no answer', async () => {
+  const connection = connect({ base_url: 'http://127.0.0.1:1' })
+  expect(await connection.write(call(), {})).toMatchObject({
+    code: 'connection_failed',
+    message: 'The connection was refused (ECONNREFUSED).',
+  })
+})
+
+test('https to a plain port says that it may need http', async () => {
+  const url = await rawTarget((socket) => socket.end(answer('400 Bad Request')))
+  const connection = connect({ base_url: url.replace('http:', 'https:') })
+  expect(await connection.write(call(), {})).toMatchObject({
+    code: 'connection_failed',
+    message: expect.stringContaining('perhaps base_url needs http://'),
+  })
+})
+
+describe('a redirect', () => {
+  test.each([
+    ['http://elsewhere.example/canary?token=canary', 'elsewhere.example'],
+    ['//elsewhere.example:8080/canary', 'elsewhere.example:8080'],
+  ])('to %s is not followed, and only its host is told', async (location, host) => {
+    const url = await rawTarget((socket) =>
+      socket.write(answer(`302 Found\r\nlocation: ${location}`)),
+    )
+    expect(await connect({ base_url: url }).write(call(), {})).toEqual({
+      kind: 'refused',
+      stage: 'write',
+      httpStatus: 302,
+      retryAfter: null,
+      message: `Answered 302 Found, a redirect to ${host}; redirects are not followed.`,
+    })
+  })
+})
+
+describe('Retry-After', () => {
+  test.each([
+    ['30', 30_000],
+    ['0', 0],
+    ['999999999', 999_999_999_000],
+    ['Thu, 01 Jan 2026 00:01:00 GMT', 60_000],
+    ['Wed, 31 Dec 2025 23:00:00 GMT', 0],
+    ['9999999999', null],
+    ['1e9', null],
+    ['0x10', null],
+    ['Infinity', null],
+    ['-5', null],
+    ['1.5', null],
+    ['+5', null],
+    ['5s', null],
+    ['tomorrow', null],
+    ['2026-01-01T00:01:00Z', null],
+    ['Thursday, 01-Jan-26 00:01:00 GMT', null],
+    ['Thu, 01 Jan 2026 99:01:00 GMT', null],
+    ['', null],
+  ])('"%s" with a 429 is read as %s', async (header, retryAfter) => {
+    const url = await rawTarget((socket) => {
+      socket.write(answer(`429 Too Many Requests\r\nretry-after: ${header}`))
+    })
+    const clock = { now: () => NOW, after: () => () => {} }
+    expect(await connect({ base_url: url }, { clock }).write(call(), {})).toEqual({
+      kind: 'refused',
+      stage: 'write',
+      httpStatus: 429,
+      retryAfter,
+      message: 'Answered 429 Too Many Requests.',
+    })
+  })
+})
