@@ -1,0 +1,161 @@
+import type { DurationMs, EpochMs } from '../core/units.ts'
+import type { Cancel, Clock } from '../lib/clock.ts'
+import type { Emit } from '../observe/events.ts'
+import { type Claim, type DispatchStore, StoreUnavailable, type Want } from '../store/store.ts'
+import type { Lane } from './lane.ts'
+
+/** How often the store is asked what there is to do. Hints come sooner; this is the truth. */
+const POLL_EVERY_MS: DurationMs = 1000
+
+export interface ClaimerPorts {
+  readonly store: DispatchStore
+  readonly clock: Clock
+  readonly emit: Emit
+  /** The worker to claim for; null while there must be no claims. */
+  readonly worker: () => string | null
+  /** Finds a lane, or makes it. */
+  readonly lane: (name: string) => Lane
+  readonly lanes: () => Iterable<Lane>
+  /** The batches in hand. */
+  readonly held: () => readonly number[]
+  readonly onClaim: (worker: string, claim: Claim) => void
+}
+
+/**
+ * Keeps the lanes in work: asks the store for batches whenever a lane has room and the store may
+ * have some. One claim at a time, for all lanes that want; so no lane waits behind another.
+ */
+export class Claimer {
+  readonly #ports: ClaimerPorts
+  #claiming = false
+  /** The answer to a claim was lost: batches may be leased to this worker that it does not know. */
+  #unsure = false
+  #poll: Cancel = () => {}
+  #wake: Cancel = () => {}
+  #wakeAt: EpochMs = Number.POSITIVE_INFINITY
+  #unsubscribe: Cancel = () => {}
+
+  constructor(ports: ClaimerPorts) {
+    this.#ports = ports
+  }
+
+  start(): void {
+    this.#unsubscribe = this.#ports.store.onWork(({ lane: name, rank }) => {
+      const lane = this.#ports.lane(name)
+      lane.more = true
+      lane.hinted = Math.min(lane.hinted ?? rank, rank)
+      this.consider()
+    })
+    void this.#pollStore()
+  }
+
+  stop(): void {
+    this.#unsubscribe()
+    this.#poll()
+    this.#wake()
+  }
+
+  /** Claims if this lane wants something. Cheap: it is asked after every call. */
+  considerLane(lane: Lane): void {
+    if (!this.#claiming && lane.want(this.#ports.clock.now()) !== null) this.consider()
+  }
+
+  /** Claims for every lane that wants something, unless a claim is under way: it will ask again. */
+  consider(): void {
+    const { worker, lanes, clock } = this.#ports
+    const id = worker()
+    if (this.#claiming || id === null) return
+    const now = clock.now()
+    const wants: Want[] = []
+    for (const lane of lanes()) {
+      const want = lane.want(now)
+      if (want !== null) wants.push(want)
+    }
+    if (wants.length > 0) void this.#claim(id, wants)
+  }
+
+  /** Looks at a lane again at `at`: something in it will be due. */
+  wakeAt(lane: Lane, at: EpochMs): void {
+    lane.due = Math.min(lane.due ?? at, at)
+    if (at >= this.#wakeAt) return
+    this.#wake()
+    this.#wakeAt = at
+    this.#wake = this.#ports.clock.after(at - this.#ports.clock.now(), () => this.#onDue())
+  }
+
+  #onDue(): void {
+    this.#wakeAt = Number.POSITIVE_INFINITY
+    const now = this.#ports.clock.now()
+    for (const lane of this.#ports.lanes()) {
+      if (lane.due === null) continue
+      if (lane.due > now) this.wakeAt(lane, lane.due)
+      else {
+        lane.due = null
+        lane.more = true
+      }
+    }
+    this.consider()
+  }
+
+  async #claim(worker: string, wants: readonly Want[]): Promise<void> {
+    const { clock, onClaim } = this.#ports
+    this.#claiming = true
+    // A hint that comes while the claim is on its way must not be forgotten with its answer.
+    for (const want of wants) this.#expect(want, false)
+    const claim = await this.#orUnavailable(() => this.#ask(worker, wants))
+    this.#claiming = false
+    this.#unsure = claim === null
+    if (claim === null) {
+      for (const want of wants)
+        this.wakeAt(this.#ports.lane(want.lane), clock.now() + POLL_EVERY_MS)
+      return
+    }
+    for (const want of wants) if (filled(want, claim)) this.#expect(want, true)
+    onClaim(worker, claim)
+    this.consider()
+  }
+
+  async #ask(worker: string, wants: readonly Want[]): Promise<Claim> {
+    const { store, clock, held } = this.#ports
+    if (this.#unsure) await store.keep(worker, held())
+    return store.claim(worker, wants, clock.now())
+  }
+
+  #expect({ lane: name, below }: Want, more: boolean): void {
+    const lane = this.#ports.lane(name)
+    if (below === null) lane.more = more
+    if (!more) lane.hinted = null
+  }
+
+  async #pollStore(): Promise<void> {
+    const { store, clock, lane } = this.#ports
+    this.#poll = clock.after(POLL_EVERY_MS, () => void this.#pollStore())
+    const work = await this.#orUnavailable(() => store.work(clock.now()))
+    for (const { lane: name, rank, due } of work ?? []) {
+      const found = lane(name)
+      if (rank !== null) {
+        found.more = true
+        found.hinted = rank
+      }
+      if (due !== null) this.wakeAt(found, due)
+    }
+    this.consider()
+  }
+
+  async #orUnavailable<T>(call: () => Promise<T>): Promise<T | null> {
+    try {
+      return await call()
+    } catch (error) {
+      if (!(error instanceof StoreUnavailable)) throw error
+      this.#ports.emit({ event: 'store_unavailable', message: error.message })
+      return null
+    }
+  }
+}
+
+/** Whether the store gave all it was asked for, so that it may have more. */
+function filled({ lane, mappings }: Want, { batches }: Claim): boolean {
+  let got = 0
+  for (const batch of batches) if (batch.lane === lane) got += batch.ordinals.count
+  return got >= mappings
+}

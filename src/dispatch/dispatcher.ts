@@ -1,0 +1,341 @@
+/**
+ * One worker: claims batches, has their mappings delivered, settles them. Its invariants:
+ *
+ * 1. A mapping is under way in at most one lease, and starts only in a lease whose worker is alive.
+ * 2. Every lease taken is ended in one of three ways: settled, refused as stale, or dropped with the
+ *    worker that held it, whom the store then gives up.
+ * 3. What was delivered is written before its lease is forgotten; a store that is away is waited for.
+ * 4. Calls start in order of rank within a lane, save that every eighth goes to the oldest batch.
+ * 5. A call has a turn of its system's limiter. A lane whose gate is closed starts none.
+ * 6. No lane waits for another: they share the claim, and nothing else.
+ * 7. After `stop` has resolved nothing is under way, and nothing is leased to this worker.
+ */
+
+import { decide } from '../core/decide.ts'
+import type { ClosedGate } from '../core/gate.ts'
+import type { Limits } from '../core/limits.ts'
+import type { Outcome } from '../core/outcome.ts'
+import type { RetryPolicy } from '../core/retry.ts'
+import type { DurationMs, EpochMs, Random } from '../core/units.ts'
+import type { Verdict } from '../core/verdict.ts'
+import type { Deliver, Turns } from '../deliver/deliver.ts'
+import type { Cancel, Clock } from '../lib/clock.ts'
+import type { Emit } from '../observe/events.ts'
+import { type Claim, type DispatchStore, StoreUnavailable } from '../store/store.ts'
+import { Claimer } from './claimer.ts'
+import { Lane } from './lane.ts'
+import { Lease } from './lease.ts'
+import { Limiter, type Part } from './limiter.ts'
+import { Membership } from './membership.ts'
+import { Settler } from './settler.ts'
+import { Sweeper } from './sweeper.ts'
+
+/** A crash repeats about this much of a batch's calls, whatever the batch's size. */
+const CHECKPOINT_EVERY_MS: DurationMs = 1000
+
+/** A gate that is closed already is closed for longer only by this much at once. */
+const GATE_STEP_MS: DurationMs = 500
+
+/** What a worker must know of a system to deal with it. */
+export interface SystemRules {
+  readonly limits: Limits
+  readonly retry: RetryPolicy
+}
+
+export interface DispatcherPorts {
+  readonly store: DispatchStore
+  readonly deliver: Deliver
+  readonly rules: (system: string) => SystemRules
+  readonly clock: Clock
+  readonly random: Random
+  readonly newId: () => string
+  readonly emit: Emit
+  readonly host: string
+  /** How long finished requests are kept. */
+  readonly retention: DurationMs
+}
+
+export class Dispatcher {
+  readonly #ports: DispatcherPorts
+  readonly #membership: Membership
+  readonly #settler: Settler
+  readonly #claimer: Claimer
+  readonly #sweeper: Sweeper
+  readonly #lanes = new Map<string, Lane>()
+  readonly #limiters = new Map<string, Limiter>()
+  readonly #leases = new Map<number, Lease>()
+  readonly #turns: Turns
+  #part: Part | null = null
+  #calls = new AbortController()
+  #tick: Cancel = () => {}
+  #stopping = false
+  #onQuiet = () => {}
+
+  constructor(ports: DispatcherPorts) {
+    const { store, clock, emit, retention } = ports
+    this.#ports = ports
+    this.#membership = new Membership(
+      ports,
+      (part) => this.#assign(part),
+      () => this.#drop(),
+    )
+    this.#settler = new Settler(store, clock, emit, (stale) =>
+      this.#forget(stale.batch, stale.token),
+    )
+    this.#sweeper = new Sweeper(store, clock, emit, retention)
+    this.#claimer = new Claimer({
+      store,
+      clock,
+      emit,
+      worker: () => (this.#stopping ? null : this.#membership.id),
+      lane: (name) => this.#lane(name),
+      lanes: () => this.#lanes.values(),
+      held: () => [...this.#leases.keys()],
+      onClaim: (worker, claim) => this.#accept(worker, claim),
+    })
+    this.#turns = {
+      // A worker that is no longer alive has aborted its calls by the time the turn is looked at.
+      take: (system) => {
+        const turn = this.#limiter(system).take()
+        if (turn !== null) return turn.then(() => void this.#membership.checkAlive())
+        return this.#membership.checkAlive() ? null : turn
+      },
+      give: (system) => this.#limiter(system).give(),
+    }
+  }
+
+  /** Resolves when this worker is known to the store, or is waiting for a store that is away. */
+  async start(): Promise<void> {
+    await this.#membership.start()
+    this.#claimer.start()
+    this.#sweeper.start()
+    this.#checkpointLater()
+  }
+
+  /**
+   * Starts nothing more, lets the calls under way end until `deadline`, ends the others, writes what
+   * is known and gives back the rest, unblamed.
+   */
+  async stop(deadline: EpochMs): Promise<void> {
+    this.#stopping = true
+    this.#claimer.stop()
+    this.#sweeper.stop()
+    this.#tick()
+    const { clock } = this.#ports
+    const giveUp = clock.after(deadline - clock.now(), () => this.#calls.abort())
+    for (const lane of this.#lanes.values()) this.#stopLane(lane)
+    await this.#quiet()
+    giveUp()
+    await this.#settler.written()
+    await this.#membership.stop()
+  }
+
+  #lane(name: string): Lane {
+    const known = this.#lanes.get(name)
+    if (known !== undefined) return known
+    const lane = new Lane(name, this.#limiter(name))
+    this.#lanes.set(name, lane)
+    return lane
+  }
+
+  #limiter(system: string): Limiter {
+    const known = this.#limiters.get(system)
+    if (known !== undefined) return known
+    const { rules, clock } = this.#ports
+    const limiter = new Limiter(rules(system).limits, clock, () => {
+      const lane = this.#lanes.get(system)
+      if (lane !== undefined) this.#pump(lane)
+    })
+    limiter.assign(this.#part)
+    this.#limiters.set(system, limiter)
+    return limiter
+  }
+
+  #assign(part: Part | null): void {
+    this.#part = part
+    for (const limiter of this.#limiters.values()) limiter.assign(part)
+    this.#claimer.consider()
+  }
+
+  #accept(worker: string, { batches, closed }: Claim): void {
+    const now = this.#ports.clock.now()
+    for (const { lane: name, gate } of closed) this.#heed(this.#lane(name), gate.until)
+    if (worker !== this.#membership.id) return
+    const touched = new Set<Lane>()
+    for (const batch of batches) {
+      const lane = this.#lane(batch.lane)
+      const lease = new Lease(batch, now)
+      if (lease.isolated) this.#condemn(lease, now)
+      if (batch.probe) lane.probing = true
+      this.#leases.set(batch.id, lease)
+      lane.add(lease)
+      touched.add(lane)
+      if (this.#stopping) lease.stop()
+      if (lease.ended) this.#end(lane, lease)
+    }
+    for (const lane of touched) this.#pump(lane)
+  }
+
+  #pump(lane: Lane): void {
+    const { clock } = this.#ports
+    for (let now = clock.now(); lane.open(now); now = clock.now()) {
+      if (!this.#membership.checkAlive()) break
+      const started = lane.start()
+      if (started === null) break
+      void this.#carryOut(lane, started.lease, started.position)
+    }
+    this.#claimer.considerLane(lane)
+  }
+
+  async #carryOut(lane: Lane, lease: Lease, position: number): Promise<void> {
+    const { clock, deliver } = this.#ports
+    const mapping = lease.mappings[position]
+    if (mapping === undefined) throw new Error('a lease starts only mappings that it has')
+    const { signal } = this.#calls
+    if (lease.isolated) {
+      lease.spend(position, clock.now())
+      await this.#settler.write(lease.checkpoint())
+    }
+    const task = { request: lease.batch.request, ordinal: lease.ordinal(position), mapping }
+    const began = clock.now()
+    const outcome = await deliver(task, this.#turns, signal)
+    lane.inFlight -= 1
+    if (this.#leases.get(lease.batch.id) === lease) {
+      this.#judge(lane, lease, position, outcome, began)
+      if (lease.ended) this.#end(lane, lease)
+    }
+    this.#pump(lane)
+    if (this.#stopping) this.#onQuiet()
+  }
+
+  #judge(lane: Lane, lease: Lease, position: number, outcome: Outcome, began: EpochMs): void {
+    const { clock, random, rules } = this.#ports
+    const now = clock.now()
+    const before = lease.attempts(position) - (lease.isolated ? 1 : 0)
+    const verdict = decide(outcome, before + 1, rules(lane.name).retry, now, random)
+    const attempts = verdict.kind === 'snooze' ? before : before + 1
+    lease.end(position, verdict, attempts, now - began, now)
+    this.#learnGate(lane, verdict)
+  }
+
+  /** Closes the lane's gate where the verdict says so; opens it where a probe got through. */
+  #learnGate(lane: Lane, verdict: Verdict): void {
+    if (verdict.kind !== 'snooze') {
+      if (lane.probing) this.#openGate(lane)
+      return
+    }
+    lane.probing = false
+    const { gate: state, error, runAt: until } = verdict
+    if (state === null || error?.stage !== 'write') return
+    this.#stopLane(lane)
+    // Every call under way hears the same thing: the store need not be told each time.
+    if (until < lane.closedUntil + GATE_STEP_MS) return
+    this.#heed(lane, until)
+    const gate: ClosedGate = { state, until, reason: error.message }
+    this.#ports.emit({ event: 'gate_closed', lane: lane.name, gate })
+    void this.#tellGate(lane.name, gate)
+  }
+
+  #openGate(lane: Lane): void {
+    lane.probing = false
+    lane.closedUntil = 0
+    lane.more = true
+    this.#ports.emit({ event: 'gate_opened', lane: lane.name })
+    void this.#tellGate(lane.name, null)
+  }
+
+  /** A gate that could not be told is told again by the next answer like this one. */
+  async #tellGate(lane: string, gate: ClosedGate | null): Promise<void> {
+    try {
+      await this.#ports.store.gate(lane, gate)
+    } catch (error) {
+      if (!(error instanceof StoreUnavailable)) throw error
+      this.#ports.emit({ event: 'store_unavailable', message: error.message })
+    }
+  }
+
+  #heed(lane: Lane, until: EpochMs): void {
+    lane.closedUntil = Math.max(lane.closedUntil, until)
+    this.#claimer.wakeAt(lane, until)
+  }
+
+  #stopLane(lane: Lane): void {
+    lane.stop()
+    for (const lease of [...lane.leases]) if (lease.ended) this.#end(lane, lease)
+  }
+
+  /** Settles a lease that has ended; the second time it does nothing. */
+  #end(lane: Lane, lease: Lease): void {
+    if (!lane.remove(lease)) return
+    if (lease.batch.probe) lane.probing = false
+    const settlement = lease.settlement(this.#ports.clock.now())
+    if (settlement.next.state === 'ready') lane.more = true
+    if (settlement.next.state === 'waiting') this.#claimer.wakeAt(lane, settlement.next.runAt)
+    const { id, token } = lease.batch
+    void this.#settler.write(settlement).then(() => this.#forget(id, token))
+  }
+
+  /** Lets go of a lease that is settled, or stale. Its calls may still end; nobody listens. */
+  #forget(batch: number, token: number): void {
+    const lease = this.#leases.get(batch)
+    if (lease?.batch.token !== token) return
+    this.#leases.delete(batch)
+    this.#lanes.get(lease.batch.lane)?.remove(lease)
+  }
+
+  /** Every lease is gone: the store has given this worker up, or must have. */
+  #drop(): void {
+    this.#calls.abort()
+    this.#calls = new AbortController()
+    this.#settler.drop()
+    for (const { batch } of [...this.#leases.values()]) this.#forget(batch.id, batch.token)
+    for (const lane of this.#lanes.values()) lane.probing = false
+  }
+
+  /** In a batch that keeps killing its workers, a mapping that has spent its attempts is the cause. */
+  #condemn(lease: Lease, now: EpochMs): void {
+    const { attempts } = this.#ports.rules(lease.batch.lane).retry
+    for (const position of lease.mappings.keys()) {
+      if (lease.attempts(position) < attempts || !lease.isOpen(position)) continue
+      lease.condemn(position, POISONED, now)
+    }
+  }
+
+  #checkpointLater(): void {
+    const { clock } = this.#ports
+    this.#tick = clock.after(CHECKPOINT_EVERY_MS, () => {
+      const before = clock.now() - CHECKPOINT_EVERY_MS
+      for (const lease of this.#leases.values()) {
+        const due = lease.changed && !lease.ended && lease.since <= before
+        if (due) void this.#settler.write(lease.checkpoint())
+      }
+      this.#tidy()
+      this.#checkpointLater()
+    })
+  }
+
+  /** Forgets the lanes and limiters that say nothing any more: names come and go. */
+  #tidy(): void {
+    for (const [name, lane] of this.#lanes) if (lane.idle) this.#lanes.delete(name)
+    for (const [name, limiter] of this.#limiters) {
+      if (limiter.idle && !this.#lanes.has(name)) this.#limiters.delete(name)
+    }
+  }
+
+  /** Resolves when no call is under way. */
+  async #quiet(): Promise<void> {
+    const busy = () => [...this.#lanes.values()].some((lane) => lane.inFlight > 0)
+    while (busy()) {
+      const { promise, resolve } = Promise.withResolvers<void>()
+      this.#onQuiet = resolve
+      await promise
+    }
+  }
+}
+
+const POISONED = {
+  code: 'poisoned',
+  message: 'Each time this mapping was tried, the worker that tried it died.',
+  stage: 'write',
+  httpStatus: null,
+} as const

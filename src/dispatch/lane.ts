@@ -1,0 +1,137 @@
+import { takesOldest } from '../core/rank.ts'
+import type { DurationMs, EpochMs } from '../core/units.ts'
+import type { Want } from '../store/store.ts'
+import type { Lease } from './lease.ts'
+import type { Limiter } from './limiter.ts'
+
+/** How much work a lane keeps in hand: what it is likely to start within this time … */
+const IN_HAND_MS: DurationMs = 2000
+/** … and never more mappings than this. */
+const IN_HAND_MAX = 20_000
+
+/** While some mappings are being written, as many may be read. */
+const READ_AHEAD = 2
+
+/** The shortest time a lane's speed is measured over. */
+const MEASURED_MS: DurationMs = 5
+
+/** A target system's queue as one worker sees it: the leases it has in hand, in order of rank. */
+export class Lane {
+  readonly name: string
+  readonly limiter: Limiter
+  /** Nothing starts before this moment. */
+  closedUntil: EpochMs = 0
+  /** Its gate lets one mapping through, to see; nothing more is claimed until that one is back. */
+  probing = false
+  /** The store may have batches that are ready. */
+  more = false
+  /** The lowest rank the store is known to have; null where nothing is known. */
+  hinted: number | null = null
+  /** When the store's next waiting batch is due; null where none is known. */
+  due: EpochMs | null = null
+  /** How many mappings are under way, in whatever step. */
+  inFlight = 0
+  #leases: Lease[] = []
+  #unstarted = 0
+  #started = 0
+  #claimed = 0
+  #speed = 0
+  #measured = { at: 0, started: 0 }
+
+  constructor(name: string, limiter: Limiter) {
+    this.name = name
+    this.limiter = limiter
+  }
+
+  get leases(): readonly Lease[] {
+    return this.#leases
+  }
+
+  /** How many mappings in hand could be started, were there turns for them. */
+  get unstarted(): number {
+    return this.#unstarted
+  }
+
+  get idle(): boolean {
+    return this.#leases.length === 0 && this.inFlight === 0 && !this.more && this.due === null
+  }
+
+  add(lease: Lease): void {
+    this.#claimed += 1
+    this.#unstarted += lease.unstarted
+    const at = this.#leases.findIndex(({ batch }) => batch.rank > lease.batch.rank)
+    this.#leases.splice(at === -1 ? this.#leases.length : at, 0, lease)
+  }
+
+  /** False where it was not there (any more). */
+  remove(lease: Lease): boolean {
+    const at = this.#leases.indexOf(lease)
+    if (at === -1) return false
+    this.#leases.splice(at, 1)
+    this.#unstarted -= lease.unstarted
+    return true
+  }
+
+  /**
+   * Starts the mapping that goes next: one of the lowest rank, but every eighth time one of the
+   * batch that was made first. Null where nothing can start.
+   */
+  start(): { readonly lease: Lease; readonly position: number } | null {
+    if (this.#unstarted === 0) return null
+    const lease = takesOldest(this.#started) ? this.#oldest() : this.#leases.find(canStart)
+    const position = lease?.start() ?? null
+    if (lease === undefined || position === null) return null
+    this.#started += 1
+    this.#unstarted -= 1
+    this.inFlight += 1
+    return { lease, position }
+  }
+
+  /** Whether there is a turn for one more mapping, and nothing forbids it. */
+  open(now: EpochMs): boolean {
+    const { concurrency, open } = this.limiter
+    return open && now >= this.closedUntil && this.inFlight < READ_AHEAD * concurrency
+  }
+
+  /** Starts nothing more of what is in hand. */
+  stop(): void {
+    for (const lease of this.#leases) lease.stop()
+    this.#unstarted = 0
+  }
+
+  /** What to ask the store for now; null where there is no room, or no hope of any. */
+  want(now: EpochMs): Want | null {
+    if (this.probing || now < this.closedUntil) return null
+    const { name: lane, unstarted } = this
+    const turn = this.#claimed
+    const room = this.#room(now)
+    if (this.more && unstarted <= room / 2) {
+      return { lane, mappings: Math.ceil(room - unstarted), below: null, turn }
+    }
+    const below = this.#leases.at(-1)?.batch.rank
+    if (below === undefined || this.hinted === null || this.hinted >= below) return null
+    return { lane, mappings: this.limiter.concurrency, below, turn }
+  }
+
+  #room(now: EpochMs): number {
+    const elapsed = now - this.#measured.at
+    if (elapsed >= MEASURED_MS) {
+      this.#speed = (this.#started - this.#measured.started) / elapsed
+      this.#measured = { at: now, started: this.#started }
+    }
+    const soon = this.#speed * IN_HAND_MS
+    return Math.min(IN_HAND_MAX, Math.max(2 * this.limiter.concurrency, soon))
+  }
+
+  #oldest(): Lease | undefined {
+    let found: Lease | undefined
+    for (const lease of this.#leases) {
+      if (canStart(lease) && (found === undefined || lease.batch.id < found.batch.id)) found = lease
+    }
+    return found
+  }
+}
+
+function canStart(lease: Lease): boolean {
+  return lease.unstarted > 0 && !((lease.isolated || lease.batch.probe) && lease.inFlight > 0)
+}

@@ -1,0 +1,164 @@
+import { nextRunAt } from '../core/batch.ts'
+import type { Mapping } from '../core/mapping.ts'
+import type { DurationMs, EpochMs } from '../core/units.ts'
+import type { MappingError, Standing, Verdict } from '../core/verdict.ts'
+import type { ClaimedBatch, NextState, Settlement } from '../store/store.ts'
+
+/** After so many deaths with it in hand, a batch is tried one mapping at a time. */
+const RESCUES_BEFORE_ISOLATION = 3
+
+/** A claimed batch in a worker's hands: which of its mappings to try, and where each stands. */
+export class Lease {
+  readonly batch: ClaimedBatch
+  readonly mappings: readonly Mapping[]
+  readonly since: EpochMs
+  /**
+   * A worker has died with it before: its mappings are tried one at a time, each attempt written
+   * down before it is made, so that the one that kills spends its attempts and no other does.
+   */
+  readonly isolated: boolean
+  readonly #standings: (Standing | null)[]
+  #todo: number[]
+  #cursor = 0
+  #inFlight = 0
+  #changed = false
+
+  constructor(batch: ClaimedBatch, now: EpochMs) {
+    this.batch = batch
+    this.since = now
+    this.mappings = JSON.parse(batch.mappings)
+    this.isolated = batch.rescues >= RESCUES_BEFORE_ISOLATION
+    this.#standings =
+      batch.verdicts === null ? this.mappings.map(() => null) : JSON.parse(batch.verdicts)
+    this.#todo = [...this.#standings.keys()].filter((at) => isDue(this.#standings[at], now))
+  }
+
+  /** How many mappings could be started now. */
+  get unstarted(): number {
+    return this.#todo.length - this.#cursor
+  }
+
+  get inFlight(): number {
+    return this.#inFlight
+  }
+
+  /** Nothing is left to start, and nothing under way. */
+  get ended(): boolean {
+    return this.unstarted === 0 && this.#inFlight === 0
+  }
+
+  /** Something is known that has not been written. */
+  get changed(): boolean {
+    return this.#changed
+  }
+
+  /** The position of the next mapping to try, which is then under way; null where none is left. */
+  start(): number | null {
+    const position = this.#todo[this.#cursor]
+    if (position === undefined) return null
+    this.#cursor += 1
+    this.#inFlight += 1
+    return position
+  }
+
+  /** Starts nothing more: what was not started stays as it was. */
+  stop(): void {
+    this.#todo = []
+    this.#cursor = 0
+  }
+
+  ordinal(position: number): number {
+    const { first, list } = this.batch.ordinals
+    return list?.[position] ?? first + position
+  }
+
+  attempts(position: number): number {
+    return this.#standings[position]?.[1] ?? 0
+  }
+
+  isOpen(position: number): boolean {
+    return !isFinal(this.#standings[position])
+  }
+
+  /** Counts an attempt before it is made. */
+  spend(position: number, now: EpochMs): void {
+    const standing = this.#standings[position]
+    const lastError = standing?.[0] === 'pending' ? standing[3] : null
+    this.#set(position, ['pending', this.attempts(position) + 1, now, lastError])
+  }
+
+  /** @param attempts how many were spent, this one included if it counts */
+  end(
+    position: number,
+    verdict: Verdict,
+    attempts: number,
+    duration: DurationMs,
+    now: EpochMs,
+  ): void {
+    this.#inFlight -= 1
+    this.#set(position, standing(verdict, attempts, duration, now))
+  }
+
+  /** Fails a mapping that is not under way. */
+  condemn(position: number, error: MappingError, now: EpochMs): void {
+    this.#set(position, ['failed', this.attempts(position), now, 0, error])
+  }
+
+  /** What is to be written now, while the lease goes on. */
+  checkpoint(): Settlement {
+    return this.#settlement({ state: 'leased' })
+  }
+
+  /** What is to be written at the end of the lease. */
+  settlement(now: EpochMs): Settlement {
+    const due = this.#standings.filter((standing) => !isFinal(standing)).map(dueAt)
+    if (due.length === 0) return this.#settlement({ state: 'done' })
+    const runAt = nextRunAt(due)
+    return this.#settlement(runAt <= now ? { state: 'ready' } : { state: 'waiting', runAt })
+  }
+
+  #settlement(next: NextState): Settlement {
+    const verdicts = this.#changed ? JSON.stringify(this.#standings) : null
+    this.#changed = false
+    const { id: batch, token } = this.batch
+    const counts = { completed: 0, failed: 0, cancelled: 0 }
+    for (const standing of this.#standings) {
+      if (standing !== null && standing[0] !== 'pending') counts[standing[0]] += 1
+    }
+    return { batch, token, verdicts, ...counts, next }
+  }
+
+  #set(position: number, standing: Standing): void {
+    this.#standings[position] = standing
+    this.#changed = true
+  }
+}
+
+function standing(
+  verdict: Verdict,
+  attempts: number,
+  duration: DurationMs,
+  now: EpochMs,
+): Standing {
+  switch (verdict.kind) {
+    case 'completed':
+      return ['completed', attempts, now, duration, verdict.result]
+    case 'failed':
+      return ['failed', attempts, now, duration, verdict.error]
+    case 'retry':
+    case 'snooze':
+      return ['pending', attempts, verdict.runAt, verdict.error]
+  }
+}
+
+function isFinal(standing: Standing | null | undefined): boolean {
+  return standing != null && standing[0] !== 'pending'
+}
+
+function isDue(standing: Standing | null | undefined, now: EpochMs): boolean {
+  return !isFinal(standing) && dueAt(standing) <= now
+}
+
+function dueAt(standing: Standing | null | undefined): EpochMs {
+  return standing?.[0] === 'pending' ? standing[2] : 0
+}

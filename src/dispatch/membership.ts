@@ -1,0 +1,126 @@
+import type { DurationMs, EpochMs } from '../core/units.ts'
+import type { Cancel, Clock } from '../lib/clock.ts'
+import type { Emit } from '../observe/events.ts'
+import { type DispatchStore, StoreUnavailable } from '../store/store.ts'
+import type { Part } from './limiter.ts'
+
+/** A worker proves itself alive this often … */
+export const BEAT_EVERY_MS: DurationMs = 5000
+/** … and is dead, to everyone, after this long without. */
+export const LIFETIME_MS: DurationMs = 15_000
+/** It gives itself up so much earlier than the others may: clocks and timers are not exact. */
+const MARGIN_MS: DurationMs = 2000
+
+export interface MembershipPorts {
+  readonly store: DispatchStore
+  readonly clock: Clock
+  readonly emit: Emit
+  readonly newId: () => string
+  readonly host: string
+}
+
+/**
+ * A worker's place among the workers: it joins, beats, and learns its part of every limit. A worker
+ * that joins gets a part only when every other one has told the store that it has made room.
+ */
+export class Membership {
+  readonly #ports: MembershipPorts
+  readonly #onPart: (part: Part | null) => void
+  readonly #onLost: () => void
+  #id: string
+  #joined = false
+  #aliveUntil: EpochMs = 0
+  #seen = 0
+  #expiry: Cancel = () => {}
+  #nextBeat: Cancel = () => {}
+  #stopped = false
+
+  /**
+   * @param onPart told the part of every limit that may be used; null is none
+   * @param onLost told that every lease is gone, before this worker joins anew
+   */
+  constructor(ports: MembershipPorts, onPart: (part: Part | null) => void, onLost: () => void) {
+    this.#ports = ports
+    this.#id = ports.newId()
+    this.#onPart = onPart
+    this.#onLost = onLost
+  }
+
+  /** Null while this worker is not known to the store, and must not claim. */
+  get id(): string | null {
+    return this.#joined ? this.#id : null
+  }
+
+  /**
+   * Whether a call may still be started. A process that was stopped for a while finds out here, and
+   * loses everything, before its timers have told it: ask before each call.
+   */
+  checkAlive(): boolean {
+    if (!this.#joined) return false
+    if (this.#ports.clock.now() < this.#aliveUntil) return true
+    this.#lose()
+    return false
+  }
+
+  async start(): Promise<void> {
+    await this.#beat()
+  }
+
+  /** Resolves when the store knows that this worker is gone, or cannot be told. */
+  async stop(): Promise<void> {
+    this.#stopped = true
+    this.#nextBeat()
+    this.#expiry()
+    this.#joined = false
+    await this.#whileAvailable(() => this.#ports.store.leave(this.#id))
+  }
+
+  /** Joins if need be, beats, and comes again: a beat that fails is one that did not happen. */
+  async #beat(): Promise<void> {
+    const { clock } = this.#ports
+    this.#nextBeat = clock.after(BEAT_EVERY_MS, () => void this.#beat())
+    await this.#whileAvailable(() => this.#renew(clock.now()))
+  }
+
+  async #renew(now: EpochMs): Promise<void> {
+    const { store, clock, emit, host } = this.#ports
+    const deadline = now + LIFETIME_MS
+    if (!this.#joined) await store.join({ id: this.#id, host }, deadline)
+    const beat = await store.beat(this.#id, deadline, now, this.#seen)
+    const { alive, workers, position, epoch, welcome } = beat
+    if (this.#stopped) return
+    if (!alive) {
+      this.#lose()
+      return this.#renew(now)
+    }
+    if (!this.#joined) emit({ event: 'worker_joined', worker: this.#id })
+    this.#joined = true
+    this.#aliveUntil = deadline - MARGIN_MS
+    this.#expiry()
+    this.#expiry = clock.after(this.#aliveUntil - clock.now(), () => this.#lose())
+    this.#onPart(welcome ? { workers, position } : null)
+    const news = epoch > this.#seen
+    this.#seen = epoch
+    // Whoever has joined waits to hear that room was made.
+    if (news && workers > 1) return this.#renew(clock.now())
+  }
+
+  #lose(): void {
+    const { emit, newId } = this.#ports
+    emit({ event: 'worker_lost', worker: this.#id })
+    this.#joined = false
+    this.#id = newId()
+    this.#expiry()
+    this.#onPart(null)
+    this.#onLost()
+  }
+
+  async #whileAvailable(action: () => Promise<void>): Promise<void> {
+    try {
+      await action()
+    } catch (error) {
+      if (!(error instanceof StoreUnavailable)) throw error
+      this.#ports.emit({ event: 'store_unavailable', message: error.message })
+    }
+  }
+}

@@ -1,0 +1,98 @@
+import type { Request } from '../core/request.ts'
+import type { DurationMs } from '../core/units.ts'
+import { type Clock, sleep } from '../lib/clock.ts'
+import type { Emit } from '../observe/events.ts'
+import { type DispatchStore, type Settlement, StoreUnavailable } from '../store/store.ts'
+
+/** How long to wait before a write that the store could not take is tried again. */
+const RETRY_MS: { readonly first: DurationMs; readonly cap: DurationMs } = { first: 50, cap: 2000 }
+
+interface Entry {
+  readonly settlement: Settlement
+  readonly resolve: () => void
+}
+
+/**
+ * Writes settlements in the order they came, one group at a time: what arrives while a group is on
+ * its way makes the next. A store that is away is asked again until it takes them; what was
+ * delivered is never dropped.
+ */
+export class Settler {
+  readonly #store: DispatchStore
+  readonly #clock: Clock
+  readonly #emit: Emit
+  readonly #onRefused: (settlement: Settlement) => void
+  #queue: Entry[] = []
+  #writing: Promise<void> | null = null
+
+  /** @param onRefused told of each settlement whose batch is no longer this worker's */
+  constructor(
+    store: DispatchStore,
+    clock: Clock,
+    emit: Emit,
+    onRefused: (settlement: Settlement) => void,
+  ) {
+    this.#store = store
+    this.#clock = clock
+    this.#emit = emit
+    this.#onRefused = onRefused
+  }
+
+  /** Resolves when it is on disk, or refused. */
+  write(settlement: Settlement): Promise<void> {
+    const { promise, resolve } = Promise.withResolvers<void>()
+    this.#queue.push({ settlement, resolve })
+    this.#writing ??= this.#writeAll()
+    return promise
+  }
+
+  /** Resolves when nothing is left to write. */
+  async written(): Promise<void> {
+    await this.#writing
+  }
+
+  /** Forgets what was not written: it is another worker's business now. */
+  drop(): void {
+    for (const { resolve } of this.#queue) resolve()
+    this.#queue = []
+  }
+
+  async #writeAll(): Promise<void> {
+    // What this same turn adds shall come along.
+    await Promise.resolve()
+    while (this.#queue.length > 0) {
+      const group = this.#queue
+      this.#queue = []
+      await this.#writeGroup(group.map(({ settlement }) => settlement))
+      for (const { resolve } of group) resolve()
+    }
+    this.#writing = null
+  }
+
+  async #writeGroup(group: readonly Settlement[]): Promise<void> {
+    for (let delay = RETRY_MS.first; ; delay = Math.min(RETRY_MS.cap, delay * 2)) {
+      try {
+        const { refused, finished } = await this.#store.settle(group, this.#clock.now())
+        const stale = new Set(refused)
+        for (const settlement of group) if (stale.has(settlement.batch)) this.#refuse(settlement)
+        for (const request of finished) this.#emit({ event: 'request_finished', ...tell(request) })
+        return
+      } catch (error) {
+        if (!(error instanceof StoreUnavailable)) throw error
+        this.#emit({ event: 'store_unavailable', message: error.message })
+        await sleep(this.#clock, delay)
+      }
+    }
+  }
+
+  #refuse(settlement: Settlement): void {
+    this.#emit({ event: 'settlement_refused', batch: settlement.batch })
+    this.#onRefused(settlement)
+  }
+}
+
+function tell(request: Request) {
+  const { id, tenant, state, total, failed, createdAt, finishedAt } = request
+  const durationMs = (finishedAt ?? createdAt) - createdAt
+  return { request: id, tenant, state, total, failed, durationMs }
+}

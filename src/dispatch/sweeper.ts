@@ -1,0 +1,46 @@
+import type { DurationMs } from '../core/units.ts'
+import type { Cancel, Clock } from '../lib/clock.ts'
+import type { Emit } from '../observe/events.ts'
+import { type DispatchStore, StoreUnavailable } from '../store/store.ts'
+
+const SWEEP_EVERY_MS: DurationMs = 5000
+
+/** Has the store swept again and again, and tells what was found. Any worker may do it for all. */
+export class Sweeper {
+  readonly #store: DispatchStore
+  readonly #clock: Clock
+  readonly #emit: Emit
+  readonly #retention: DurationMs
+  #next: Cancel = () => {}
+
+  constructor(store: DispatchStore, clock: Clock, emit: Emit, retention: DurationMs) {
+    this.#store = store
+    this.#clock = clock
+    this.#emit = emit
+    this.#retention = retention
+  }
+
+  start(): void {
+    this.#next = this.#clock.after(SWEEP_EVERY_MS, () => {
+      this.start()
+      void this.#sweep()
+    })
+  }
+
+  stop(): void {
+    this.#next()
+  }
+
+  async #sweep(): Promise<void> {
+    const now = this.#clock.now()
+    try {
+      const { rescued, repaired, deleted } = await this.#store.sweep(now, now - this.#retention)
+      for (const dead of rescued) this.#emit({ event: 'batches_rescued', ...dead })
+      for (const request of repaired) this.#emit({ event: 'request_repaired', request })
+      if (deleted > 0) this.#emit({ event: 'requests_deleted', requests: deleted })
+    } catch (error) {
+      if (!(error instanceof StoreUnavailable)) throw error
+      this.#emit({ event: 'store_unavailable', message: error.message })
+    }
+  }
+}

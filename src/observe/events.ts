@@ -1,0 +1,59 @@
+import type { ClosedGate } from '../core/gate.ts'
+import type { Priority } from '../core/mapping.ts'
+import type { RequestState } from '../core/request.ts'
+import type { DurationMs } from '../core/units.ts'
+
+/** Everything worth telling, told once, after it is true. */
+export type Event =
+  | {
+      readonly event: 'started'
+      readonly url: string
+      readonly store: string
+      readonly mode: string
+    }
+  | { readonly event: 'draining'; readonly deadlineMs: DurationMs }
+  | { readonly event: 'stopped' }
+  | {
+      readonly event: 'request_accepted'
+      readonly request: string
+      readonly tenant: string
+      readonly priority: Priority
+      readonly mappings: number
+      readonly batches: number
+      readonly durationMs: DurationMs
+    }
+  | {
+      readonly event: 'request_finished'
+      readonly request: string
+      readonly tenant: string
+      readonly state: RequestState
+      readonly total: number
+      readonly failed: number
+      readonly durationMs: DurationMs
+    }
+  | {
+      readonly event: 'http_answered'
+      readonly method: string
+      readonly route: string
+      readonly status: number
+      readonly durationMs: DurationMs
+      /** Names the answer in the problem document, where it is one. */
+      readonly instance: string
+    }
+  /** A bug: the answer was a 500. Its `instance` is in the problem document. */
+  | { readonly event: 'http_failed'; readonly instance: string; readonly error: unknown }
+  | { readonly event: 'worker_joined'; readonly worker: string }
+  /** It could not beat in time, and let go of what it held. */
+  | { readonly event: 'worker_lost'; readonly worker: string }
+  | { readonly event: 'batches_rescued'; readonly worker: string; readonly batches: number }
+  /** A request's counters did not agree with its batches. A bug, mended. */
+  | { readonly event: 'request_repaired'; readonly request: string }
+  | { readonly event: 'requests_deleted'; readonly requests: number }
+  | { readonly event: 'gate_closed'; readonly lane: string; readonly gate: ClosedGate }
+  | { readonly event: 'gate_opened'; readonly lane: string }
+  /** A write came too late: another worker has the batch. */
+  | { readonly event: 'settlement_refused'; readonly batch: number }
+  | { readonly event: 'store_unavailable'; readonly message: string }
+
+/** Never throws and never waits. */
+export type Emit = (event: Event) => void

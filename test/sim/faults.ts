@@ -1,0 +1,58 @@
+import type { DurationMs, Random } from '../../src/core/units.ts'
+import { type Clock, sleep } from '../../src/lib/clock.ts'
+import { type Store, StoreUnavailable } from '../../src/store/store.ts'
+
+/** How often things go wrong between a node and the store; each from 0 to 1. */
+export interface Trouble {
+  /** The call never arrives. */
+  readonly lostCall: number
+  /** The call is carried out, and the caller is told that it failed. */
+  readonly lostReply: number
+  /** Each way takes up to this long. */
+  readonly delay: DurationMs
+}
+
+export const PEACE: Trouble = { lostCall: 0, lostReply: 0, delay: 5 }
+
+/** The store as a node sees it across a network that delays, loses calls and loses replies. */
+export function troubled(
+  store: Store,
+  clock: Clock,
+  random: Random,
+  trouble: () => Trouble,
+): Store {
+  async function across<T>(call: () => Promise<T>): Promise<T> {
+    const { lostCall, lostReply, delay } = trouble()
+    await sleep(clock, random() * delay)
+    if (random() < lostCall) throw new StoreUnavailable('simulated: the call was lost')
+    const answer = await call()
+    await sleep(clock, random() * delay)
+    if (random() < lostReply) throw new StoreUnavailable('simulated: the reply was lost')
+    return answer
+  }
+
+  return {
+    kind: store.kind,
+    insert: (request) => across(() => store.insert(request)),
+    join: (worker, deadline) => across(() => store.join(worker, deadline)),
+    beat: (worker, deadline, now, seen) => across(() => store.beat(worker, deadline, now, seen)),
+    leave: (worker) => across(() => store.leave(worker)),
+    work: (now) => across(() => store.work(now)),
+    claim: (worker, wants, now) => across(() => store.claim(worker, wants, now)),
+    keep: (worker, held) => across(() => store.keep(worker, held)),
+    settle: (settlements, now) => across(() => store.settle(settlements, now)),
+    gate: (lane, gate) => across(() => store.gate(lane, gate)),
+    sweep: (now, retainedSince) => across(() => store.sweep(now, retainedSince)),
+    request: (tenant, id) => store.request(tenant, id),
+    requests: (tenant, filter) => store.requests(tenant, filter),
+    batches: (tenant, request, range) => store.batches(tenant, request, range),
+    totals: () => store.totals(),
+    onWork: (listener) =>
+      store.onWork((hint) => {
+        clock.after(random() * trouble().delay, () => {
+          if (random() >= trouble().lostReply) listener(hint)
+        })
+      }),
+    close: async () => {},
+  }
+}

@@ -1,0 +1,247 @@
+import type { DatabaseSync } from 'node:sqlite'
+import { PRIORITIES, type Priority } from '../../src/core/mapping.ts'
+import type { Random } from '../../src/core/units.ts'
+import type { Standing } from '../../src/core/verdict.ts'
+import { seededRandom } from '../../src/lib/random.ts'
+import type { Event } from '../../src/observe/events.ts'
+import { openMemoryStore } from '../../src/store/sqlite/memory.ts'
+import type { NewBatch, NewRequest, Store } from '../../src/store/store.ts'
+import { SimulatedClock } from './clock.ts'
+import { PEACE, type Trouble } from './faults.ts'
+import { LIMITS, Node, RETRY } from './node.ts'
+import { MANNERS, Targets } from './targets.ts'
+import { isFinal, Watch } from './watch.ts'
+
+const TROUBLED_FOR_MS = 45_000
+const FINISHED_WITHIN_MS = 3_600_000
+const BATCH = 5
+
+/**
+ * One run of the whole of a small world, decided by its seed: two workers at a time on one store,
+ * crashes, stops, drains, lost calls and lost replies for a while, then peace, in which everything
+ * must finish.
+ *
+ * @param database a store that was spoilt on purpose
+ * @returns everything that went against the promises; the run must be called off if it never ends
+ */
+export async function simulate(seed: number, database?: DatabaseSync): Promise<readonly string[]> {
+  const world = new World(seed, await openMemoryStore(database))
+  await world.live()
+  return world.violations
+}
+
+class World {
+  readonly violations: string[]
+  readonly #random: Random
+  readonly #clock = new SimulatedClock()
+  readonly #base: Store
+  readonly #watch: Watch
+  readonly #targets: Targets
+  readonly #requests: { id: string; total: number }[] = []
+  readonly #nodes: Node[] = []
+  readonly #calm: boolean
+  #trouble: Trouble = PEACE
+  #ids = 0
+
+  constructor(seed: number, store: Store) {
+    this.#random = seededRandom(seed)
+    this.#base = store
+    this.#watch = new Watch(store)
+    this.violations = this.#watch.violations
+    this.#targets = new Targets(this.#clock, this.#random)
+    // In a fifth of the worlds nothing goes wrong: there, nothing may happen twice.
+    this.#calm = seed % 5 === 0
+  }
+
+  async live(): Promise<void> {
+    const { random } = this
+    for (let n = 0; n < 2; n++) this.#startNode()
+    const requests = 3 + Math.floor(random() * 5)
+    for (let n = 0; n < requests; n++) {
+      this.#clock.after(random() * 20_000, () => void this.#post())
+    }
+    if (!this.#calm) {
+      this.#trouble = { lostCall: 0.03, lostReply: 0.03, delay: 60 }
+      this.#clock.after(1000, () => this.#misfortune())
+    }
+    await this.#runUntil(this.#clock.now() + TROUBLED_FOR_MS, () => false)
+    this.#trouble = PEACE
+    for (const node of this.#nodes) node.goOn()
+    const end = this.#clock.now() + FINISHED_WITHIN_MS
+    await this.#runUntil(end, () => this.#allFinished())
+    await this.#checkTheEnd()
+  }
+
+  get random(): Random {
+    return this.#random
+  }
+
+  async #runUntil(moment: number, done: () => boolean | Promise<boolean>): Promise<void> {
+    for (let steps = 0; this.violations.length === 0; steps++) {
+      if (steps % 50 === 0 && (await done())) return
+      if (!(await this.#clock.step(moment))) return
+    }
+  }
+
+  #startNode(): void {
+    this.#nodes.push(
+      new Node({
+        store: this.#watch.store,
+        clock: this.#clock,
+        random: this.#random,
+        targets: this.#targets,
+        trouble: () => this.#trouble,
+        newId: () => this.#newId(),
+        emit: (event) => this.#heard(event),
+      }),
+    )
+    this.#nodes.at(-1)?.start()
+  }
+
+  #heard(event: Event): void {
+    if (event.event === 'request_repaired') this.violations.push('a request had to be repaired')
+  }
+
+  #newId(): string {
+    this.#ids += 1
+    return `00000000-0000-7000-8000-${String(this.#ids).padStart(12, '0')}`
+  }
+
+  /** Every few seconds one of the two nodes crashes, stops for a while, or is replaced in order. */
+  #misfortune(): void {
+    if (this.#trouble === PEACE) return
+    const { random } = this
+    const index = Math.floor(random() * this.#nodes.length)
+    const node = this.#nodes[index]
+    const fate = random()
+    if (fate < 0.4) {
+      node?.crash()
+      this.#nodes.splice(index, 1)
+      this.#clock.after(random() * 5000, () => this.#startNode())
+    } else if (fate < 0.8) {
+      node?.stop()
+      this.#clock.after(random() * 30_000, () => node?.goOn())
+    } else {
+      this.#nodes.splice(index, 1)
+      node?.goOn()
+      void node?.drain()
+      this.#startNode()
+    }
+    this.#clock.after(2000 + random() * 10_000, () => this.#misfortune())
+  }
+
+  async #post(): Promise<void> {
+    const { random } = this
+    const total = pick([1, 3, 20, 60, 120], random)
+    const lanes = [pick(Object.keys(MANNERS), random), pick(Object.keys(MANNERS), random)]
+    const request: NewRequest = {
+      id: this.#newId(),
+      tenant: 'default',
+      priority: pick<Priority>(PRIORITIES, random),
+      metadata: {},
+      createdAt: this.#clock.now(),
+      total,
+      batches: batches(total, lanes),
+      idempotency: null,
+    }
+    await this.#base.insert(request)
+    this.#requests.push(request)
+  }
+
+  async #allFinished(): Promise<boolean> {
+    for (const { id } of this.#requests) {
+      const request = await this.#base.request('default', id)
+      if (request?.finishedAt == null) return false
+    }
+    return true
+  }
+
+  async #checkTheEnd(): Promise<void> {
+    for (const { id, total } of this.#requests) await this.#checkRequest(id, total)
+    for (const [lane, calls] of this.#targets.underWayMax) {
+      if (calls > LIMITS.concurrency) this.violations.push(`${lane} had ${calls} calls at once`)
+    }
+    if (this.#calm) this.#nothingTwice()
+  }
+
+  /** Liveness, and results that are complete and in order, whatever the pages. */
+  async #checkRequest(id: string, total: number): Promise<void> {
+    const standings = await this.#standings(id, total)
+    for (const [ordinal, standing] of standings.entries()) {
+      if (!isFinal(standing)) this.violations.push(`${id}:${ordinal} is not final in the end`)
+      const attempts = standing?.[1] ?? 0
+      if (attempts > RETRY.attempts)
+        this.violations.push(`${id}:${ordinal} had ${attempts} attempts`)
+      if (standing?.[0] === 'completed' && !this.#wasDelivered(`${id}:${ordinal}`)) {
+        this.violations.push(`${id}:${ordinal} is completed, and its target never took it`)
+      }
+    }
+    if (standings.length !== total) {
+      this.violations.push(`${id} has ${standings.length} results of ${total}`)
+    }
+  }
+
+  async #standings(id: string, total: number): Promise<readonly (Standing | null)[]> {
+    const found: (Standing | null)[] = []
+    for (let from = 0; from < total; ) {
+      const to = from + 1 + Math.floor(this.random() * 30)
+      const page = new Map<number, Standing | null>()
+      for (const batch of await this.#base.batches('default', id, { from, to, state: null })) {
+        const known: (Standing | null)[] = batch.verdicts === null ? [] : JSON.parse(batch.verdicts)
+        const { first, count, list } = batch.ordinals
+        for (let position = 0; position < count; position++) {
+          const ordinal = list?.[position] ?? first + position
+          if (ordinal < from || ordinal >= to) continue
+          if (page.has(ordinal)) this.violations.push(`${id}:${ordinal} is in two batches`)
+          page.set(ordinal, known[position] ?? null)
+        }
+      }
+      for (const [, standing] of [...page].sort(([a], [b]) => a - b)) found.push(standing)
+      from = to
+    }
+    return found
+  }
+
+  #wasDelivered(key: string): boolean {
+    return this.#targets.calls.some((call) => call.key === key && call.answer?.kind === 'delivered')
+  }
+
+  #nothingTwice(): void {
+    const delivered = this.#targets.calls.filter(({ answer }) => answer?.kind === 'delivered')
+    const keys = new Set(delivered.map(({ key }) => key))
+    if (keys.size < delivered.length) this.violations.push('something was delivered twice')
+  }
+}
+
+function pick<T>(from: readonly T[], random: Random): T {
+  const picked = from[Math.floor(random() * from.length)]
+  if (picked === undefined) throw new Error('nothing to pick from')
+  return picked
+}
+
+/** Mappings whose targets take turns, so that the ordinals of batches lie between each other. */
+function batches(total: number, lanes: readonly string[]): readonly NewBatch[] {
+  const byLane = new Map<string, number[]>()
+  for (let ordinal = 0; ordinal < total; ordinal++) {
+    const lane = lanes[ordinal % lanes.length] ?? ''
+    byLane.set(lane, [...(byLane.get(lane) ?? []), ordinal])
+  }
+  return [...byLane].flatMap(([lane, ordinals]) =>
+    Array.from({ length: Math.ceil(ordinals.length / BATCH) }, (_, n) =>
+      batch(lane, ordinals.slice(n * BATCH, (n + 1) * BATCH)),
+    ),
+  )
+}
+
+function batch(lane: string, ordinals: readonly number[]): NewBatch {
+  const [first = 0, last = 0, count] = [ordinals[0], ordinals.at(-1), ordinals.length]
+  const list = last - first === count - 1 ? null : ordinals
+  const mappings = ordinals.map((ordinal) => ({
+    id: `m${ordinal}`,
+    source: 'steady',
+    target: lane,
+    // Every third mapping brings its record along; the others read it.
+    ...(ordinal % 3 === 0 ? { data: {} } : {}),
+  }))
+  return { lane, ordinals: { first, last, count, list }, mappings: JSON.stringify(mappings) }
+}
