@@ -22,7 +22,7 @@ export function share(whole: number, workers: number, position: number): number 
 
 /** The same part of a rate: each worker gets an equal fraction. */
 export function shareOfRate(rate: Rate, workers: number): Rate {
-  return { count: rate.count, per: rate.per * workers }
+  return { count: rate.count / workers, per: rate.per }
 }
 
 /** How much of a window's calls may come at once before they are spread evenly: a twentieth. */

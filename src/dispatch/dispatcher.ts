@@ -21,7 +21,13 @@ import type { Verdict } from '../core/verdict.ts'
 import type { Deliver, Turns } from '../deliver/deliver.ts'
 import type { Cancel, Clock } from '../lib/clock.ts'
 import type { Emit } from '../observe/events.ts'
-import { type Claim, type DispatchStore, StoreUnavailable } from '../store/store.ts'
+import {
+  type Claim,
+  type ClaimedBatch,
+  type DispatchStore,
+  type NextState,
+  StoreUnavailable,
+} from '../store/store.ts'
 import { Claimer } from './claimer.ts'
 import { Lane } from './lane.ts'
 import { Lease } from './lease.ts'
@@ -167,10 +173,11 @@ export class Dispatcher {
       const lease = new Lease(batch, now)
       if (lease.isolated) this.#condemn(lease, now)
       if (batch.probe) lane.probing = true
+      // What was on its way while the gate closed goes back: a probe must find nothing else in hand.
+      if (this.#stopping || now < lane.closedUntil) lease.stop()
       this.#leases.set(batch.id, lease)
       lane.add(lease)
       touched.add(lane)
-      if (this.#stopping) lease.stop()
       if (lease.ended) this.#end(lane, lease)
     }
     for (const lane of touched) this.#pump(lane)
@@ -269,10 +276,17 @@ export class Dispatcher {
     if (!lane.remove(lease)) return
     if (lease.batch.probe) lane.probing = false
     const settlement = lease.settlement(this.#ports.clock.now())
-    if (settlement.next.state === 'ready') lane.more = true
-    if (settlement.next.state === 'waiting') this.#claimer.wakeAt(lane, settlement.next.runAt)
-    const { id, token } = lease.batch
-    void this.#settler.write(settlement).then(() => this.#forget(id, token))
+    void this.#settler.write(settlement).then(() => this.#settled(lease.batch, settlement.next))
+  }
+
+  /** Only now can what is left of a batch be claimed again: a claim sent before would miss it. */
+  #settled({ id, token, lane: name }: ClaimedBatch, next: NextState): void {
+    this.#forget(id, token)
+    if (next.state === 'waiting') this.#claimer.wakeAt(this.#lane(name), next.runAt)
+    if (next.state !== 'ready') return
+    const lane = this.#lane(name)
+    lane.more = true
+    this.#claimer.considerLane(lane)
   }
 
   /** Lets go of a lease that is settled, or stale. Its calls may still end; nobody listens. */

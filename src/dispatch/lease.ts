@@ -99,8 +99,9 @@ export class Lease {
     this.#set(position, standing(verdict, attempts, duration, now))
   }
 
-  /** Fails a mapping that is not under way. */
+  /** Fails a mapping without trying it. Only before anything of the lease has started. */
   condemn(position: number, error: MappingError, now: EpochMs): void {
+    this.#todo = this.#todo.filter((at) => at !== position)
     this.#set(position, ['failed', this.attempts(position), now, 0, error])
   }
 

@@ -1,6 +1,6 @@
 /** The known name that was probably meant, as ` (did you mean "x"?)`; empty where none is near. */
 export function didYouMean(name: string, known: readonly string[]): string {
-  const allowed = Math.max(1, Math.floor(name.length / 3))
+  const allowed = name.length < SHORT ? 1 : Math.max(2, Math.floor(name.length / 3))
   const [best] = known
     .map((candidate) => ({
       candidate,
@@ -10,6 +10,9 @@ export function didYouMean(name: string, known: readonly string[]): string {
     .sort((a, b) => a.edits - b.edits)
   return best === undefined ? '' : ` (did you mean "${best.candidate}"?)`
 }
+
+/** In shorter names two edits, a swap of two letters among them, leave too little in common. */
+const SHORT = 4
 
 /** Names longer than this are near to nothing; bounds what a comparison costs. */
 const LENGTH_MAX = 64

@@ -5,16 +5,16 @@ import type { Standing } from '../../src/core/verdict.ts'
 import { seededRandom } from '../../src/lib/random.ts'
 import type { Event } from '../../src/observe/events.ts'
 import { openMemoryStore } from '../../src/store/sqlite/memory.ts'
-import type { NewBatch, NewRequest, Store } from '../../src/store/store.ts'
+import type { NewRequest, Store } from '../../src/store/store.ts'
 import { SimulatedClock } from './clock.ts'
 import { PEACE, type Trouble } from './faults.ts'
 import { LIMITS, Node, RETRY } from './node.ts'
+import { batches } from './requests.ts'
 import { MANNERS, Targets } from './targets.ts'
 import { isFinal, Watch } from './watch.ts'
 
 const TROUBLED_FOR_MS = 45_000
 const FINISHED_WITHIN_MS = 3_600_000
-const BATCH = 5
 
 /**
  * One run of the whole of a small world, decided by its seed: two workers at a time on one store,
@@ -217,31 +217,4 @@ function pick<T>(from: readonly T[], random: Random): T {
   const picked = from[Math.floor(random() * from.length)]
   if (picked === undefined) throw new Error('nothing to pick from')
   return picked
-}
-
-/** Mappings whose targets take turns, so that the ordinals of batches lie between each other. */
-function batches(total: number, lanes: readonly string[]): readonly NewBatch[] {
-  const byLane = new Map<string, number[]>()
-  for (let ordinal = 0; ordinal < total; ordinal++) {
-    const lane = lanes[ordinal % lanes.length] ?? ''
-    byLane.set(lane, [...(byLane.get(lane) ?? []), ordinal])
-  }
-  return [...byLane].flatMap(([lane, ordinals]) =>
-    Array.from({ length: Math.ceil(ordinals.length / BATCH) }, (_, n) =>
-      batch(lane, ordinals.slice(n * BATCH, (n + 1) * BATCH)),
-    ),
-  )
-}
-
-function batch(lane: string, ordinals: readonly number[]): NewBatch {
-  const [first = 0, last = 0, count] = [ordinals[0], ordinals.at(-1), ordinals.length]
-  const list = last - first === count - 1 ? null : ordinals
-  const mappings = ordinals.map((ordinal) => ({
-    id: `m${ordinal}`,
-    source: 'steady',
-    target: lane,
-    // Every third mapping brings its record along; the others read it.
-    ...(ordinal % 3 === 0 ? { data: {} } : {}),
-  }))
-  return { lane, ordinals: { first, last, count, list }, mappings: JSON.stringify(mappings) }
 }

@@ -1,0 +1,81 @@
+import { beforeEach, describe, expect, test } from 'vitest'
+import { LANE } from '../support/requests.ts'
+import { DELIVERED, refused, Stage } from './stage.ts'
+
+let stage: Stage
+
+beforeEach(async () => {
+  stage = await Stage.open()
+})
+
+/** Answers each mapping's first calls so, one after the other, and the rest with success. */
+function firstAnswers(...answers: readonly ReturnType<typeof refused>[]) {
+  const asked = new Map<string, number>()
+  return ({ id }: { readonly id: string }) => {
+    const call = asked.get(id) ?? 0
+    asked.set(id, call + 1)
+    return answers[call] ?? DELIVERED
+  }
+}
+
+describe('a mapping that fails for a while', () => {
+  test('is tried again when its wait is over, and every attempt is counted', async () => {
+    stage.answer = firstAnswers(refused(500), refused(502))
+    stage.start()
+    const request = await stage.post({ total: 1 })
+    const [result] = await stage.finished(request)
+    expect(result).toMatchObject({ state: 'completed', attempts: 3 })
+    const [first = 0, second = 0, third = 0] = stage.calls.map(({ at }) => at)
+    // Half of 100 ms, and then half of 200, after an answer that took 10.
+    expect(second - first).toBeGreaterThanOrEqual(60)
+    expect(third - second).toBeGreaterThanOrEqual(110)
+  })
+
+  test('does not wait for the next poll, however short its wait is', async () => {
+    stage.rules = { ...stage.rules, retry: { attempts: 3, first: 2, cap: 2 } }
+    stage.answer = firstAnswers(refused(500), refused(500))
+    stage.start()
+    const postedAt = stage.clock.now()
+    await stage.finished(await stage.post({ total: 12, batchSize: 1 }))
+    expect(stage.clock.now() - postedAt).toBeLessThan(1000)
+  })
+
+  test('fails with its last attempt, and its neighbours do not', async () => {
+    stage.answer = ({ id }) => (id === 'map_2' ? refused(500) : DELIVERED)
+    stage.start()
+    const results = await stage.finished(await stage.post({ total: 5 }))
+    expect(results.map(({ state, attempts }) => [state, attempts])).toEqual([
+      ['completed', 1],
+      ['completed', 1],
+      ['failed', 3],
+      ['completed', 1],
+      ['completed', 1],
+    ])
+    expect(stage.calls).toHaveLength(4 + 3)
+  })
+})
+
+describe('a worker that is told to stop', () => {
+  test('lets what is under way end, and gives back the rest, unblamed', async () => {
+    const worker = stage.start()
+    const request = await stage.post({ total: 20 })
+    await stage.until(() => stage.calls.length > 0)
+    const underWay = stage.calls.length
+    let isStopped = false
+    void worker.stop(stage.clock.now() + 10_000).then(() => {
+      isStopped = true
+    })
+    await stage.until(() => isStopped)
+    expect(stage.calls).toHaveLength(underWay)
+    const completed = (await stage.results(request.id)).filter(({ state }) => state === 'completed')
+    expect(completed).toHaveLength(underWay)
+    const [lane] = await stage.store.work(stage.clock.now())
+    expect(lane).toMatchObject({ lane: LANE, due: null })
+
+    stage.start()
+    for (const result of await stage.finished(request)) {
+      expect(result).toMatchObject({ state: 'completed', attempts: 1 })
+    }
+    expect(stage.calls).toHaveLength(20)
+  })
+})

@@ -1,0 +1,86 @@
+import { beforeEach, describe, expect, test } from 'vitest'
+import { PROBE_EVERY_MS } from '../../src/core/gate.ts'
+import { LANE } from '../support/requests.ts'
+import { DELIVERED, refused, Stage } from './stage.ts'
+
+const RETRY_AFTER_MS = 30_000
+const TOTAL = 20
+
+let stage: Stage
+
+beforeEach(async () => {
+  stage = await Stage.open()
+})
+
+describe('a system that asks to be left alone', () => {
+  test('is left alone until then by everybody, and it costs no attempt', async () => {
+    const firstCallAt: number[] = []
+    stage.answer = () => {
+      firstCallAt.push(stage.clock.now())
+      const isBusy = stage.clock.now() < (firstCallAt[0] ?? 0) + 1000
+      return isBusy ? refused(429, RETRY_AFTER_MS) : DELIVERED
+    }
+    stage.start()
+    stage.start()
+    const results = await stage.finished(await stage.post({ total: TOTAL }))
+    for (const result of results) expect(result).toMatchObject({ state: 'completed', attempts: 1 })
+
+    const [opened = 0] = firstCallAt
+    const busy = stage.calls.filter(({ at }) => at < opened + 1000)
+    const { concurrency } = stage.rules.limits
+    expect(busy.length).toBeLessThanOrEqual(2 * concurrency)
+    const [next = 0] = stage.calls.slice(busy.length).map(({ at }) => at)
+    expect(next).toBeGreaterThanOrEqual(opened + RETRY_AFTER_MS)
+    expect(next).toBeLessThan(opened + RETRY_AFTER_MS + 1000)
+    expect(stage.events).toContainEqual(
+      expect.objectContaining({ event: 'gate_closed', lane: LANE }),
+    )
+  })
+
+  test('holds up no other', async () => {
+    stage.answer = ({ target }) => (target === LANE ? refused(429, RETRY_AFTER_MS) : DELIVERED)
+    stage.start()
+    await stage.post({ total: TOTAL })
+    const other = await stage.post({ total: TOTAL, lane: 'erp' })
+    const postedAt = stage.clock.now()
+    await stage.finished(other)
+    expect(stage.clock.now() - postedAt).toBeLessThan(1000)
+  })
+})
+
+describe('a system that refuses our credentials', () => {
+  test('is probed with one mapping a minute, and nothing is spent or failed', async () => {
+    stage.answer = () => refused(401)
+    stage.start()
+    const { id } = await stage.post({ total: TOTAL })
+    await stage.pass(PROBE_EVERY_MS / 2)
+    const atFirst = stage.calls.length
+    // One more may start between an answer and its judgement.
+    expect(atFirst).toBeLessThanOrEqual(stage.rules.limits.concurrency + 1)
+    await stage.pass(10 * PROBE_EVERY_MS)
+    const probes = stage.calls.slice(atFirst).map(({ at }) => at)
+    expect(probes).toHaveLength(10)
+    for (const [n, at] of probes.entries()) {
+      if (n > 0) expect(at - (probes[n - 1] ?? 0)).toBeGreaterThanOrEqual(PROBE_EVERY_MS)
+    }
+    for (const { state, attempts } of await stage.results(id)) {
+      expect({ state, attempts }).toEqual({ state: 'pending', attempts: 0 })
+    }
+  })
+
+  test('is open to all again as soon as a probe gets through', async () => {
+    let isMended = false
+    stage.answer = () => (isMended ? DELIVERED : refused(403))
+    stage.start()
+    const request = await stage.post({ total: TOTAL })
+    await stage.pass(PROBE_EVERY_MS / 2)
+    isMended = true
+    const before = stage.calls.length
+    const results = await stage.finished(request)
+    for (const result of results) expect(result).toMatchObject({ state: 'completed', attempts: 1 })
+    const [probe = 0, ...others] = stage.calls.slice(before).map(({ at }) => at)
+    expect(Math.min(...others)).toBeGreaterThan(probe)
+    expect(Math.max(...others)).toBeLessThan(probe + 2000)
+    expect(stage.events).toContainEqual({ event: 'gate_opened', lane: LANE })
+  })
+})

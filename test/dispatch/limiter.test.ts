@@ -1,0 +1,195 @@
+import fc from 'fast-check'
+import { beforeEach, describe, expect, test } from 'vitest'
+import type { Rate } from '../../src/core/limits.ts'
+import { Limiter } from '../../src/dispatch/limiter.ts'
+import { SimulatedClock } from '../sim/clock.ts'
+import { pass } from './time.ts'
+
+let clock: SimulatedClock
+let freed: number
+
+beforeEach(() => {
+  clock = new SimulatedClock()
+  freed = 0
+})
+
+function limiter(concurrency: number, rate: Rate | null = null): Limiter {
+  return new Limiter({ concurrency, rate }, clock, () => {
+    freed += 1
+  })
+}
+
+/** Takes turns and notes, by name, in which order they were had. */
+function queue(from: Limiter, names: readonly string[]): string[] {
+  const had: string[] = []
+  for (const name of names) {
+    const turn = from.take()
+    if (turn === null) had.push(name)
+    else void turn.then(() => had.push(name))
+  }
+  return had
+}
+
+describe('concurrency', () => {
+  test('gives turns at once until all are taken, and then in the order of asking', async () => {
+    const own = limiter(2)
+    const had = queue(own, ['a', 'b', 'c', 'd', 'e'])
+    expect(had).toEqual(['a', 'b'])
+    own.give()
+    await pass(clock, 1)
+    expect(had).toEqual(['a', 'b', 'c'])
+    own.give()
+    own.give()
+    await pass(clock, 1)
+    expect(had).toEqual(['a', 'b', 'c', 'd', 'e'])
+  })
+
+  test('lets nobody jump the queue', async () => {
+    const own = limiter(1)
+    const had = queue(own, ['a', 'b'])
+    own.give()
+    expect(own.open).toBe(false)
+    had.push(...queue(own, ['late']))
+    await pass(clock, 1)
+    expect(had).toEqual(['a', 'b'])
+  })
+
+  test('is this worker’s part of the whole', () => {
+    const parts = [0, 1, 2].map((position) => {
+      const own = limiter(8)
+      own.assign({ workers: 3, position })
+      return own.concurrency
+    })
+    expect(parts).toEqual([3, 3, 2])
+  })
+
+  test('is nothing without a part, and whoever waits goes on when there is one', async () => {
+    const own = limiter(4)
+    own.assign(null)
+    const had = queue(own, ['a', 'b'])
+    await pass(clock, 60_000)
+    expect(had).toEqual([])
+    own.assign({ workers: 2, position: 0 })
+    await pass(clock, 1)
+    expect(had).toEqual(['a', 'b'])
+  })
+
+  test('that shrinks lets calls under way end, and starts none until there is room', async () => {
+    const own = limiter(4)
+    const had = queue(own, ['a', 'b', 'c', 'd', 'e'])
+    own.assign({ workers: 2, position: 0 })
+    own.give()
+    own.give()
+    await pass(clock, 1)
+    expect(had).toHaveLength(4)
+    own.give()
+    await pass(clock, 1)
+    expect(had).toHaveLength(5)
+  })
+
+  test('tells when a turn may be had again', () => {
+    const own = limiter(1)
+    void own.take()
+    expect(freed).toBe(0)
+    own.give()
+    expect(freed).toBe(1)
+  })
+
+  test('loses no turn, and gives none twice, whatever happens', async () => {
+    const anyEvent = fc.oneof(
+      fc.constant('take' as const),
+      fc.constant('give' as const),
+      fc.integer({ min: 1, max: 5 }),
+    )
+    await fc.assert(
+      fc.asyncProperty(fc.array(anyEvent, { maxLength: 60 }), async (events) => {
+        const own = limiter(6)
+        let asked = 0
+        let had = 0
+        let given = 0
+        for (const event of events) {
+          if (event === 'take') {
+            asked += 1
+            const turn = own.take()
+            if (turn === null) had += 1
+            else void turn.then(() => (had += 1))
+          } else if (event === 'give') {
+            if (given < had) own.give()
+            given += given < had ? 1 : 0
+          } else {
+            own.assign({ workers: event, position: 0 })
+          }
+          const before = had
+          await Promise.resolve()
+          if (had > before) expect(had - given).toBeLessThanOrEqual(own.concurrency)
+        }
+        for (; given < asked; given += 1) {
+          expect(given).toBeLessThan(had)
+          own.give()
+          await Promise.resolve()
+        }
+        expect(own.idle).toBe(true)
+      }),
+    )
+  })
+})
+
+describe('a rate', () => {
+  test('makes calls wait, and tells when one may be made again', async () => {
+    const own = limiter(100, { count: 10, per: 1000 })
+    expect(own.take()).toBeNull()
+    expect(own.open).toBe(false)
+    await pass(clock, 49)
+    expect(freed).toBe(0)
+    await pass(clock, 1)
+    expect(freed).toBe(1)
+    expect(own.open).toBe(true)
+  })
+
+  test('is never exceeded by more than a twentieth and a call, however callers come', async () => {
+    const anyRate = fc.record({
+      count: fc.integer({ min: 1, max: 100 }),
+      per: fc.constantFrom(1000, 60_000),
+    })
+    const anyBursts = fc.array(
+      fc.record({ after: fc.integer({ min: 0, max: 2000 }), calls: fc.nat({ max: 80 }) }),
+      { minLength: 1, maxLength: 8 },
+    )
+    await fc.assert(
+      fc.asyncProperty(anyRate, anyBursts, async (rate, bursts) => {
+        const own = limiter(1000, rate)
+        const starts: number[] = []
+        let asked = 0
+        for (const { after, calls } of bursts) {
+          await pass(clock, (after * rate.per) / 1000)
+          asked += calls
+          for (let call = 0; call < calls; call++) void started(own, starts)
+        }
+        await pass(clock, ((asked + 1) * rate.per) / rate.count)
+        expect(starts).toHaveLength(asked)
+        for (const start of starts) {
+          const inWindow = starts.filter((at) => at >= start && at < start + rate.per)
+          expect(inWindow.length).toBeLessThanOrEqual(1.05 * rate.count + 1)
+        }
+      }),
+      { numRuns: 30 },
+    )
+  })
+
+  test('is shared: a worker alone has all of it, one of four a quarter', async () => {
+    for (const workers of [1, 4]) {
+      const own = limiter(1000, { count: 100, per: 1000 })
+      own.assign({ workers, position: 0 })
+      const starts: number[] = []
+      for (let call = 0; call < 300; call++) void started(own, starts)
+      await pass(clock, 2000)
+      expect(Math.abs(starts.length - 200 / workers)).toBeLessThanOrEqual(6)
+    }
+  })
+})
+
+async function started(own: Limiter, starts: number[]): Promise<void> {
+  await own.take()
+  starts.push(clock.now())
+  own.give()
+}

@@ -1,0 +1,194 @@
+import { beforeEach, describe, expect, onTestFinished, test } from 'vitest'
+import type { Part } from '../../src/dispatch/limiter.ts'
+import { BEAT_EVERY_MS, LIFETIME_MS, Membership } from '../../src/dispatch/membership.ts'
+import { openMemoryStore } from '../../src/store/sqlite/memory.ts'
+import { type DispatchStore, type Store, StoreUnavailable } from '../../src/store/store.ts'
+import { SimulatedClock } from '../sim/clock.ts'
+import { pass } from './time.ts'
+
+let clock: SimulatedClock
+let store: Store
+
+beforeEach(async () => {
+  clock = new SimulatedClock()
+  store = await openMemoryStore()
+  onTestFinished(() => store.close())
+})
+
+/** One worker's membership, and what it was told. */
+class Member {
+  readonly membership: Membership
+  /** Every part it was told, and null for having been lost. */
+  readonly parts: (Part | null)[] = []
+  readonly events: string[] = []
+  losses = 0
+
+  constructor(name: string, by: DispatchStore = store) {
+    let lives = 0
+    this.membership = new Membership(
+      {
+        store: by,
+        clock,
+        host: 'somewhere',
+        newId: () => `${name}-${++lives}`,
+        emit: ({ event }) => this.events.push(event),
+      },
+      (part) => this.parts.push(part),
+      () => {
+        this.losses += 1
+      },
+    )
+  }
+
+  /** The part it may use now. */
+  get part(): Part | null {
+    return this.parts.at(-1) ?? null
+  }
+}
+
+describe('a worker that joins', () => {
+  test('has all of every limit at once when it is alone', async () => {
+    const alone = new Member('alone')
+    await alone.membership.start()
+    expect(alone.part).toEqual({ workers: 1, position: 0 })
+    expect(alone.membership.id).toBe('alone-1')
+    expect(alone.events).toEqual(['worker_joined'])
+  })
+
+  test('gets no part before the others have made room, and then everyone has one', async () => {
+    const first = new Member('first')
+    const second = new Member('second')
+    await first.membership.start()
+    await pass(clock, 1000)
+    await second.membership.start()
+    expect(second.part).toBeNull()
+    expect(first.part).toEqual({ workers: 1, position: 0 })
+
+    // The first hears of it with its next beat, and says so; the second hears that with its own.
+    await pass(clock, BEAT_EVERY_MS - 1000)
+    expect(first.part).toEqual({ workers: 2, position: 0 })
+    expect(second.part).toBeNull()
+    await pass(clock, BEAT_EVERY_MS)
+    expect(second.part).toEqual({ workers: 2, position: 1 })
+  })
+
+  test('never makes the parts in use more than one whole', async () => {
+    const members = ['a', 'b', 'c', 'd'].map((name) => new Member(name))
+    for (const member of members) {
+      await member.membership.start()
+      for (let time = 0; time < 12; time++) {
+        await pass(clock, 1000)
+        const used = members.reduce(
+          (sum, { part }) => sum + (part === null ? 0 : 1 / part.workers),
+          0,
+        )
+        expect(used).toBeLessThanOrEqual(1)
+      }
+    }
+    expect(members.map(({ part }) => part)).toEqual(
+      [0, 1, 2, 3].map((position) => ({ workers: 4, position })),
+    )
+  })
+
+  test('leaves room to the others when it stops', async () => {
+    const first = new Member('first')
+    const second = new Member('second')
+    await first.membership.start()
+    await second.membership.start()
+    await pass(clock, 2 * BEAT_EVERY_MS)
+    await first.membership.stop()
+    expect(first.membership.id).toBeNull()
+    await pass(clock, BEAT_EVERY_MS)
+    expect(second.part).toEqual({ workers: 1, position: 0 })
+  })
+})
+
+describe('a worker that cannot reach the store', () => {
+  test('gives itself up before anybody else may', async () => {
+    const cut = cuttable()
+    const member = new Member('member', cut.store)
+    await member.membership.start()
+    cut.isCut = true
+    await pass(clock, LIFETIME_MS - 1)
+    expect(member.losses).toBe(1)
+    expect(member.part).toBeNull()
+    expect(member.membership.id).toBeNull()
+    expect((await store.sweep(clock.now(), 0)).rescued).toEqual([])
+    await pass(clock, 2)
+    expect((await store.sweep(clock.now(), 0)).rescued).toEqual([
+      { worker: 'member-1', batches: 0 },
+    ])
+  })
+
+  test('keeps what it has while it is away for less than that', async () => {
+    const cut = cuttable()
+    const member = new Member('member', cut.store)
+    await member.membership.start()
+    cut.isCut = true
+    await pass(clock, 2 * BEAT_EVERY_MS)
+    cut.isCut = false
+    await pass(clock, 10 * LIFETIME_MS)
+    expect(member.losses).toBe(0)
+    expect(member.membership.id).toBe('member-1')
+  })
+
+  test('joins anew, under another name, when the store is there again', async () => {
+    const cut = cuttable()
+    const member = new Member('member', cut.store)
+    await member.membership.start()
+    cut.isCut = true
+    await pass(clock, 2 * LIFETIME_MS)
+    cut.isCut = false
+    await pass(clock, BEAT_EVERY_MS)
+    expect(member.membership.id).toBe('member-2')
+    expect(member.losses).toBe(1)
+    await store.sweep(clock.now(), 0)
+    await pass(clock, BEAT_EVERY_MS)
+    expect(member.part).toEqual({ workers: 1, position: 0 })
+  })
+
+  test('starts as well, and joins when the store is there', async () => {
+    const cut = cuttable()
+    cut.isCut = true
+    const member = new Member('member', cut.store)
+    await member.membership.start()
+    expect(member.membership.id).toBeNull()
+    cut.isCut = false
+    await pass(clock, BEAT_EVERY_MS)
+    expect(member.membership.id).toBe('member-1')
+  })
+})
+
+test('a worker that was given up by the others loses everything, and joins anew', async () => {
+  const member = new Member('member')
+  await member.membership.start()
+  await store.leave('member-1')
+  await pass(clock, BEAT_EVERY_MS)
+  expect(member.losses).toBe(1)
+  expect(member.membership.id).toBe('member-2')
+  expect(member.events).toEqual(['worker_joined', 'worker_lost', 'worker_joined'])
+})
+
+test('a process that was stopped for a while finds out before its next call', async () => {
+  const member = new Member('member')
+  await member.membership.start()
+  expect(member.membership.checkAlive()).toBe(true)
+  await member.membership.stop()
+  expect(member.membership.checkAlive()).toBe(false)
+})
+
+/** The store, behind a line that can be cut. */
+function cuttable() {
+  const state = { isCut: false, store }
+  const across = async <T>(call: () => Promise<T>) => {
+    if (state.isCut) throw new StoreUnavailable('the line is cut')
+    return call()
+  }
+  const whole = store
+  state.store = {
+    ...whole,
+    join: (worker, deadline) => across(() => whole.join(worker, deadline)),
+    beat: (...beat) => across(() => whole.beat(...beat)),
+  }
+  return state
+}

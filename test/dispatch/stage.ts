@@ -1,0 +1,163 @@
+/** Real workers on a store in memory, in simulated time; their targets answer as the test says. */
+import type { Mapping } from '../../src/core/mapping.ts'
+import { type Result, resultsOf } from '../../src/core/results.ts'
+import type { DurationMs, EpochMs } from '../../src/core/units.ts'
+import { deliverer } from '../../src/deliver/deliver.ts'
+import type { Connection, WriteAnswer } from '../../src/deliver/kind.ts'
+import { Dispatcher, type SystemRules } from '../../src/dispatch/dispatcher.ts'
+import { type Clock, sleep } from '../../src/lib/clock.ts'
+import type { Event } from '../../src/observe/events.ts'
+import { openMemoryStore } from '../../src/store/sqlite/memory.ts'
+import type { NewRequest, Store } from '../../src/store/store.ts'
+import { SimulatedClock } from '../sim/clock.ts'
+import { troubled } from '../sim/faults.ts'
+import { newRequest, type RequestOptions, TENANT } from '../support/requests.ts'
+import { pass, until } from './time.ts'
+
+/** How long every call takes. */
+const LATENCY_MS: DurationMs = 10
+
+/** How long the way to the store takes, there and back: longer than a call. */
+const STORE_MS: DurationMs = 30
+
+export const DELIVERED: WriteAnswer = { kind: 'delivered', result: {} }
+
+export function refused(httpStatus: number, retryAfter: DurationMs | null = null): WriteAnswer {
+  return {
+    kind: 'refused',
+    stage: 'write',
+    httpStatus,
+    retryAfter,
+    message: `It said ${httpStatus}`,
+  }
+}
+
+/** One call as its target saw it. */
+interface SeenCall {
+  readonly id: string
+  readonly target: string
+  readonly at: EpochMs
+}
+
+/** What a target says to a mapping; whatever it does, the call has been made. */
+type Answer = (mapping: Mapping, worker: Worker) => WriteAnswer
+
+/** A worker as a process: it can be stopped in order, or die at any moment. */
+interface Worker {
+  stop(deadline: EpochMs): Promise<void>
+  /** Like kill -9: nothing of it moves any more. */
+  crash(): void
+}
+
+export class Stage {
+  readonly clock = new SimulatedClock()
+  readonly calls: SeenCall[] = []
+  readonly events: Event[] = []
+  rules: SystemRules = {
+    limits: { concurrency: 4, rate: null },
+    retry: { attempts: 3, first: 100, cap: 1000 },
+  }
+  answer: Answer = () => DELIVERED
+  readonly store: Store
+  #workers = 0
+
+  constructor(store: Store) {
+    this.store = store
+  }
+
+  static async open(): Promise<Stage> {
+    return new Stage(await openMemoryStore())
+  }
+
+  /** Starts a worker; the store knows it a moment later. */
+  start(): Worker {
+    const { clock: near, die } = mortal(this.clock)
+    this.#workers += 1
+    const name = `worker-${this.#workers}`
+    let lives = 0
+    const dispatcher = new Dispatcher({
+      store: troubled(
+        this.store,
+        near,
+        () => 0.5,
+        () => ({
+          lostCall: 0,
+          lostReply: 0,
+          delay: STORE_MS,
+        }),
+      ),
+      deliver: deliverer(() => this.#connection(near, worker)),
+      rules: () => this.rules,
+      clock: near,
+      random: () => 0.5,
+      newId: () => `${name}-${++lives}`,
+      emit: (event) => this.events.push(event),
+      host: 'stage',
+      retention: 86_400_000,
+    })
+    const worker: Worker = { stop: (deadline) => dispatcher.stop(deadline), crash: die }
+    void dispatcher.start()
+    return worker
+  }
+
+  async post(options: RequestOptions): Promise<NewRequest> {
+    const request = newRequest(options)
+    await this.store.insert(request)
+    return request
+  }
+
+  pass(duration: DurationMs): Promise<void> {
+    return pass(this.clock, duration)
+  }
+
+  until(isSo: () => boolean | Promise<boolean>): Promise<void> {
+    return until(this.clock, isSo)
+  }
+
+  /** Waits until a request is finished; gives how every mapping of it ended. */
+  async finished({ id }: NewRequest): Promise<readonly Result[]> {
+    await this.until(async () => {
+      const request = await this.store.request(TENANT, id)
+      return request?.finishedAt != null
+    })
+    return this.results(id)
+  }
+
+  async results(id: string): Promise<readonly Result[]> {
+    const all = { from: 0, to: Number.MAX_SAFE_INTEGER, state: null }
+    const batches = await this.store.batches(TENANT, id, all)
+    return batches.flatMap((batch) => resultsOf(batch, all))
+  }
+
+  #connection(near: Clock, worker: Worker): Connection {
+    return {
+      read: null,
+      write: async ({ mapping, signal }) => {
+        const { id, target } = mapping
+        this.calls.push({ id, target, at: this.clock.now() })
+        const answer = this.answer(mapping, worker)
+        await sleep(near, LATENCY_MS)
+        return signal.aborted ? { kind: 'interrupted' } : answer
+      },
+      close: async () => {},
+    }
+  }
+}
+
+/** A clock that stands still for ever once its owner is dead. */
+function mortal(clock: Clock): { clock: Clock; die: () => void } {
+  let alive = true
+  const own: Clock = {
+    now: () => clock.now(),
+    after: (delay, callback) =>
+      clock.after(delay, () => {
+        if (alive) callback()
+      }),
+  }
+  return {
+    clock: own,
+    die: () => {
+      alive = false
+    },
+  }
+}

@@ -1,0 +1,62 @@
+import { DatabaseSync, type StatementSync } from 'node:sqlite'
+import { describe, expect, test } from 'vitest'
+import { simulate } from './world.ts'
+
+/** How many worlds a planted bug may survive before the checkers are called blind. */
+const SEEDS = 60
+
+/** A bug, as a change to one piece of the store's SQL. */
+const BUGS = {
+  'a settlement is taken whatever its token': [
+    "WHERE id = ? AND token = ? AND state = 'leased'",
+    "WHERE id = ? AND ? IS NOT NULL AND state <> 'done'",
+  ],
+  'a batch is counted anew each time it is written': [
+    'SELECT request, lane, completed, failed, cancelled FROM batches',
+    'SELECT request, lane, 0 AS completed, 0 AS failed, 0 AS cancelled FROM batches',
+  ],
+  'the batches of a dead worker stay with it': [
+    "rescues = rescues + 1\n     WHERE state = 'leased' AND worker = ?",
+    "rescues = rescues + 1\n     WHERE state = 'leased' AND worker = ? AND 1 = 0",
+  ],
+  'a claim does not raise the token': ['token = token + 1', 'token = token'],
+  'workers that joined are not made room for': [
+    'count(*) FILTER (WHERE seen < ?1 AND epoch <> ?1) AS late',
+    '0 AS late',
+  ],
+} as const
+
+class SpoiltDatabase extends DatabaseSync {
+  readonly #from: string
+  readonly #to: string
+  planted = false
+
+  constructor([from, to]: readonly [string, string]) {
+    super(':memory:')
+    this.#from = from
+    this.#to = to
+  }
+
+  override prepare(sql: string): StatementSync {
+    this.planted ||= sql.includes(this.#from)
+    return super.prepare(sql.replace(this.#from, this.#to))
+  }
+}
+
+describe('the simulation notices when', () => {
+  for (const [bug, change] of Object.entries(BUGS)) {
+    test(bug, { timeout: 60_000 }, async () => {
+      expect(await seedsSurvived(change)).toBeLessThan(SEEDS)
+    })
+  }
+})
+
+async function seedsSurvived(change: readonly [string, string]): Promise<number> {
+  for (let seed = 1; seed <= SEEDS; seed++) {
+    const database = new SpoiltDatabase(change)
+    const violations = await simulate(seed, database)
+    expect(database.planted, 'the SQL to be spoilt is in the store').toBe(true)
+    if (violations.length > 0) return seed - 1
+  }
+  return SEEDS
+}
