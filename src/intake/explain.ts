@@ -1,0 +1,69 @@
+import type { TLocalizedValidationError } from 'typebox/error'
+import type { JsonPath } from '../lib/json/pointer.ts'
+import type { ProblemCode } from './problem.ts'
+
+/** A fault that a schema found, in this project's words. */
+export interface Fault {
+  readonly code: ProblemCode
+  readonly path: JsonPath
+  readonly detail: string
+}
+
+/** What a schema's errors say, one fault for each thing to mend; `at` is where its value lies. */
+export function explain(errors: readonly TLocalizedValidationError[], at: JsonPath): Fault[] {
+  const wronglyTyped = new Set(
+    errors.filter(({ keyword }) => keyword === 'type').map(({ instancePath }) => instancePath),
+  )
+  return errors.flatMap((error) => {
+    const path = [...at, ...error.instancePath.split('/').slice(1).map(unescaped)]
+    if (error.keyword === 'required') {
+      return error.params.requiredProperties.map((name) => ({
+        code: 'required' as const,
+        path: [...path, name],
+        detail: 'This is needed.',
+      }))
+    }
+    if (error.keyword !== 'type' && wronglyTyped.has(error.instancePath)) return []
+    // The same unknown properties and names once more, as a list.
+    if (error.keyword === 'additionalProperties' || error.keyword === 'propertyNames') return []
+    return [{ ...sentence(error), path }]
+  })
+}
+
+function unescaped(step: string): string {
+  return step.replaceAll('~1', '/').replaceAll('~0', '~')
+}
+
+function sentence(error: TLocalizedValidationError): Omit<Fault, 'path'> {
+  switch (error.keyword) {
+    case 'boolean':
+      return {
+        code: 'unknown_property',
+        detail: 'There is no property of this name; leave it out.',
+      }
+    case 'type':
+      return { code: 'invalid_type', detail: `This must be of type ${error.params.type}.` }
+    case 'enum':
+      return invalid(`This must be one of ${error.params.allowedValues.join(', ')}.`)
+    case 'minLength':
+      return invalid(`This must have at least ${error.params.limit} character.`)
+    case 'maxLength':
+      return invalid(`This must have at most ${error.params.limit} characters.`)
+    case 'minItems':
+      return invalid(`This must hold at least ${error.params.limit}.`)
+    case 'maxProperties':
+      return invalid(`This must have at most ${error.params.limit} keys.`)
+    case 'minimum':
+      return invalid(`This must be at least ${error.params.limit}.`)
+    case 'maximum':
+      return invalid(`This must be at most ${error.params.limit}.`)
+    case 'pattern':
+      return invalid('This must hold a visible character.')
+    default:
+      return invalid(`This is not valid: it ${error.message}.`)
+  }
+}
+
+function invalid(detail: string): Omit<Fault, 'path'> {
+  return { code: 'invalid_value', detail }
+}

@@ -1,0 +1,117 @@
+import { describe, expect, test } from 'vitest'
+import { parse } from '../../src/intake/parse.ts'
+import type { SystemCatalogue } from '../../src/intake/systems.ts'
+
+const DEMO: SystemCatalogue = { mode: 'demo', has: () => true, names: [] }
+
+function configured(...names: readonly string[]): SystemCatalogue {
+  return { mode: 'configured', has: (name) => names.includes(name), names }
+}
+
+function read(body: unknown, systems: SystemCatalogue = DEMO) {
+  const text = typeof body === 'string' ? body : JSON.stringify(body)
+  return parse(Buffer.from(text), { systems, mappingsMax: 2000 })
+}
+
+function mapping(changes: object = {}) {
+  return { id: 'a', source: 'crm', target: 'erp', ...changes }
+}
+
+test('a good body is read as it is', () => {
+  const body = {
+    mappings: [mapping({ transformation: { a: [1] }, data: null }), mapping({ id: 'b' })],
+    priority: 'LOW',
+    batch_size: 7,
+    metadata: { run: 'nightly' },
+  }
+  expect(read(body)).toEqual({ kind: 'parsed', ...body })
+})
+
+test('everything that is wrong is told at once, with its place and line', () => {
+  const refusal = read(
+    '{"priority": "high",\n"mappings": [\n{"id": 1, "x": 2},\n{"id": "a", "source": "s", "target": " "}]}',
+  )
+  expect(refusal).toMatchObject({
+    slug: 'validation-failed',
+    problems: [
+      { pointer: '#/priority', code: 'invalid_value', line: 1 },
+      { pointer: '#/mappings/0/source', code: 'required', line: 3 },
+      { pointer: '#/mappings/0/target', code: 'required', line: 3 },
+      { pointer: '#/mappings/0/x', code: 'unknown_property', line: 3 },
+      { pointer: '#/mappings/0/id', code: 'invalid_type', line: 3 },
+      { pointer: '#/mappings/1/target', code: 'invalid_value', line: 4 },
+    ],
+  })
+})
+
+test('a hundred problems are enough', () => {
+  const refusal = read({ mappings: Array.from({ length: 500 }, () => 1) })
+  expect(refusal.kind === 'refused' && refusal.problems.length).toBe(100)
+})
+
+test('no problem repeats what was sent beyond a name in its pointer', () => {
+  const secret = 'hunter2'.repeat(100)
+  const text = JSON.stringify(read({ mappings: [mapping({ id: secret, [secret]: secret })] }))
+  expect(text.split('hunter2').length - 1).toBeLessThan(12)
+})
+
+describe('systems', () => {
+  const systems = configured('crm', 'erp')
+
+  test('any name will do without a systems file', () => {
+    expect(read({ mappings: [mapping({ target: 'anything' })] }).kind).toBe('parsed')
+  })
+
+  test('an unknown one is refused with those that are known', () => {
+    expect(read({ mappings: [mapping({ target: 'erb' })] }, systems)).toMatchObject({
+      slug: 'unknown-system',
+      problems: [
+        {
+          pointer: '#/mappings/0/target',
+          code: 'unknown_system',
+          detail: 'There is no such system (did you mean "erp"?). Known systems: crm, erp.',
+        },
+      ],
+    })
+  })
+
+  test('a source need not be known when the mapping brings its own record', () => {
+    expect(read({ mappings: [mapping({ source: 'paper' })] }, systems).kind).toBe('refused')
+    expect(read({ mappings: [mapping({ source: 'paper', data: null })] }, systems).kind).toBe(
+      'parsed',
+    )
+  })
+
+  test('at most twenty are listed', () => {
+    const many = configured(...Array.from({ length: 25 }, (_, index) => `system_${index}`))
+    const refusal = read({ mappings: [mapping({ data: 1 })] }, many)
+    expect(refusal).toMatchObject({
+      problems: [{ detail: expect.stringMatching(/system_19 and 5 more\.$/) }],
+    })
+  })
+
+  test('a request writes to at most a thousand', () => {
+    const mappings = Array.from({ length: 1001 }, (_, index) =>
+      mapping({ id: `m${index}`, target: `t${index}` }),
+    )
+    expect(read({ mappings })).toMatchObject({
+      slug: 'validation-failed',
+      problems: [{ pointer: '#/mappings/1000/target', code: 'too_many_targets' }],
+    })
+  })
+})
+
+describe('expressions are not available yet', () => {
+  test.each(['{"a":["{% x %}"]}', '{"a":["\\u007b% x %}"]}'])('%s', (transformation) => {
+    const body = `{"mappings":[{"id":"a","source":"s","target":"t","transformation":${transformation}}]}`
+    expect(read(body)).toMatchObject({
+      slug: 'invalid-expression',
+      problems: [{ pointer: '#/mappings/0/transformation/a/0', code: 'invalid_expression' }],
+    })
+  })
+
+  test('and text that only looks like one is text', () => {
+    const transformation = { a: 'say {% x %}', '{% key %}': '{%' }
+    expect(read({ mappings: [mapping({ transformation })] }).kind).toBe('parsed')
+  })
+})
