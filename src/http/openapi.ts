@@ -1,0 +1,33 @@
+import swagger from '@fastify/swagger'
+import type { FastifyInstance } from 'fastify'
+import { ProblemSchema } from './problem.ts'
+import { StatusSchema } from './status.ts'
+
+/** Gathers the description of every route that is added afterwards. */
+export function describeRoutes(app: FastifyInstance, version: string): void {
+  app.addSchema(ProblemSchema)
+  app.addSchema(StatusSchema)
+  app.register(swagger, {
+    convertConstToEnum: false,
+    openapi: {
+      openapi: '3.1.0',
+      info: {
+        title: 'Sluice',
+        version,
+        description:
+          'Hand in mappings; Sluice carries every one of them out through external systems: durably, by priority, and no faster than each system allows.',
+        license: { name: 'MIT', identifier: 'MIT' },
+      },
+      servers: [{ url: '/' }],
+      tags: [
+        { name: 'Requests', description: 'Handing in mappings and following them.' },
+        { name: 'Service', description: 'How the service is.' },
+      ],
+    },
+    refResolver: { buildLocalReference: ({ $id }, _base, _fragment, index) => nameOf($id, index) },
+  })
+}
+
+function nameOf(id: unknown, index: number): string {
+  return typeof id === 'string' ? id : `Schema${index}`
+}

@@ -1,0 +1,121 @@
+import type { FastifyInstance } from 'fastify'
+import Type, { type Static } from 'typebox'
+import type { Totals } from '../../store/store.ts'
+import { answer, refusal, refusals, STORE_PROBLEMS } from '../documented.ts'
+import { NoParameters } from '../parameters.ts'
+import type { HttpPorts } from '../ports.ts'
+import { sendProblem } from '../problem.ts'
+import { timeOf } from '../status.ts'
+
+const HealthSchema = Type.Object(
+  {
+    status: Type.Enum(['healthy', 'unhealthy'], { type: 'string' }),
+    timestamp: Type.String({ format: 'date-time' }),
+    active_requests: Type.Integer({
+      minimum: 0,
+      description: 'Requests with open mappings; 0 while the store does not answer.',
+    }),
+    version: Type.String(),
+    store: Type.Enum(['sqlite', 'postgres'], { type: 'string' }),
+    mode: Type.Enum(['demo', 'configured'], {
+      type: 'string',
+      description: 'demo: there is no systems file, and every name is a simulated system.',
+    }),
+    checks: Type.Object({ store: Type.Enum(['ok', 'unavailable'], { type: 'string' }) }),
+  },
+  {
+    examples: [
+      {
+        status: 'healthy',
+        timestamp: '2026-01-31T09:30:00.000Z',
+        active_requests: 5,
+        version: '0.1.0',
+        store: 'sqlite',
+        mode: 'demo',
+        checks: { store: 'ok' },
+      },
+    ],
+  },
+)
+
+const AliveSchema = Type.Object({ status: Type.Literal('alive') })
+const ReadySchema = Type.Object({ status: Type.Literal('ready') })
+
+const tags = ['Service']
+
+const healthSchema = {
+  summary: 'See how the service is',
+  operationId: 'getHealth',
+  tags,
+  querystring: NoParameters,
+  response: {
+    200: answer('It works.', HealthSchema),
+    ...refusals(),
+    503: {
+      description: 'The store does not answer or, as a problem, the service is about to stop.',
+      headers: {},
+      content: {
+        ...answer('', HealthSchema).content,
+        ...refusal(['draining']).content,
+      },
+    },
+  },
+}
+
+const livezSchema = {
+  summary: 'See whether the process lives',
+  description: 'Asks nothing else, not even the store.',
+  operationId: 'getLivez',
+  tags,
+  querystring: NoParameters,
+  response: { 200: answer('It lives.', AliveSchema), ...refusals() },
+}
+
+const readyzSchema = {
+  summary: 'See whether to send requests here',
+  operationId: 'getReadyz',
+  tags,
+  querystring: NoParameters,
+  response: { 200: answer('Send them.', ReadySchema), ...refusals(...STORE_PROBLEMS) },
+}
+
+/** `GET /health`, `/livez` and `/readyz`. */
+export function healthRoutes(app: FastifyInstance, ports: HttpPorts): void {
+  app.get('/livez', { schema: livezSchema }, (_request, reply) => reply.send({ status: 'alive' }))
+
+  app.get('/readyz', { schema: readyzSchema }, async (_request, reply) => {
+    const totals = await totalsOf(ports)
+    if (totals !== null) return reply.send({ status: 'ready' })
+    return sendProblem(reply, 'storage-unavailable', 'The store does not answer; try again later.')
+  })
+
+  app.get('/health', { schema: healthSchema }, async (_request, reply) => {
+    const totals = await totalsOf(ports)
+    const isHealthy = totals !== null
+    return reply.code(isHealthy ? 200 : 503).send({
+      status: isHealthy ? 'healthy' : 'unhealthy',
+      timestamp: timeOf(ports.clock.now()),
+      active_requests: totals?.activeRequests ?? 0,
+      version: ports.version,
+      store: ports.store.kind,
+      mode: ports.systems.mode,
+      checks: { store: isHealthy ? 'ok' : 'unavailable' },
+    } satisfies Static<typeof HealthSchema>)
+  })
+}
+
+/** A store that takes longer than this is as good as gone. */
+const PATIENCE_MS = 2000
+
+/** Null where the store does not answer, or not in time. */
+async function totalsOf({ store, clock }: HttpPorts): Promise<Totals | null> {
+  const { promise: gaveUp, resolve } = Promise.withResolvers<null>()
+  const cancel = clock.after(PATIENCE_MS, () => resolve(null))
+  try {
+    return await Promise.race([store.totals(), gaveUp])
+  } catch {
+    return null
+  } finally {
+    cancel()
+  }
+}

@@ -1,0 +1,162 @@
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import Type from 'typebox'
+import { accept, type Receipt } from '../../intake/accept.ts'
+import { idempotencyKeyIn } from '../../intake/idempotency-key.ts'
+import { refuse } from '../../intake/problem.ts'
+import { IngestSchema } from '../../intake/schema.ts'
+import type { Backlog } from '../backlog.ts'
+import { answer, refusals, STORE_PROBLEMS } from '../documented.ts'
+import { faultOfBody } from '../negotiation.ts'
+import { NoParameters } from '../parameters.ts'
+import type { HttpPorts } from '../ports.ts'
+import { sendBadInput, sendProblem } from '../problem.ts'
+
+const ReceiptSchema = Type.Object(
+  {
+    request_id: Type.String({ format: 'uuid' }),
+    status: Type.Literal('pending'),
+    message: Type.String(),
+    total_mappings: Type.Integer({ minimum: 1 }),
+  },
+  {
+    examples: [
+      {
+        request_id: '01985a3c-6c1e-7d3a-9a55-0d6f1f0e8a11',
+        status: 'pending',
+        message:
+          'Ingestion request created successfully. Follow it at /status/01985a3c-6c1e-7d3a-9a55-0d6f1f0e8a11',
+        total_mappings: 1,
+      },
+    ],
+  },
+)
+
+const schema = {
+  summary: 'Hand in mappings',
+  description:
+    'Answered once the whole request is on disk. All or nothing: every bad mapping is reported, the first 100 of them.',
+  operationId: 'ingest',
+  tags: ['Requests'],
+  consumes: ['application/json'],
+  headers: Type.Object({
+    'idempotency-key': Type.Optional(
+      Type.String({
+        description:
+          '1 to 255 visible ASCII characters, bare or quoted. With the same body, the first answer comes again.',
+        examples: ['nightly-2026-01-31'],
+      }),
+    ),
+  }),
+  querystring: NoParameters,
+  body: IngestSchema,
+  response: {
+    202: answer('The request is on disk and will be carried out.', ReceiptSchema, {
+      Location: { type: 'string', description: 'Where to follow it.' },
+      'Idempotency-Replayed': {
+        type: 'string',
+        description: '`true` where the key was used before; nothing new was stored.',
+      },
+    }),
+    ...refusals(
+      ...STORE_PROBLEMS,
+      'malformed-json',
+      'invalid-utf8',
+      'too-deep',
+      'validation-failed',
+      'duplicate-mapping-id',
+      'unknown-system',
+      'invalid-expression',
+      'body-too-large',
+      'too-many-mappings',
+      'unsupported-media-type',
+      'unsupported-encoding',
+      'idempotency-key-reused',
+      'overloaded',
+    ),
+  },
+}
+
+/** `POST /ingest`. */
+export function ingestRoutes(app: FastifyInstance, ports: HttpPorts, backlog: Backlog): void {
+  const { clock, emit, limits, tenant } = ports
+
+  app.removeAllContentTypeParsers()
+  // Intake reads the bytes themselves.
+  app.addContentTypeParser('application/json', { parseAs: 'buffer' }, (_request, body, done) =>
+    done(null, body),
+  )
+
+  app.post<{ Body: Buffer }>('/ingest', {
+    schema,
+    bodyLimit: limits.maxBody,
+    onRequest: refuseUnread,
+    handler: ingest,
+  })
+
+  function refuseUnread(request: FastifyRequest, reply: FastifyReply, done: () => void): void {
+    const { headers } = request
+    const fault = faultOfBody(headers['content-type'], headers['content-encoding'])
+    if (fault === 'unsupported-media-type') {
+      sendProblem(reply, fault, 'Send the body as application/json, in UTF-8.')
+    } else if (fault === 'unsupported-encoding') {
+      reply.header('accept-encoding', 'identity')
+      sendProblem(reply, fault, 'Send the body as it is, without a Content-Encoding.')
+    } else if (backlog.isFull()) {
+      const detail = `At most ${limits.maxBacklog} mappings may be open at once; try again later.`
+      sendProblem(reply, 'overloaded', detail)
+    } else {
+      done()
+    }
+  }
+
+  async function ingest(request: FastifyRequest<{ Body: Buffer }>, reply: FastifyReply) {
+    const startedAt = clock.now()
+    const header = request.headers['idempotency-key']
+    const idempotencyKey = typeof header === 'string' ? idempotencyKeyIn(header) : null
+    if (header !== undefined && idempotencyKey === null) return sendBadInput(reply, INVALID_KEY)
+
+    const acceptance = await accept({ tenant, body: request.body, idempotencyKey }, ports)
+    if (acceptance.kind === 'refused') return sendBadInput(reply, acceptance)
+    if (acceptance.kind === 'conflict') {
+      const detail = 'This Idempotency-Key was used for another body; use a new one.'
+      return sendProblem(reply, 'idempotency-key-reused', detail)
+    }
+    const { total, priority, batches, replayed } = acceptance
+    if (!replayed) {
+      backlog.add(total)
+      const durationMs = clock.now() - startedAt
+      const event = 'request_accepted'
+      emit({
+        event,
+        request: acceptance.request,
+        tenant,
+        priority,
+        mappings: total,
+        batches,
+        durationMs,
+      })
+    }
+    return sendReceipt(reply, acceptance)
+  }
+}
+
+const INVALID_KEY = refuse([
+  {
+    pointer: '#/header/idempotency-key',
+    code: 'invalid_idempotency_key',
+    detail: 'An Idempotency-Key is 1 to 255 visible ASCII characters, bare or quoted.',
+  },
+])
+
+/** The text is put together by hand: this answer is given twenty thousand times a second. */
+function sendReceipt(reply: FastifyReply, { request, total, replayed }: Receipt): FastifyReply {
+  if (replayed) reply.header('idempotency-replayed', 'true')
+  const path = `/status/${request}`
+  return reply
+    .code(202)
+    .header('location', path)
+    .header('content-type', 'application/json; charset=utf-8')
+    .send(
+      `{"request_id":"${request}","status":"pending","message":"Ingestion request created successfully. Follow it at ${path}","total_mappings":${total}}`,
+    )
+}

@@ -1,0 +1,64 @@
+import type { FastifyInstance } from 'fastify'
+import Type, { type Static } from 'typebox'
+import { PRIORITIES } from '../../core/mapping.ts'
+import { REQUEST_STATES } from '../../core/request.ts'
+import { cursorOf, positionIn } from '../cursor.ts'
+import { answer, refusals, STORE_PROBLEMS } from '../documented.ts'
+import { NextCursorSchema, pageLimit, pagingParameters, sendInvalidCursor } from '../paging.ts'
+import type { HttpPorts } from '../ports.ts'
+import { type RequestStatus, statusOf } from '../status.ts'
+
+const Query = Type.Object(
+  {
+    status: Type.Optional(Type.Enum(REQUEST_STATES, { type: 'string' })),
+    priority: Type.Optional(Type.Enum(PRIORITIES, { type: 'string' })),
+    created_after: Type.Optional(
+      Type.String({ format: 'date-time', description: 'RFC 3339, with its offset from UTC.' }),
+    ),
+    ...pagingParameters,
+  },
+  { additionalProperties: false },
+)
+
+const RequestListSchema = Type.Object({
+  requests: Type.Array(Type.Unsafe<RequestStatus>({ $ref: 'RequestStatus#' })),
+  next_cursor: NextCursorSchema,
+})
+
+const schema = {
+  summary: 'List requests',
+  description: 'Newest first.',
+  operationId: 'listRequests',
+  tags: ['Requests'],
+  querystring: Query,
+  response: {
+    200: answer('A page of requests.', RequestListSchema),
+    ...refusals(...STORE_PROBLEMS, 'validation-failed', 'invalid-cursor'),
+  },
+}
+
+/** `GET /requests`. */
+export function requestsRoutes(app: FastifyInstance, ports: HttpPorts): void {
+  app.get<{ Querystring: Static<typeof Query> }>(
+    '/requests',
+    { schema },
+    async ({ query }, reply) => {
+      const { status: state = null, priority = null, created_after: after, cursor } = query
+      const createdAfter = after === undefined ? null : Date.parse(after)
+      const scope = ['requests', state, priority, createdAfter]
+      const before = cursor === undefined ? null : positionIn(cursor, scope)
+      if (cursor !== undefined && before === null) return sendInvalidCursor(reply)
+
+      const limit = pageLimit(query.limit)
+      const filter = { state, priority, createdAfter, before, limit: limit + 1 }
+      const found = await ports.store.requests(ports.tenant, filter)
+      const page = found.slice(0, limit)
+      const last = found.length > limit ? page.at(-1) : undefined
+      const now = ports.clock.now()
+      return reply.send({
+        requests: page.map((request) => statusOf(request, now)),
+        next_cursor: last === undefined ? null : cursorOf(scope, last.id),
+      } satisfies Static<typeof RequestListSchema>)
+    },
+  )
+}

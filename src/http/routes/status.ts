@@ -1,0 +1,47 @@
+import type { FastifyInstance } from 'fastify'
+import Type from 'typebox'
+import type { Request } from '../../core/request.ts'
+import { answer, refusals, STORE_PROBLEMS } from '../documented.ts'
+import { NoParameters } from '../parameters.ts'
+import type { HttpPorts } from '../ports.ts'
+import { sendProblem } from '../problem.ts'
+import { statusOf } from '../status.ts'
+
+/** The path parameter of everything about one request. */
+export const RequestParams = Type.Object({
+  id: Type.String({ description: 'The `request_id` that the receipt gave.' }),
+})
+
+const schema = {
+  summary: 'See where a request stands',
+  description: 'Costs the same whatever the size of the request.',
+  operationId: 'getStatus',
+  tags: ['Requests'],
+  params: RequestParams,
+  querystring: NoParameters,
+  response: {
+    200: answer('Where the request stands.', Type.Ref('RequestStatus#')),
+    ...refusals(...STORE_PROBLEMS, 'not-found'),
+  },
+}
+
+/** `GET /status/{id}`. */
+export function statusRoutes(app: FastifyInstance, ports: HttpPorts): void {
+  app.get<{ Params: { id: string } }>('/status/:id', { schema }, async (request, reply) => {
+    const found = await findRequest(ports, request.params.id)
+    if (found === null) return sendProblem(reply, 'not-found', NO_REQUEST)
+    return reply.send(statusOf(found, ports.clock.now()))
+  })
+}
+
+export const NO_REQUEST = 'There is no request with this id.'
+
+/** Null for everything that is not the id of a request of this tenant. */
+export async function findRequest(
+  { store, tenant }: Pick<HttpPorts, 'store' | 'tenant'>,
+  id: string,
+): Promise<Request | null> {
+  return ID.test(id) ? await store.request(tenant, id) : null
+}
+
+const ID = /^[\da-f]{8}-[\da-f]{4}-[\da-f]{4}-[\da-f]{4}-[\da-f]{12}$/

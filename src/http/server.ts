@@ -1,0 +1,113 @@
+import fastify, { type FastifyInstance } from 'fastify'
+import type { DurationMs } from '../core/units.ts'
+import { watchBacklog } from './backlog.ts'
+import { createDrain } from './drain.ts'
+import { answerClientError, answerErrors, answerRefusal, answerUnknownRoutes } from './errors.ts'
+import { acceptsJson } from './negotiation.ts'
+import { describeRoutes } from './openapi.ts'
+import { compileParameters } from './parameters.ts'
+import type { HttpPorts } from './ports.ts'
+import { protect, sendProblem } from './problem.ts'
+import { docsRoutes } from './routes/docs.ts'
+import { healthRoutes } from './routes/health.ts'
+import { ingestRoutes } from './routes/ingest.ts'
+import { requestsRoutes } from './routes/requests.ts'
+import { resultsRoutes } from './routes/results.ts'
+import { statusRoutes } from './routes/status.ts'
+
+/** The API server. */
+export interface HttpServer {
+  /** Starts to take requests; gives the address as a URL. */
+  listen(): Promise<string>
+  /**
+   * Takes no more requests, lets those that are being answered finish, and resolves when every
+   * connection is closed: at the deadline, by force.
+   */
+  close(deadline: DurationMs): Promise<void>
+  /** For tests that need no socket. */
+  readonly app: FastifyInstance
+}
+
+const HEADERS_SIZE_MAX = 16_384
+
+/** Puts the API server together; it takes no requests yet. */
+export function createServer(ports: HttpPorts): HttpServer {
+  const { clock, limits, timeouts, emit } = ports
+  const app = fastify({
+    http: {
+      maxHeaderSize: HEADERS_SIZE_MAX,
+      headersTimeout: timeouts.headers,
+      connectionsCheckingInterval: timeouts.check,
+    },
+    requestTimeout: timeouts.request,
+    keepAliveTimeout: timeouts.keepAlive,
+    return503OnClosing: false,
+    routerOptions: { maxParamLength: HEADERS_SIZE_MAX },
+    genReqId: numbered(ports.newId(clock.now())),
+    clientErrorHandler: answerClientError,
+    frameworkErrors: answerRefusal,
+  })
+  app.server.maxConnections = limits.maxConnections
+  const drain = createDrain(app.server, clock)
+
+  app.setValidatorCompiler(compileParameters)
+  app.setSerializerCompiler(() => (answer) => JSON.stringify(answer))
+  answerErrors(app, emit)
+  answerUnknownRoutes(app)
+
+  app.addHook('onRequest', (request, reply, done) => {
+    if (!drain.isDraining || request.routeOptions.url === '/livez') return done()
+    reply.header('connection', 'close')
+    sendProblem(reply, 'draining', 'This instance is about to stop; try again, or another one.')
+  })
+  app.addHook('onResponse', (request, reply, done) => {
+    emit({
+      event: 'http_answered',
+      method: request.method,
+      route: request.routeOptions.url ?? 'none',
+      status: reply.statusCode,
+      durationMs: reply.elapsedTime,
+      instance: request.id,
+    })
+    done()
+  })
+
+  describeRoutes(app, ports.version)
+  app.register((docs, _options, done) => {
+    docsRoutes(docs)
+    done()
+  })
+  app.register((api, _options, done) => {
+    apiRoutes(api, ports)
+    done()
+  })
+
+  return {
+    app,
+    listen: () => app.listen({ host: ports.host, port: ports.port }),
+    async close(deadline) {
+      drain.begin(deadline)
+      await app.close()
+      drain.end()
+    },
+  }
+}
+
+function apiRoutes(api: FastifyInstance, ports: HttpPorts): void {
+  api.addHook('onRequest', (request, reply, done) => {
+    protect(reply)
+    if (acceptsJson(request.headers.accept)) return done()
+    sendProblem(reply, 'not-acceptable', 'Answers are application/json; accept that.')
+  })
+  ingestRoutes(api, ports, watchBacklog(ports.store, ports.clock, ports.limits.maxBacklog))
+  statusRoutes(api, ports)
+  resultsRoutes(api, ports)
+  requestsRoutes(api, ports)
+  healthRoutes(api, ports)
+}
+
+/** Names answers `<boot>-1`, `<boot>-2`, …: unique, and cheap. */
+function numbered(boot: string): () => string {
+  let count = 0
+  return () => `${boot}-${++count}`
+}

@@ -1,0 +1,149 @@
+/** What happens to connections, over real sockets: slow clients, and the drain. */
+import { connect, type Socket } from 'node:net'
+import { describe, expect, test } from 'vitest'
+import { TIMEOUTS } from '../../src/http/ports.ts'
+import type { Inserted } from '../../src/store/store.ts'
+import { mapping, openServer } from './server.ts'
+
+interface Client {
+  readonly socket: Socket
+  /** All that was received, once the connection is closed. */
+  readonly closed: Promise<string>
+  /** Resolves as soon as this was received. */
+  received(text: string): Promise<void>
+}
+
+function open(url: string, bytes: string): Promise<Client> {
+  const { promise, resolve } = Promise.withResolvers<Client>()
+  const closed = Promise.withResolvers<string>()
+  const socket = connect(Number(new URL(url).port), '127.0.0.1')
+  let text = ''
+  socket.on('data', (chunk) => {
+    text += chunk.toString()
+  })
+  socket.on('error', () => {})
+  socket.on('close', () => closed.resolve(text))
+  socket.on('connect', () => {
+    socket.write(bytes)
+    resolve({ socket, closed: closed.promise, received })
+  })
+  return promise
+
+  async function received(part: string): Promise<void> {
+    while (!text.includes(part)) {
+      await new Promise((next) => {
+        socket.once('data', next)
+      })
+    }
+  }
+}
+
+const GET = 'GET /livez HTTP/1.1\r\nHost: localhost\r\n\r\n'
+const BODY = JSON.stringify({ mappings: [mapping()] })
+
+function post(length: number): string {
+  return `POST /ingest HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: ${length}\r\n\r\n`
+}
+
+describe('slow clients are cut off', () => {
+  const timeouts = { ...TIMEOUTS, headers: 100, request: 300, check: 20 }
+
+  test.each([
+    ['half its headers', 'GET /livez HTTP/1.1\r\nHost:'],
+    ['half its body', `${post(BODY.length)}${BODY.slice(0, 10)}`],
+  ])('one that sends %s', async (_name, bytes) => {
+    const { server, store } = await openServer({ timeouts })
+    const client = await open(await server.listen(), bytes)
+    const answer = await client.closed
+    expect(answer).toMatch(/^HTTP\/1\.1 408 /)
+    expect(answer).toContain('/problems/request-timeout')
+    expect((await store.totals()).activeRequests).toBe(0)
+  })
+
+  test('within ten seconds for headers, and thirty for bodies', () => {
+    expect(TIMEOUTS.headers + 2 * TIMEOUTS.check).toBeLessThanOrEqual(10_000)
+    expect(TIMEOUTS.request + 2 * TIMEOUTS.check).toBeLessThanOrEqual(30_000)
+  })
+
+  test('and a body that is too large before it is read', async () => {
+    const { server } = await openServer()
+    const client = await open(await server.listen(), post(100_001))
+    const answer = await client.closed
+    expect(answer).toMatch(/^HTTP\/1\.1 413 /)
+    expect(answer.toLowerCase()).toContain('connection: close')
+  })
+
+  test('and one that leaves halfway is not a fault of ours', async () => {
+    const { server, store, events } = await openServer()
+    const client = await open(await server.listen(), `${post(BODY.length)}${BODY.slice(0, 10)}`)
+    client.socket.destroy()
+    await client.closed
+    await server.close(1000)
+    expect((await store.totals()).activeRequests).toBe(0)
+    expect(events.filter(({ event }) => event === 'http_failed')).toEqual([])
+  })
+})
+
+describe('the drain', () => {
+  test('closes what is idle at once, and waits for what is being answered', async () => {
+    const inserting = Promise.withResolvers<void>()
+    const gate = Promise.withResolvers<void>()
+    const { server, store } = await openServer({
+      wrap: (real) => ({
+        ...real,
+        async insert(request): Promise<Inserted> {
+          inserting.resolve()
+          await gate.promise
+          return real.insert(request)
+        },
+      }),
+    })
+    const url = await server.listen()
+    const unused = await open(url, '')
+    const halfHeaders = await open(url, 'GET /livez HTTP/1.1\r\nHost:')
+    const idle = await open(url, GET)
+    await idle.received('alive')
+    const busy = await open(url, `${post(BODY.length)}${BODY}`)
+    await inserting.promise
+
+    const closing = server.close(60_000)
+    await Promise.all([unused.closed, halfHeaders.closed, idle.closed])
+    gate.resolve()
+
+    const answer = await busy.closed
+    expect(answer).toMatch(/^HTTP\/1\.1 202 /)
+    expect(answer.toLowerCase()).toContain('connection: close')
+    await closing
+    expect((await store.totals()).activeRequests).toBe(1)
+  })
+
+  test('cuts off at the deadline what does not end', async () => {
+    const inserting = Promise.withResolvers<void>()
+    const { server } = await openServer({
+      wrap: (real) => ({
+        ...real,
+        insert() {
+          inserting.resolve()
+          return new Promise<never>(() => {})
+        },
+      }),
+    })
+    const busy = await open(await server.listen(), `${post(BODY.length)}${BODY}`)
+    await inserting.promise
+    await server.close(50)
+    expect(await busy.closed).toBe('')
+  })
+
+  test('turns new requests away, all but the question whether it lives', async () => {
+    const { server } = await openServer()
+    await server.app.ready()
+    const closing = server.close(1000)
+    const answers = [server.app.inject({ url: '/readyz' }), server.app.inject({ url: '/livez' })]
+    const [refused, alive] = await Promise.all(answers)
+    expect(refused?.statusCode).toBe(503)
+    expect(refused?.json()).toMatchObject({ type: '/problems/draining' })
+    expect(refused?.headers).toMatchObject({ 'retry-after': '5', connection: 'close' })
+    expect(alive?.statusCode).toBe(200)
+    await closing
+  })
+})

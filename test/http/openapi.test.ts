@@ -1,0 +1,83 @@
+import Type from 'typebox'
+import Value from 'typebox/value'
+import { describe, expect, test } from 'vitest'
+import { PROBLEMS } from '../../src/http/problem.ts'
+import { openServer } from './server.ts'
+
+/** The shape of an OpenAPI 3.1 document, as far as this one goes. */
+const Media = Type.Record(Type.String(), Type.Object({ schema: Type.Object({}) }), {
+  minProperties: 1,
+})
+const Operation = Type.Object({
+  operationId: Type.String(),
+  summary: Type.String(),
+  tags: Type.Array(Type.String(), { minItems: 1 }),
+  parameters: Type.Optional(
+    Type.Array(
+      Type.Object({
+        name: Type.String(),
+        in: Type.Enum(['query', 'path', 'header']),
+        schema: Type.Object({}),
+      }),
+    ),
+  ),
+  requestBody: Type.Optional(Type.Object({ content: Media })),
+  responses: Type.Record(
+    Type.String({ pattern: '^[1-5]\\d\\d$' }),
+    Type.Object({ description: Type.String({ minLength: 1 }), content: Media }),
+  ),
+})
+const Document = Type.Object({
+  openapi: Type.Literal('3.1.0'),
+  info: Type.Object({ title: Type.String(), version: Type.String() }),
+  paths: Type.Record(Type.String({ pattern: '^/' }), Type.Record(Type.String(), Operation)),
+  components: Type.Object({ schemas: Type.Record(Type.String(), Type.Object({})) }),
+})
+
+async function readDocument() {
+  const { server } = await openServer()
+  const answer = await server.app.inject({ url: '/openapi.json' })
+  return Value.Parse(Document, answer.json())
+}
+
+describe('/openapi.json', () => {
+  test('has every route of the API', async () => {
+    const document = await readDocument()
+    const routes = Object.entries(document.paths).flatMap(([path, methods]) =>
+      Object.keys(methods).map((method) => `${method} ${path}`),
+    )
+    expect(routes.sort()).toEqual([
+      'get /health',
+      'get /livez',
+      'get /readyz',
+      'get /requests',
+      'get /status/{id}',
+      'get /status/{id}/results',
+      'post /ingest',
+    ])
+  })
+
+  test('has every problem of the API, each with an example', async () => {
+    const document = await readDocument()
+    const text = JSON.stringify(document.paths)
+    for (const slug of Object.keys(PROBLEMS)) expect(text).toContain(`"/problems/${slug}"`)
+  })
+
+  test('has a description for every field that can be sent, and an example of the whole', async () => {
+    const document = await readDocument()
+    const [media] = Object.values(document.paths['/ingest']?.['post']?.requestBody?.content ?? {})
+    const fields = JSON.stringify(media?.schema)
+    for (const name of ['mappings', 'priority', 'batch_size', 'metadata', 'transformation']) {
+      expect(fields).toMatch(new RegExp(`"${name}":\\{.*"description"`))
+    }
+    expect(media).toHaveProperty('example.mappings.0.id', 'map_001')
+  })
+
+  test('points only at schemas that it has', async () => {
+    const document = await readDocument()
+    const references = [...JSON.stringify(document).matchAll(/"\$ref":"([^"]+)"/g)]
+    const known = Object.keys(document.components.schemas)
+    const pointers = references.map(([, pointer]) => pointer)
+    expect(new Set(pointers)).toEqual(new Set(known.map((name) => `#/components/schemas/${name}`)))
+  })
+})

@@ -1,0 +1,59 @@
+import { onTestFinished } from 'vitest'
+import { type HttpPorts, TIMEOUTS } from '../../src/http/ports.ts'
+import { createServer, type HttpServer } from '../../src/http/server.ts'
+import { systemClock } from '../../src/lib/clock.ts'
+import { newId } from '../../src/lib/random.ts'
+import type { Event } from '../../src/observe/events.ts'
+import { openMemoryStore } from '../../src/store/sqlite/memory.ts'
+import type { Store } from '../../src/store/store.ts'
+
+/** A server on a store in memory, and what it told. */
+export interface Fixture {
+  readonly server: HttpServer
+  readonly store: Store
+  readonly events: readonly Event[]
+}
+
+/** Everything but the limits can be replaced as a whole, the limits one by one. */
+export interface Changes extends Partial<Omit<HttpPorts, 'limits' | 'store'>> {
+  readonly limits?: Partial<HttpPorts['limits']>
+  /** Puts something around the store. */
+  readonly wrap?: (store: Store) => HttpPorts['store']
+}
+
+/** Closed by itself when the test is over. */
+export async function openServer({ limits, wrap, ...ports }: Changes = {}): Promise<Fixture> {
+  const store = await openMemoryStore()
+  const events: Event[] = []
+  const server = createServer({
+    store: wrap?.(store) ?? store,
+    clock: systemClock,
+    newId,
+    emit: (event) => events.push(event),
+    systems: { mode: 'demo', has: () => true, names: [] },
+    host: '127.0.0.1',
+    port: 0,
+    version: '0.0.0',
+    tenant: 'default',
+    timeouts: TIMEOUTS,
+    ...ports,
+    limits: {
+      maxBody: 100_000,
+      maxMappings: 100,
+      maxBacklog: 1_000_000,
+      maxConnections: 1000,
+      batchSize: null,
+      ...limits,
+    },
+  })
+  onTestFinished(async () => {
+    await server.close(0)
+    await store.close()
+  })
+  return { server, store, events }
+}
+
+/** A mapping that is good, but for what is told. */
+export function mapping(changes: object = {}): object {
+  return { id: 'map_001', source: 'source_1', target: 'target_1', ...changes }
+}
