@@ -1,0 +1,22 @@
+/** What one page holds, and what to ask for after it; null at the end. */
+interface Page<Item> {
+  readonly items: readonly Item[]
+  readonly next_cursor: string | null
+}
+
+const PAGE = 1000
+
+/** Asks for page after page, only as far as they are used, until `limit` items or the end. */
+export async function* paged<Item>(
+  limit = Number.POSITIVE_INFINITY,
+  ask: (page: { limit: number; cursor: string | null }) => Promise<Page<Item>>,
+): AsyncGenerator<Item> {
+  let cursor: string | null = null
+  for (let left = limit; left > 0; ) {
+    const page: Page<Item> = await ask({ limit: Math.min(left, PAGE), cursor })
+    yield* page.items
+    left -= page.items.length
+    cursor = page.next_cursor
+    if (cursor === null) return
+  }
+}

@@ -1,0 +1,160 @@
+/**
+ * What travels between a client and Sluice, field for field. Times are RFC 3339 in UTC, with
+ * milliseconds. An answer may carry fields that are not named here.
+ */
+
+/** Any value JSON can carry. */
+export type Json = null | boolean | number | string | readonly Json[] | JsonObject
+
+export interface JsonObject {
+  readonly [key: string]: Json
+}
+
+/** From the most to the least urgent. */
+export const PRIORITIES = ['HIGH', 'MEDIUM', 'LOW'] as const
+export type Priority = (typeof PRIORITIES)[number]
+
+/** The last three are final. */
+export type RequestState = 'pending' | 'in_progress' | 'completed' | 'failed' | 'cancelled'
+
+/** What a mapping may be; `pending` stands for everything that is not final. */
+export const MAPPING_STATES = ['pending', 'completed', 'failed', 'cancelled'] as const
+export type MappingState = (typeof MAPPING_STATES)[number]
+
+/** "Move this from `source`, through `transformation`, to `target`". */
+export interface Mapping {
+  /** Unique in its request; 1 to 256 characters. */
+  readonly id: string
+  readonly source: string
+  readonly target: string
+  readonly transformation?: JsonObject
+  /** The record itself; when it is there, the source is not asked. */
+  readonly data?: Json
+}
+
+/** The body of `POST /ingest`. */
+export interface IngestRequest {
+  readonly mappings: readonly Mapping[]
+  /** MEDIUM unless told. */
+  readonly priority?: Priority
+  /** 1 to 1000; Sluice chooses unless told. */
+  readonly batch_size?: number
+  /** Handed back in every status. At most 16 keys. */
+  readonly metadata?: Readonly<Record<string, string>>
+}
+
+/** The answer to a request that was taken: it is on disk. */
+export interface Receipt {
+  readonly request_id: string
+  readonly status: RequestState
+  readonly message: string
+  readonly total_mappings: number
+}
+
+/** Where a request stands. */
+export interface RequestStatus {
+  readonly request_id: string
+  readonly status: RequestState
+  /** Whole percent; 100 only when finished. */
+  readonly progress: number
+  readonly total_mappings: number
+  /** Mappings with a final verdict; the failed ones are among them. */
+  readonly processed_mappings: number
+  readonly failed_mappings: number
+  readonly completed_mappings: number
+  readonly cancelled_mappings: number
+  /** One sentence for a person. */
+  readonly details: string | null
+  readonly priority: Priority
+  readonly created_at: string
+  readonly started_at: string | null
+  readonly finished_at: string | null
+  /** Null where there is no pace yet to reckon with. */
+  readonly eta_seconds: number | null
+  /** Why it is not moving; empty while it is. */
+  readonly waiting_on: readonly Waiting[]
+  /** The request whose failures this one carries out again. */
+  readonly retry_of: string | null
+  readonly metadata: Readonly<Record<string, string>>
+}
+
+/** A system that lets nothing through, and how many mappings wait for it. */
+export interface Waiting {
+  readonly system: string
+  readonly gate: string
+  readonly until: string | null
+  readonly reason: string
+  readonly mappings: number
+}
+
+/** Where one mapping stands. */
+export interface Result {
+  readonly id: string
+  readonly source: string
+  readonly target: string
+  readonly status: MappingState
+  readonly attempts: number
+  /** What the target answered. */
+  readonly result: Json
+  /** Why it failed or, while it is pending, why its last attempt did. */
+  readonly error: ResultError | null
+  readonly finished_at: string | null
+  readonly duration_ms: number | null
+}
+
+export interface ResultError {
+  readonly code: string
+  readonly message: string
+  readonly stage: 'read' | 'transform' | 'write'
+  readonly http_status: number | null
+  readonly attempts: number
+}
+
+/** Results in submission order; `next_cursor` asks for those after them, null at the end. */
+export interface ResultsPage {
+  readonly request_id: string
+  readonly status: RequestState
+  readonly total_mappings: number
+  readonly processed_mappings: number
+  readonly failed_mappings: number
+  readonly results: readonly Result[]
+  readonly next_cursor: string | null
+}
+
+/** Requests, newest first; `next_cursor` asks for those before them, null at the end. */
+export interface RequestList {
+  readonly requests: readonly RequestStatus[]
+  readonly next_cursor: string | null
+}
+
+export interface Health {
+  readonly status: 'healthy' | 'unhealthy'
+  readonly timestamp: string
+  readonly active_requests: number
+  readonly version: string
+  readonly store: string
+  /** `demo`: there is no systems file, and every name is a simulated system. */
+  readonly mode: 'demo' | 'configured'
+  readonly checks: JsonObject
+}
+
+/** Why a request was refused (RFC 9457). */
+export interface Problem {
+  readonly type: string
+  readonly title: string
+  readonly status: number
+  /** What is wrong, and how to mend it. */
+  readonly detail: string
+  /** Names this one answer, for whoever looks into the server's log. */
+  readonly instance?: string
+  readonly errors?: readonly ProblemError[]
+}
+
+/** One thing that is wrong with the input, and where. */
+export interface ProblemError {
+  /** A JSON pointer into the body, such as `#/mappings/3/target`. */
+  readonly pointer: string
+  readonly code: string
+  readonly detail: string
+  readonly line?: number
+}

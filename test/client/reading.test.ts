@@ -1,0 +1,207 @@
+import { describe, expect, test } from 'vitest'
+import { type Mapping, type RequestStatus, Sluice } from '../../src/client/index.ts'
+import { FakeSluice, problem } from './fake.ts'
+
+function mappings(total: number, target = 'crm'): Mapping[] {
+  return Array.from({ length: total }, (_, index) => ({ id: `m${index}`, source: 'shop', target }))
+}
+
+/** A fake that holds one request of `total` mappings, and a client of it that knows nothing of it yet. */
+async function withRequest(total: number) {
+  const fake = await FakeSluice.start()
+  const sluice = new Sluice({ baseUrl: fake.url })
+  const { request_id: id } = await sluice.submit({ mappings: mappings(total) })
+  fake.received.length = 0
+  return { fake, sluice, id, [Symbol.asyncDispose]: () => fake[Symbol.asyncDispose]() }
+}
+
+describe('results', () => {
+  test('go over all pages, in order', async () => {
+    await using held = await withRequest(2500)
+    const ids = []
+    for await (const { id } of held.sluice.results(held.id)) ids.push(id)
+    expect(ids).toEqual(mappings(2500).map(({ id }) => id))
+    expect(held.fake.received.map(({ query }) => query['cursor'])).toEqual([
+      undefined,
+      '1000',
+      '2000',
+    ])
+  })
+
+  test('end at the limit, and ask for no more than that', async () => {
+    await using held = await withRequest(2500)
+    let count = 0
+    for await (const _ of held.sluice.results(held.id, { limit: 1005 })) count += 1
+    expect(count).toBe(1005)
+    expect(held.fake.received.map(({ query }) => query['limit'])).toEqual(['1000', '5'])
+  })
+
+  test('are only asked for as far as they are used', async () => {
+    await using held = await withRequest(2500)
+    for await (const _ of held.sluice.results(held.id)) break
+    expect(held.fake.received).toHaveLength(1)
+  })
+
+  test('of one status', async () => {
+    await using held = await withRequest(3)
+    const page = await held.sluice.resultsPage(held.id, { status: 'failed', limit: 2 })
+    expect(page).toMatchObject({ request_id: held.id, results: [], next_cursor: null })
+    expect(held.fake.received[0]?.query).toEqual({ status: 'failed', limit: '2' })
+  })
+})
+
+describe('requests', () => {
+  test('go over all of them, newest first, as they are chosen', async () => {
+    await using held = await withRequest(1)
+    await held.sluice.submit({ mappings: mappings(2) })
+    held.fake.received.length = 0
+    const ids = []
+    const chosen = { priority: 'LOW', createdAfter: '2026-01-01T00:00:00Z', limit: 9 } as const
+    for await (const { request_id } of held.sluice.requests(chosen)) ids.push(request_id)
+    expect(ids).toEqual(['request-2', 'request-1'])
+    expect(held.fake.received[0]?.query).toEqual({
+      priority: 'LOW',
+      created_after: '2026-01-01T00:00:00Z',
+      limit: '9',
+    })
+  })
+})
+
+describe('wait', () => {
+  const quick = { intervalMs: 1 }
+
+  test('resolves with the final status, and tells all on the way', async () => {
+    await using held = await withRequest(8)
+    const seen: number[] = []
+    const onProgress = ({ progress }: RequestStatus) => seen.push(progress)
+    const status = await held.sluice.wait(held.id, { ...quick, onProgress })
+    expect(status).toMatchObject({ status: 'completed', completed_mappings: 8 })
+    expect(seen).toEqual([25, 50, 75, 100])
+  })
+
+  test('outlives a server that is away for a while, more than once', async () => {
+    await using held = await withRequest(8)
+    const away = Array.from({ length: 6 }, () => problem(503, 'draining', 'Stopping.'))
+    const status = await held.sluice.wait(held.id, {
+      ...quick,
+      onProgress: ({ progress }) => {
+        if (progress < 100) held.fake.answers.push(...away)
+      },
+    })
+    expect(status.status).toBe('completed')
+  })
+
+  test('gives up on a server that stays away', async () => {
+    await using held = await withRequest(8)
+    const onProgress = () => {
+      held.fake.answers.push(...Array.from({ length: 20 }, () => problem(503, 'draining', 'No.')))
+    }
+    const waiting = held.sluice.wait(held.id, { ...quick, onProgress })
+    await expect(waiting).rejects.toMatchObject({ name: 'SluiceError', status: 503 })
+  })
+
+  test('does not wait for a request that is not there', async () => {
+    await using held = await withRequest(1)
+    await expect(held.sluice.wait('other', quick)).rejects.toMatchObject({ status: 404 })
+    expect(held.fake.received).toHaveLength(1)
+  })
+
+  test('ends with its signal', async () => {
+    await using held = await withRequest(8)
+    const interruption = new AbortController()
+    const waiting = held.sluice.wait(held.id, {
+      intervalMs: 60_000,
+      signal: interruption.signal,
+      onProgress: () => interruption.abort(new Error('enough')),
+    })
+    await expect(waiting).rejects.toThrow('enough')
+  })
+})
+
+test('a call ends with its signal', async () => {
+  await using fake = await FakeSluice.start()
+  fake.answers.push('silence')
+  const interruption = new AbortController()
+  const answer = new Sluice({ baseUrl: fake.url }).status('a', interruption.signal)
+  interruption.abort(new Error('enough'))
+  await expect(answer).rejects.toThrow('enough')
+})
+
+describe('health', () => {
+  test('is told', async () => {
+    await using fake = await FakeSluice.start()
+    const health = await new Sluice({ baseUrl: `${fake.url}/` }).health()
+    expect(health).toMatchObject({ status: 'healthy', mode: 'demo' })
+    expect(fake.received[0]?.path).toBe('/health')
+  })
+
+  test('is told too when it is bad', async () => {
+    await using fake = await FakeSluice.start()
+    fake.answers.push({ status: 503, body: { status: 'unhealthy' } })
+    const health = await new Sluice({ baseUrl: fake.url }).health()
+    expect(health.status).toBe('unhealthy')
+  })
+})
+
+describe('a server that does not answer as Sluice does', () => {
+  test('is not there', async () => {
+    await expect(new Sluice({ baseUrl: 'http://127.0.0.1:1' }).health()).rejects.toMatchObject({
+      name: 'SluiceUnreachable',
+      url: 'http://127.0.0.1:1',
+      message: 'Nothing answers at http://127.0.0.1:1. Start it with: npm start',
+    })
+  })
+
+  test('is too slow', async () => {
+    await using fake = await FakeSluice.start()
+    fake.answers.push('silence')
+    const sluice = new Sluice({ baseUrl: fake.url, timeoutMs: 20 })
+    await expect(sluice.status('a')).rejects.toMatchObject({
+      name: 'SluiceUnreachable',
+      message: `${fake.url} did not answer within 0.02 s.`,
+    })
+  })
+
+  test.each([
+    [200, '<html></html>'],
+    [502, '<html></html>'],
+    [404, { message: 'Not found' }],
+  ])('is another program (%i)', async (status, body) => {
+    await using fake = await FakeSluice.start()
+    fake.answers.push({ status, body })
+    const answer = new Sluice({ baseUrl: fake.url }).status('a')
+    await expect(answer).rejects.toMatchObject({ name: 'SluiceError', status })
+    await expect(answer).rejects.toThrow(`answered ${status}, but not as Sluice does`)
+  })
+
+  test.each([
+    'localhost:8000',
+    'sluice',
+    'ftp://localhost',
+    'http://localhost/?a',
+    'http://me:secret@localhost',
+  ])('cannot even be asked (%s)', (baseUrl) => {
+    expect(() => new Sluice({ baseUrl })).toThrow('baseUrl must be a URL such as')
+    expect(() => new Sluice({ baseUrl })).not.toThrow('secret')
+  })
+})
+
+test('ids are escaped in addresses', async () => {
+  await using fake = await FakeSluice.start()
+  fake.answers.push({ status: 200, body: {} })
+  await new Sluice({ baseUrl: fake.url }).status('../health?a')
+  expect(fake.received[0]?.path).toBe('/status/..%2Fhealth%3Fa')
+})
+
+test('another fetch can stand in for the global one', async () => {
+  const asked: string[] = []
+  const sluice = new Sluice({
+    baseUrl: 'http://sluice.test',
+    fetch: (input) => {
+      asked.push(String(input))
+      return Promise.resolve(Response.json({ status: 'healthy' }))
+    },
+  })
+  expect(await sluice.health()).toEqual({ status: 'healthy' })
+  expect(asked).toEqual(['http://sluice.test/health'])
+})
