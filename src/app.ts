@@ -1,0 +1,165 @@
+/**
+ * The whole service: the only place, with the delivery thread's `worker.ts`, that chooses concrete
+ * parts. It starts them in the order in which the data flows, and stops them in reverse.
+ */
+import { existsSync, readFileSync } from 'node:fs'
+import { environment } from './config/environment.ts'
+import type { Settings } from './config/settings.ts'
+import { readSystems } from './config/systems.ts'
+import type { SystemEntry } from './core/system.ts'
+import type { DurationMs } from './core/units.ts'
+import { http } from './deliver/kinds/http.ts'
+import { simulated } from './deliver/kinds/simulated.ts'
+import { type Delivery, startDelivery } from './delivery.ts'
+import { type HttpPorts, TIMEOUTS } from './http/ports.ts'
+import { createServer, type HttpServer } from './http/server.ts'
+import { systemClock } from './lib/clock.ts'
+import { newId } from './lib/random.ts'
+import { VERSION } from './lib/version.ts'
+import type { Emit } from './observe/events.ts'
+import { type Log, openLog } from './observe/log.ts'
+import { openSqliteStore, type SqliteStore } from './store/sqlite/store.ts'
+import type { WorkerData } from './worker.ts'
+
+/** It cannot start, for a reason that people can mend: the message tells them how. */
+export class StartError extends Error {
+  override readonly name = 'StartError'
+}
+
+/** A running instance of the service. */
+export interface App {
+  readonly url: string
+  readonly mode: 'demo' | 'configured'
+  /** Resolves when it has stopped; rejects when it could not go on. */
+  readonly done: Promise<void>
+  /** Takes nothing new, lets the calls under way end, and writes what is known. */
+  stop(): Promise<void>
+}
+
+const DEFAULT_SYSTEMS_FILE = './systems.yaml'
+
+/** What is kept of the drain time for the steps after the calls have ended. */
+const WRAP_UP_MS: DurationMs = 1000
+
+/** @throws StartError */
+export async function startApp(settings: Settings): Promise<App> {
+  const systems = readSystemsFile(settings)
+  const log = openLog(settings.logLevel)
+  const { emit } = log
+  await using started = new AsyncDisposableStack()
+  const store = started.adopt(
+    await orStartError(openSqliteStore({ dataDir: settings.dataDir })),
+    (open) => open.close(),
+  )
+  const delivery = started.adopt(
+    await startDelivery(workerData(settings, systems, store), emit),
+    (running) => running.stop(systemClock.now()),
+  )
+  const server = createServer(httpPorts(settings, systems, store, emit))
+  const url = await orStartError(server.listen())
+  started.move()
+
+  const mode = systems === null ? 'demo' : 'configured'
+  emit({ event: 'started', url, store: store.kind, mode })
+  const stopped = Promise.withResolvers<void>()
+  const stop = once(async () => {
+    await stopAll(settings.drainTimeout, server, delivery, store, log)
+    stopped.resolve()
+  })
+  const done = Promise.race([stopped.promise, store.failed, delivery.failed])
+  return { url, mode, done, stop }
+}
+
+/** Runs it at the first call; every call gets its promise. */
+function once(action: () => Promise<void>): () => Promise<void> {
+  let running: Promise<void> | null = null
+  return () => {
+    running ??= action()
+    return running
+  }
+}
+
+async function stopAll(
+  drainTimeout: DurationMs,
+  server: HttpServer,
+  delivery: Delivery,
+  store: SqliteStore,
+  log: Log,
+): Promise<void> {
+  log.emit({ event: 'draining', deadlineMs: drainTimeout })
+  const deadline = systemClock.now() + drainTimeout
+  await Promise.all([server.close(drainTimeout), delivery.stop(deadline - WRAP_UP_MS)])
+  await store.close()
+  log.emit({ event: 'stopped' })
+  log.close()
+}
+
+/** Null in demo mode: no file, and every name is a simulated system. */
+function readSystemsFile(settings: Settings): readonly SystemEntry[] | null {
+  const fileName = settings.systemsFile ?? DEFAULT_SYSTEMS_FILE
+  if (!existsSync(fileName)) {
+    if (settings.systemsFile === null) return null
+    throw new StartError(`There is no systems file at ${fileName} (SLUICE_SYSTEMS_FILE).`)
+  }
+  const read = readSystems({
+    text: readFileSync(fileName, 'utf8'),
+    fileName,
+    kinds: [simulated(simulation(settings)), http(`sluice/${VERSION}`)],
+    concurrency: settings.concurrency,
+    env: environment(),
+    readFile: (path) => readFileSync(path, 'utf8'),
+  })
+  if (read.ok) return read.systems
+  const problems = read.problems.map(({ file, line, message }) => `${file}:${line} ${message}`)
+  throw new StartError(problems.join('\n'))
+}
+
+function simulation({ simulatedLatency, simulatedSuccessRate }: Settings) {
+  return { latency: simulatedLatency, successRate: simulatedSuccessRate }
+}
+
+function workerData(
+  settings: Settings,
+  systems: readonly SystemEntry[] | null,
+  store: SqliteStore,
+): WorkerData {
+  const { concurrency, retention } = settings
+  return { ports: store.share(), systems, concurrency, retention, simulated: simulation(settings) }
+}
+
+function httpPorts(
+  settings: Settings,
+  systems: readonly SystemEntry[] | null,
+  store: SqliteStore,
+  emit: Emit,
+): HttpPorts {
+  return {
+    store,
+    emit,
+    clock: systemClock,
+    newId,
+    systems: catalogue(systems),
+    limits: settings,
+    timeouts: TIMEOUTS,
+    host: settings.host,
+    port: settings.port,
+    version: VERSION,
+    tenant: 'default',
+  }
+}
+
+/** What intake must know of the systems: which names there are. */
+function catalogue(systems: readonly SystemEntry[] | null) {
+  const names = (systems ?? []).map(({ name }) => name)
+  const known = new Set(names)
+  const mode = systems === null ? ('demo' as const) : ('configured' as const)
+  return { mode, names, has: (name: string) => systems === null || known.has(name) }
+}
+
+async function orStartError<T>(start: Promise<T>): Promise<T> {
+  try {
+    return await start
+  } catch (cause) {
+    throw new StartError(cause instanceof Error ? cause.message : String(cause), { cause })
+  }
+}

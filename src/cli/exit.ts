@@ -1,0 +1,39 @@
+import { CommanderError } from 'commander'
+import { SluiceError, SluiceUnreachable } from '../client/index.ts'
+import { complain } from './output.ts'
+
+/** How a command ended, for scripts. */
+export const EXIT = { ok: 0, incomplete: 1, misuse: 2, unavailable: 3, interrupted: 130 } as const
+export type ExitCode = (typeof EXIT)[keyof typeof EXIT]
+
+/** The same, for people. */
+export const EXIT_CODES_HELP = `
+Exit codes:
+  0    all is well
+  1    the request is finished, but not all of its mappings completed
+  2    a wrong option, or input that Sluice refuses
+  3    nothing answers, or the server failed
+  130  interrupted with Ctrl-C`
+
+/** Makes an action of a function that says how it ended. */
+export function concluding<Arguments extends unknown[]>(
+  action: (...args: Arguments) => Promise<ExitCode>,
+): (...args: Arguments) => Promise<void> {
+  return async (...args) => {
+    process.exitCode = await action(...args)
+  }
+}
+
+/** Tells a person what stopped a command. */
+export function explain(error: unknown): ExitCode {
+  if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.ok : EXIT.misuse
+  if (error instanceof SluiceUnreachable) return complain(error.message, EXIT.unavailable)
+  if (error instanceof SluiceError) {
+    return complain(error.message, error.status >= 500 ? EXIT.unavailable : EXIT.misuse)
+  }
+  const message = error instanceof Error ? error.message : String(error)
+  return complain(
+    `This is a fault in Sluice itself, please report it: ${message}`,
+    EXIT.unavailable,
+  )
+}

@@ -1,0 +1,43 @@
+import { once } from 'node:events'
+import { styleText } from 'node:util'
+
+/** Where a command writes: what a script reads to stdout, what is only for people to stderr. */
+export type Output = NodeJS.WriteStream
+
+export type Style = 'bold' | 'dim' | 'red' | 'green' | 'yellow'
+
+/** Colours `text` where `output` is a terminal and NO_COLOR is not set. */
+export function styled(style: Style, text: string, output: Output): string {
+  return styleText(style, text, { stream: output })
+}
+
+/** Writes a line, and waits while the reader is slow. */
+export async function write(line: string, output: Output): Promise<void> {
+  if (!output.write(`${line}\n`)) await once(output, 'drain')
+}
+
+/** Says what is wrong, and passes the exit code on. */
+export function complain<Code>(message: string, code: Code): Code {
+  const [first = '', ...rest] = message.split('\n').map(printable)
+  const heading = styled('red', 'error:', process.stderr)
+  process.stderr.write([`${heading} ${first}`, ...rest, ''].join('\n'))
+  return code
+}
+
+/**
+ * Text from elsewhere, made harmless for a terminal: control characters, which could move the cursor
+ * or rewrite what is shown, become `\uXXXX`. JSON without line breaks stays the same JSON.
+ */
+export function printable(text: string): string {
+  return text.replace(/[\p{Cc}\p{Bidi_Control}]/gu, (character) => {
+    return `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`
+  })
+}
+
+/** Ends the process quietly when a reader such as `head` has had enough. */
+export function endWithReader(output: Output): void {
+  output.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EPIPE') throw error
+    process.exit()
+  })
+}

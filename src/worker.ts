@@ -1,0 +1,79 @@
+/**
+ * The delivery thread: a worker with a thread of its own, so that the API answers quickly while it
+ * runs flat out. Like `app.ts` it chooses concrete parts and does nothing else.
+ */
+import { hostname } from 'node:os'
+import { parentPort, workerData } from 'node:worker_threads'
+import { DEFAULT_RETRY } from './core/retry.ts'
+import type { SystemEntry } from './core/system.ts'
+import type { DurationMs, EpochMs } from './core/units.ts'
+import { deliverer } from './deliver/deliver.ts'
+import { http } from './deliver/kinds/http.ts'
+import { type SimulatedDefaults, simulated } from './deliver/kinds/simulated.ts'
+import { openDemoSystems, openSystems } from './deliver/systems.ts'
+import { Dispatcher } from './dispatch/dispatcher.ts'
+import { systemClock } from './lib/clock.ts'
+import { newId, systemRandom } from './lib/random.ts'
+import { VERSION } from './lib/version.ts'
+import type { Event } from './observe/events.ts'
+import { remoteStore, type StorePorts } from './store/sqlite/remote.ts'
+
+/** What the thread is started with. */
+export interface WorkerData {
+  readonly ports: StorePorts
+  /** Null in demo mode. */
+  readonly systems: readonly SystemEntry[] | null
+  readonly concurrency: number
+  readonly simulated: SimulatedDefaults
+  readonly retention: DurationMs
+}
+
+/** To the thread: drain until then, and end. */
+export interface Stop {
+  readonly deadline: EpochMs
+}
+
+/** From the thread. */
+export type WorkerNews =
+  | { readonly kind: 'started' }
+  | { readonly kind: 'event'; readonly event: Event }
+
+const data: WorkerData = workerData
+const clock = systemClock
+const random = systemRandom
+const kinds = [simulated(data.simulated), http(`sluice/${VERSION}`)]
+const systems =
+  data.systems === null
+    ? openDemoSystems(simulated(data.simulated), data.concurrency, { clock, random })
+    : openSystems(data.systems, kinds, { clock, random })
+
+/** For a system that a stored request names, and the systems file no more: its mappings fail. */
+const UNKNOWN = {
+  limits: { concurrency: data.concurrency, rate: null },
+  retry: DEFAULT_RETRY,
+}
+
+function tell(news: WorkerNews): void {
+  parentPort?.postMessage(news)
+}
+
+const store = remoteStore(data.ports)
+const dispatcher = new Dispatcher({
+  store,
+  deliver: deliverer((name) => systems.get(name)?.connection ?? null),
+  rules: (name) => systems.get(name) ?? UNKNOWN,
+  clock,
+  random,
+  newId: () => newId(clock.now()),
+  emit: (event) => tell({ kind: 'event', event }),
+  host: hostname(),
+  retention: data.retention,
+})
+
+parentPort?.once('message', async ({ deadline }: Stop) => {
+  await dispatcher.stop(deadline)
+  await Promise.all([systems.close(), store.close()])
+  parentPort?.close()
+})
+await dispatcher.start()
+tell({ kind: 'started' })

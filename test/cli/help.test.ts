@@ -1,0 +1,82 @@
+import { describe, expect, test } from 'vitest'
+import { SETTINGS } from '../../src/config/table.ts'
+import { sluice } from './run.ts'
+
+describe('help', () => {
+  test.each(['serve', 'submit', 'watch', 'results', 'config', 'demo'])(
+    'of %s shows examples and exit codes',
+    async (command) => {
+      const { code, stdout, stderr } = await sluice([command, '--help'])
+      expect({ code, stderr }).toEqual({ code: 0, stderr: '' })
+      expect(stdout).toContain(`\n  sluice ${command}`)
+      expect(stdout).toMatch(/Exit codes:\n {2}0 .+\n {2}1 .+\n {2}2 .+\n {2}3 /)
+    },
+  )
+
+  test('of the whole names every command', async () => {
+    const { code, stdout } = await sluice(['--help'])
+    expect(code).toBe(0)
+    for (const command of ['serve', 'submit', 'watch', 'results', 'config', 'demo']) {
+      expect(stdout).toContain(`\n  ${command} `)
+    }
+  })
+
+  test('of serve has a flag for every setting', async () => {
+    const { stdout } = await sluice(['serve', '--help'])
+    for (const { env } of Object.values(SETTINGS)) expect(stdout).toContain(`(${env}`)
+  })
+})
+
+describe('wrong usage ends with 2, and says what is wrong', () => {
+  test.each([
+    [['submti'], 'Did you mean submit?'],
+    [['submit'], "missing required argument 'file'"],
+    [['submit', 'a.json', '--priority', 'high'], 'Allowed choices are HIGH, MEDIUM, LOW.'],
+    [['submit', 'a.json', '--batch-size', '0'], 'It must be a whole number from 1 on.'],
+    [['submit', 'a.json', '--idempotency-key', 'a b'], '1 to 255 visible ASCII characters.'],
+    [['watch', 'a', '--url', 'localhost:8000'], '--url (or SLUICE_URL) must be a URL'],
+    [['demo', '--url', 'localhost'], '--url (or SLUICE_URL) must be a URL'],
+    [['results', 'a', '--format', 'xml'], 'Allowed choices are table, json, ndjson.'],
+    [['serve', '--port', 'eight'], '--port must be a whole number'],
+  ])('%j', async (args, message) => {
+    const { code, stdout, stderr } = await sluice(args)
+    expect({ code, stdout }).toEqual({ code: 2, stdout: '' })
+    expect(stderr).toContain(message)
+    expect(stderr).not.toMatch(/^ +at /m)
+  })
+
+  test('in the environment too', async () => {
+    const { code, stderr } = await sluice(['watch', 'a'], { env: { SLUICE_URL: 'nowhere' } })
+    expect(code).toBe(2)
+    expect(stderr).toContain('SLUICE_URL')
+  })
+})
+
+describe('config', () => {
+  test('shows every setting, its value and where it comes from', async () => {
+    const { code, stdout } = await sluice(['config'], { env: { PORT: '9000' } })
+    expect(code).toBe(0)
+    expect(stdout).toMatch(/PORT +│ 9000 +│ PORT +│ 8000 +│ The port to listen on/)
+    for (const { env } of Object.values(SETTINGS)) expect(stdout).toContain(env)
+  })
+
+  test('as JSON, with flags before variables', async () => {
+    const env = { PORT: '9000' }
+    const { code, stdout } = await sluice(['config', '--json', '--port', '9001'], { env })
+    expect(code).toBe(0)
+    const settings: unknown = JSON.parse(stdout)
+    expect(settings).toHaveLength(Object.keys(SETTINGS).length)
+    expect(settings).toContainEqual(
+      expect.objectContaining({ env: 'PORT', value: '9001', from: '--port', default: '8000' }),
+    )
+  })
+
+  test('tells every problem, and ends with 2', async () => {
+    const env = { PORT: 'eight', SLUICE_RETENTON: '3d', SLUICE_URL: 'http://localhost:9000' }
+    const { code, stderr } = await sluice(['config'], { env })
+    expect(code).toBe(2)
+    expect(stderr).toContain('PORT must be')
+    expect(stderr).toContain('SLUICE_RETENTION')
+    expect(stderr).not.toContain('SLUICE_URL')
+  })
+})
