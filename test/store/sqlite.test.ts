@@ -1,0 +1,214 @@
+/** What is particular to the embedded store; what every store promises is in test/contract. */
+import { stat } from 'node:fs/promises'
+import { join } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
+import { describe, expect, onTestFinished, test, vi } from 'vitest'
+import { openWriter } from '../../src/store/sqlite/database.ts'
+import { migrate } from '../../src/store/sqlite/migrate.ts'
+import { openSqliteStore, type SqliteStore } from '../../src/store/sqlite/store.ts'
+import {
+  allBatches,
+  claimed,
+  claimedOne,
+  inserted,
+  join as joined,
+  three,
+} from '../contract/steps.ts'
+import { temporaryDirectory } from '../support/process.ts'
+import { done, NOW, TENANT, unfinished } from '../support/requests.ts'
+
+describe('the file', () => {
+  test('is written with FULL durability and a write-ahead log, each time it is opened', async () => {
+    const path = join(await temporaryDirectory(), 'sluice.db')
+    for (let time = 0; time < 2; time++) {
+      const database = openWriter(path)
+      expect(database.prepare('PRAGMA synchronous').get()).toEqual({ synchronous: 2 })
+      expect(database.prepare('PRAGMA journal_mode').get()).toEqual({ journal_mode: 'wal' })
+      migrate(database)
+      database.close()
+    }
+  })
+
+  test.each(['3.51.2', '3.50.9', '2.99.99'])(
+    'is not opened by SQLite %s, which can corrupt it',
+    (version) => {
+      pretendVersion(version)
+      expect(() => openWriter(':memory:')).toThrow(`SQLite ${version} is too old: 3.51.3 or later`)
+    },
+  )
+
+  test.each(['3.51.3', '3.52.0', '4.0.0'])('is opened by SQLite %s', (version) => {
+    pretendVersion(version)
+    openWriter(':memory:').close()
+  })
+
+  test('gets its schema when it is new, and keeps it when it is not', () => {
+    const database = openWriter(':memory:')
+    migrate(database)
+    const schema = schemaOf(database)
+    expect(schema.map(({ name }) => name)).toContain('requests')
+    expect(schema.filter(({ type, sql }) => type === 'table' && !/STRICT/.test(sql))).toEqual([])
+    migrate(database)
+    expect(schemaOf(database)).toEqual(schema)
+    database.close()
+  })
+
+  test('is refused, untouched, when a newer version wrote it', async () => {
+    const dataDir = await temporaryDirectory()
+    const database = new DatabaseSync(join(dataDir, 'sluice.db'))
+    database.exec('PRAGMA user_version = 999')
+    await expect(openSqliteStore({ dataDir })).rejects.toThrow('The database has schema 999')
+    expect(schemaOf(database)).toEqual([])
+    database.close()
+  })
+})
+
+describe('the data directory', () => {
+  test('is made so that only this user may enter it', async () => {
+    const dataDir = join(await temporaryDirectory(), 'deep', 'data')
+    await open(dataDir)
+    expect((await stat(dataDir)).mode & 0o777).toBe(0o700)
+  })
+
+  test('belongs to one store at a time, and is free again when that one is closed', async () => {
+    const dataDir = await temporaryDirectory()
+    const first = await openSqliteStore({ dataDir })
+    await expect(openSqliteStore({ dataDir })).rejects.toThrow('Another Sluice is running')
+    await first.close()
+    await open(dataDir)
+  })
+
+  test('is free again when a store could not be opened', async () => {
+    const dataDir = await temporaryDirectory()
+    const database = new DatabaseSync(join(dataDir, 'sluice.db'))
+    database.exec('PRAGMA user_version = 999')
+    await expect(openSqliteStore({ dataDir })).rejects.toThrow('The database has schema 999')
+    database.exec('PRAGMA user_version = 0')
+    database.close()
+    await open(dataDir)
+  })
+})
+
+describe('a store that is opened again', () => {
+  test('has everything, and gives out at once what was leased, as rescued', async () => {
+    const dataDir = await temporaryDirectory()
+    const before = await openSqliteStore({ dataDir })
+    await joined(before)
+    const request = await inserted(before, { total: 15 })
+    const [first, second, third] = three(await claimed(before))
+    await before.settle([done(first), unfinished(second, { state: 'ready' })], NOW)
+    await before.close()
+
+    const after = await open(dataDir)
+    expect(await after.request(TENANT, request.id)).toMatchObject({ completed: 5, total: 15 })
+    expect(await allBatches(after, request.id)).toHaveLength(3)
+    await joined(after)
+    const again = await claimed(after)
+    expect(again.map(({ id, rescues, token }) => ({ id, rescues, token }))).toEqual([
+      { id: second.id, rescues: 0, token: 2 },
+      { id: third.id, rescues: 1, token: 2 },
+    ])
+  })
+
+  test('knows none of the workers of before', async () => {
+    const dataDir = await temporaryDirectory()
+    const before = await openSqliteStore({ dataDir })
+    await joined(before)
+    await before.close()
+    const after = await open(dataDir)
+    expect(await after.beat('worker-1', NOW + 1000, NOW, 0)).toMatchObject({ alive: false })
+    await inserted(after)
+    expect(await claimed(after)).toEqual([])
+  })
+
+  test('refuses the settlements of before', async () => {
+    const dataDir = await temporaryDirectory()
+    const before = await openSqliteStore({ dataDir })
+    await joined(before)
+    await inserted(before)
+    const stale = await claimedOne(before)
+    await before.close()
+    const after = await open(dataDir)
+    expect((await after.settle([done(stale)], NOW)).refused).toEqual([stale.id])
+  })
+})
+
+describe('the sweep', () => {
+  test('mends a counter that does not agree with the batches, and tells', async () => {
+    const dataDir = await temporaryDirectory()
+    const store = await open(dataDir)
+    await joined(store)
+    const request = await inserted(store, { total: 10 })
+    await store.settle([done(await claimedOne(store))], NOW)
+    execute(dataDir, 'UPDATE requests SET completed = 3, failed = 1')
+    expect(await store.sweep(NOW, 0)).toEqual({ rescued: [], repaired: [request.id], deleted: 0 })
+    expect(await store.request(TENANT, request.id)).toMatchObject({ completed: 5, failed: 0 })
+    expect(await store.sweep(NOW, 0)).toEqual({ rescued: [], repaired: [], deleted: 0 })
+  })
+
+  test('finishes a request that ought to be finished, and tells', async () => {
+    const dataDir = await temporaryDirectory()
+    const store = await open(dataDir)
+    await joined(store)
+    const request = await inserted(store, { total: 5 })
+    await store.settle([done(await claimedOne(store), { failed: 1 })], NOW)
+    execute(dataDir, `UPDATE requests SET state = 'in_progress', finished_at = NULL, completed = 0`)
+    expect((await store.sweep(NOW, 0)).repaired).toEqual([request.id])
+    const mended = { state: 'failed', completed: 4, failed: 1, finishedAt: NOW }
+    expect(await store.request(TENANT, request.id)).toMatchObject(mended)
+  })
+
+  test('leaves not one row of a request that it deletes', async () => {
+    const dataDir = await temporaryDirectory()
+    const store = await open(dataDir)
+    await joined(store)
+    await inserted(store, { total: 12, idempotency: { key: 'key', fingerprint: 'fingerprint' } })
+    for (const batch of await claimed(store)) await store.settle([done(batch)], NOW)
+    await store.leave('worker-1')
+    expect(await store.sweep(NOW + 2, NOW + 1)).toMatchObject({ deleted: 1 })
+    expect(rowsByTable(dataDir)).toEqual({})
+  })
+})
+
+/** Opens a store that is closed when the test is over. */
+async function open(dataDir: string): Promise<SqliteStore> {
+  const store = await openSqliteStore({ dataDir })
+  onTestFinished(() => store.close())
+  return store
+}
+
+/** Has the next connection say that it is of this version of SQLite. */
+function pretendVersion(version: string): void {
+  const { prepare } = DatabaseSync.prototype
+  const spy = vi.spyOn(DatabaseSync.prototype, 'prepare')
+  spy.mockImplementationOnce(function (this: DatabaseSync) {
+    return prepare.call(this, `SELECT '${version}' AS v`)
+  })
+  onTestFinished(() => spy.mockRestore())
+}
+
+function schemaOf(database: DatabaseSync) {
+  const rows = database.prepare(
+    `SELECT type, name, sql FROM sqlite_schema WHERE name NOT LIKE 'sqlite_%' ORDER BY name`,
+  )
+  return rows.all().map(({ type, name, sql }) => ({ type, name: String(name), sql: String(sql) }))
+}
+
+/** Changes the database behind the store's back. */
+function execute(dataDir: string, sql: string): void {
+  const database = new DatabaseSync(join(dataDir, 'sluice.db'), { timeout: 5000 })
+  database.exec(sql)
+  database.close()
+}
+
+/** How many rows each table has, without those that have none. */
+function rowsByTable(dataDir: string): Readonly<Record<string, number>> {
+  const database = new DatabaseSync(join(dataDir, 'sluice.db'), { timeout: 5000 })
+  const tables = schemaOf(database).filter(({ type }) => type === 'table')
+  const counts = tables.map(({ name }): [string, number] => {
+    const row = database.prepare(`SELECT count(*) AS n FROM ${name}`).get()
+    return [name, Number(row?.['n'])]
+  })
+  database.close()
+  return Object.fromEntries(counts.filter(([, count]) => count > 0))
+}
