@@ -1,0 +1,36 @@
+/**
+ * A plain HTTP target that takes everything. Usage: target.ts [latency in ms] [prefix]; it tells
+ * when the first call for a mapping whose id begins with the prefix comes in.
+ */
+import { once } from 'node:events'
+import { createServer } from 'node:http'
+import { sharedNow } from '../clock.ts'
+import { ready, tell } from './part.ts'
+
+/** A call that was waited for. */
+export interface Arrival {
+  readonly id: string
+  /** On the clock that all processes of the machine share, in milliseconds. */
+  readonly at: number
+}
+
+const [latency = '0', prefix] = process.argv.slice(2)
+const delay = Number(latency)
+const HEADERS = { 'content-type': 'application/json', 'content-length': 2 }
+
+const server = createServer((request, response) => {
+  const id = request.headers['sluice-mapping-id']
+  if (prefix !== undefined && typeof id === 'string' && id.startsWith(prefix)) {
+    const arrival: Arrival = { id, at: sharedNow() }
+    tell(arrival)
+  }
+  const answer = () => response.writeHead(200, HEADERS).end('{}')
+  request.resume().once('end', () => {
+    if (delay === 0) answer()
+    else setTimeout(answer, delay)
+  })
+})
+server.listen(0, '127.0.0.1')
+await once(server, 'listening')
+const address = server.address()
+if (address !== null && typeof address !== 'string') ready(`http://127.0.0.1:${address.port}`)

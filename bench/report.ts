@@ -1,0 +1,95 @@
+/** What was found, for people: rows for the terminal and for the page. */
+import { cpus, totalmem } from 'node:os'
+import type { Bench, Comparison, Finding, Measurement } from './bench.ts'
+import { median, percentile } from './statistics.ts'
+
+/** A bench that has run. */
+export interface Ran {
+  readonly bench: Bench
+  readonly findings: readonly Finding[]
+}
+
+export const COLUMNS = ['bench', 'measured', 'Sluice', 'reference', 'judged', 'target', 'met']
+
+/** A row of text for each finding, in the order of the columns. */
+export function rows(ran: readonly Ran[]): string[][] {
+  return ran.flatMap(({ bench, findings }) =>
+    findings.map((finding) => {
+      const { what, unit } = finding
+      const rest = finding.kind === 'comparison' ? compared(finding) : measured(finding)
+      return [bench.name, `${unit} ${what}`, ...rest]
+    }),
+  )
+}
+
+function compared({ samples, target }: Comparison): string[] {
+  const ratio = median(samples.sluice) / median(samples.reference)
+  return [
+    spread(samples.sluice),
+    spread(samples.reference),
+    `ratio ${ratio.toFixed(2)}`,
+    `≥ ${target}`,
+    ratio >= target ? 'yes' : 'no',
+  ]
+}
+
+function measured({ samples, percentile: percent, target }: Measurement): string[] {
+  const judged = percentile(samples, percent)
+  const name = percent === 50 ? 'median' : `p${percent}`
+  return [
+    spread(samples),
+    '',
+    `${name} ${figure(judged)}`,
+    `≤ ${figure(target)}`,
+    judged <= target ? 'yes' : 'no',
+  ]
+}
+
+/** The median, and between what all samples lie. */
+function spread(samples: readonly number[]): string {
+  const [lowest, highest] = [Math.min(...samples), Math.max(...samples)]
+  return `${figure(median(samples))} (${figure(lowest)}–${figure(highest)})`
+}
+
+/** Three digits: a repeated run would not give more of them again. */
+function figure(value: number): string {
+  return value.toLocaleString('en', { maximumSignificantDigits: 3 })
+}
+
+/** `docs/benchmarks.md`, whole. */
+export function page(ran: readonly Ran[], date: Date): string {
+  return `# Benchmarks
+
+<!-- Written by \`npm run bench\`. Every figure is from that run; do not edit. -->
+
+${machine(date)}
+
+Each bench runs the real server in a process of its own, with a fresh store in a file and default
+settings except where it needs others, and measures it in turn with its reference: Sluice, the
+reference, Sluice, the reference, and so on. Figures are medians, with the lowest and the highest
+sample; a round to warm up is left out. A ratio says more than a rate: both halves of it met the same
+machine. \`npm run bench engine\` runs one bench, \`npm run bench\` runs all and writes this page.
+
+${table(ran)}
+
+## What is measured
+
+${ran.map(({ bench }) => description(bench)).join('\n')}
+`
+}
+
+function machine(date: Date): string {
+  const processors = cpus()
+  const model = processors[0]?.model.trim() ?? 'unknown'
+  const memory = Math.round(totalmem() / 2 ** 30)
+  return `${date.toISOString().slice(0, 10)}, Node ${process.version}, ${process.platform} ${process.arch}, ${processors.length} cores (${model}), ${memory} GiB of memory.`
+}
+
+function table(ran: readonly Ran[]): string {
+  const lines = [COLUMNS, COLUMNS.map(() => '---'), ...rows(ran)]
+  return lines.map((cells) => `| ${cells.join(' | ')} |`).join('\n')
+}
+
+function description({ name, what, reference }: Bench): string {
+  return `- **${name}**: ${what}${reference === null ? '' : ` Reference: ${reference}`}`
+}
