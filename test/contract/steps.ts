@@ -19,7 +19,7 @@ export const SECOND: DurationMs = 1000
 export const MINUTE: DurationMs = 60 * SECOND
 export const DAY: DurationMs = 24 * 60 * MINUTE
 
-export const WORKER = 'worker-1'
+const WORKER = 'worker-1'
 
 /** Joins a worker that lives for longer than any check looks ahead. */
 export async function join(store: Store, worker = WORKER, deadline = NOW + 365 * DAY) {

@@ -20,7 +20,7 @@ export interface JsonProblem {
 }
 
 /** More problems than this help nobody. */
-export const PROBLEMS_MAX = 100
+const PROBLEMS_MAX = 100
 
 /** `visit` can only be left by throwing. */
 class Enough extends Error {}
