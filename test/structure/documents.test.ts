@@ -1,0 +1,143 @@
+/** The documents say what is so: whatever in them can be checked against the program is. */
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import { describe, expect, test } from 'vitest'
+import { describeSettings } from '../../src/config/settings.ts'
+import { readSystems } from '../../src/config/systems.ts'
+import { SETTINGS } from '../../src/config/table.ts'
+import { http } from '../../src/deliver/kinds/http.ts'
+import { simulated } from '../../src/deliver/kinds/simulated.ts'
+import { parse } from '../../src/intake/parse.ts'
+import { ROOT } from './sources.ts'
+
+const DOCUMENTS = [
+  ...['README.md', 'ARCHITECTURE.md', 'CONTRIBUTING.md', 'CHANGELOG.md'],
+  ...['docs/settings.md', 'docs/operations.md', 'docs/benchmarks.md'],
+  ...readdirSync(join(ROOT, 'docs/adr')).map((name) => `docs/adr/${name}`),
+]
+
+function read(path: string): string {
+  return readFileSync(join(ROOT, path), 'utf8')
+}
+
+/** What the fences of one kind hold. */
+function fenced(markdown: string, kind: string): readonly string[] {
+  const fence = new RegExp(`^\`\`\`${kind}\\n([\\s\\S]*?)^\`\`\`$`, 'gm')
+  return [...markdown.matchAll(fence)].map(([, text = '']) => text)
+}
+
+/** Every first group of `pattern`. */
+function all(text: string, pattern: RegExp): readonly string[] {
+  return [...text.matchAll(pattern)].map(([, found = '']) => found)
+}
+
+describe.each(DOCUMENTS)('%s', (path) => {
+  const text = read(path)
+
+  test('links only to what is there', () => {
+    const links = all(text, /\]\((?!https?:|#)([^)#]+)/g)
+    expect(links.filter((link) => !existsSync(join(ROOT, dirname(path), link)))).toEqual([])
+  })
+
+  test('names only files that are there', () => {
+    const files = all(text, /`((?:src|test|docs|bench|examples)\/[\w./-]*)`/g)
+    expect(files.filter((file) => !existsSync(join(ROOT, file)))).toEqual([])
+  })
+
+  test('names only scripts and commands that there are', () => {
+    const { scripts }: { scripts: Record<string, string> } = JSON.parse(read('package.json'))
+    const known = new Set([...Object.keys(scripts), 'ci'])
+    expect(all(text, /\bnpm run ([\w-]+)/g).filter((name) => !known.has(name))).toEqual([])
+    const commands = all(text, /\bnpm run sluice -- ([a-z]+)/g)
+    expect(commands.filter((name) => !existsSync(join(ROOT, `src/cli/${name}.ts`)))).toEqual([])
+  })
+
+  test('names only settings that there are', () => {
+    const known = new Set([...Object.values(SETTINGS).map(({ env }) => env), 'SLUICE_URL'])
+    const named = all(text, /\b(SLUICE_[A-Z_]+[A-Z])\b/g)
+    expect(named.filter((name) => !known.has(name))).toEqual([])
+  })
+})
+
+describe('README.md', () => {
+  const text = read('README.md')
+
+  test('shows a request that is taken', () => {
+    const [body] = all(text, /-d '\s*(\{[\s\S]*?\})'/g)
+    const rules = {
+      systems: { mode: 'demo' as const, has: () => true, names: [] },
+      mappingsMax: 10,
+    }
+    expect(parse(Buffer.from(body ?? ''), rules)).toMatchObject({ kind: 'parsed' })
+  })
+
+  test('shows answers that are JSON', () => {
+    const answers = fenced(text, 'json')
+    expect(answers).toHaveLength(3)
+    for (const answer of answers) expect(() => JSON.parse(answer)).not.toThrow()
+  })
+
+  test('shows a systems file that is read without a problem', () => {
+    const [file = ''] = fenced(text, 'yaml')
+    const result = readSystems({
+      text: file,
+      fileName: 'systems.yaml',
+      kinds: [http('sluice'), simulated({ latency: 0, successRate: 1 })],
+      concurrency: 1,
+      env: { CRM_TOKEN: 'token' },
+      readFile: () => '',
+    })
+    expect(result).toMatchObject({ ok: true, systems: [{ kind: 'http' }, { kind: 'simulated' }] })
+  })
+})
+
+/** `docs/settings.md`, whole. `npx vitest run test/structure -u` writes it. */
+function settingsPage(): string {
+  const rows = describeSettings({}, {}).map(({ env, flag, default: fallback, doc }) => {
+    const must = Object.values(SETTINGS).find((setting) => setting.env === env)?.must
+    return `| \`${env}\` | \`${flag}\` | ${fallback ?? 'unset'} | ${must} | ${doc} |`
+  })
+  return `# Settings
+
+<!-- Written from src/config/table.ts by \`npx vitest run test/structure -u\`; do not edit. -->
+
+Each is read from its environment variable; \`sluice serve\` and \`sluice config\` take it as a flag, too,
+and the flag goes first. All problems are reported at once, and then Sluice does not start. A name that
+begins with \`SLUICE_\` and is not known is a problem as well. \`npm run sluice -- config\` shows what is
+in force, and where it comes from.
+
+| variable | flag | default | must be | what it does |
+| --- | --- | --- | --- | --- |
+${rows.join('\n')}
+
+The commands that talk to a running service find it by \`--url\` or \`SLUICE_URL\`, at
+http://localhost:8000 unless they are told.
+`
+}
+
+test('docs/settings.md is what the table of settings says', async () => {
+  await expect(settingsPage()).toMatchFileSnapshot(join(ROOT, 'docs/settings.md'))
+})
+
+test('docs/operations.md explains every event, at its level, and no other', () => {
+  const events = all(read('src/observe/events.ts'), /readonly event: '(\w+)'/g)
+  const levels = all(read('src/observe/log.ts'), /^ {2}(\w+: '\w+'),$/gm)
+  const explained = [
+    ...read('docs/operations.md').matchAll(/^\| `(\w+)` \| (\w+) \| ([^|]*\S) \|/gm),
+  ]
+  expect(explained.map(([, event]) => event).sort()).toEqual([...events].sort())
+  expect(explained.map(([, event, level]) => `${event}: '${level}'`).sort()).toEqual(
+    [...levels].sort(),
+  )
+})
+
+describe.each(readdirSync(join(ROOT, 'docs/adr')))('docs/adr/%s', (name) => {
+  const text = read(`docs/adr/${name}`)
+
+  test('is numbered as it is called, short, and in the usual form', () => {
+    const [number = ''] = name.split('-')
+    expect(text).toMatch(new RegExp(`^# ${number}\\. `))
+    expect(all(text, /^## (.+)$/gm)).toEqual(['Context', 'Decision', 'Consequences'])
+    expect(text.split('\n').length).toBeLessThan(60)
+  })
+})
