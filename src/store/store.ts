@@ -25,6 +25,8 @@ export class StoreUnavailable extends Error {
 export interface IntakeStore {
   /** All or nothing. A key seen before within the tenant inserts nothing and gives the first one. */
   insert(request: NewRequest): Promise<Inserted>
+  /** Commits a write as large as a small request, of nothing that is read: is there room for one? */
+  touch(): Promise<void>
 }
 
 export interface NewRequest {
@@ -142,6 +144,8 @@ export interface Claim {
   readonly batches: readonly ClaimedBatch[]
   /** The wanted lanes whose gate is closed. Nothing, or one batch to probe with, came from them. */
   readonly closed: readonly { readonly lane: string; readonly gate: ClosedGate }[]
+  /** When the next waiting batch of a wanted lane is due, where its gate is open and it has one. */
+  readonly due: readonly { readonly lane: string; readonly at: EpochMs }[]
 }
 
 export interface ClaimedBatch {

@@ -35,8 +35,8 @@ export const claim = {
   async 'where nothing is ready, nothing is given'(store) {
     await join(store)
     const want = { lane: 'never heard of', mappings: 5, below: null, turn: 0 }
-    expect(await store.claim('worker-1', [want], NOW)).toEqual({ batches: [], closed: [] })
-    expect(await store.claim('worker-1', [], NOW)).toEqual({ batches: [], closed: [] })
+    expect(await store.claim('worker-1', [want], NOW)).toEqual({ batches: [], due: [], closed: [] })
+    expect(await store.claim('worker-1', [], NOW)).toEqual({ batches: [], due: [], closed: [] })
   },
 
   async 'only the wanted lanes are claimed from, each as far as it was wanted'(store) {

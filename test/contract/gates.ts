@@ -26,7 +26,7 @@ export const gates = {
     for (const gate of [THROTTLED, HELD]) {
       await store.gate(LANE, gate)
       const closed = [{ lane: LANE, gate }]
-      expect(await claimAt(store, UNTIL - 1)).toEqual({ batches: [], closed })
+      expect(await claimAt(store, UNTIL - 1)).toEqual({ batches: [], due: [], closed })
     }
     expect(await audited(store, request)).toMatchObject({ state: 'pending', startedAt: null })
   },
@@ -72,6 +72,7 @@ export const gates = {
       expect(only(closed)).toMatchObject({ lane: LANE, gate: { state: 'held' } })
       const after = {
         batches: [],
+        due: [],
         closed: [{ lane: LANE, gate: { ...HELD, until: now + MINUTE } }],
       }
       expect(await claimAt(store, now)).toEqual(after)

@@ -37,6 +37,15 @@ export const intake = {
     expect(await store.totals()).toEqual({ activeRequests: 1, openMappings: 1000 })
   },
 
+  async 'a touch changes nothing'(store) {
+    const request = await inserted(store, { total: 3 })
+    const before = await store.totals()
+    for (let time = 0; time < 2; time += 1) await store.touch()
+    expect(await store.totals()).toEqual(before)
+    expect(await listed(store)).toEqual([request.id])
+    await audited(store, request)
+  },
+
   async 'an insert that fails leaves nothing behind and takes no other with it'(store) {
     const first = newRequest({ total: 3 })
     const impostor = newRequest({ id: first.id, lane: 'erp', total: 7 })

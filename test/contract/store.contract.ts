@@ -8,6 +8,8 @@ import { accounting } from './accounting.ts'
 import { claim } from './claim.ts'
 import { gates } from './gates.ts'
 import { intake } from './intake.ts'
+import { joining } from './joining.ts'
+import { keep } from './keep.ts'
 import { order } from './order.ts'
 import { queries } from './queries.ts'
 import { retention } from './retention.ts'
@@ -23,7 +25,9 @@ const TOPICS = {
   claim,
   order,
   settle,
+  keep,
   workers,
+  joining,
   gates,
   work,
   queries,

@@ -44,6 +44,22 @@ export const work = {
     expect(await laneWork(store)).toEqual({ lane: LANE, rank: null, due: NOW + SECOND })
   },
 
+  async 'a claim tells when the next waiting batch of each lane it asked for is due'(store) {
+    await join(store)
+    await inserted(store, { total: 15 })
+    await inserted(store, { lane: 'erp', total: 1 })
+    const batches = await claimed(store)
+    await settled(
+      store,
+      batches.map((batch, place) =>
+        unfinished(batch, { state: 'waiting', runAt: NOW + (3 - place) * SECOND }),
+      ),
+    )
+    const wants = [LANE, 'erp'].map((lane) => ({ lane, mappings: 1, below: null, turn: 0 }))
+    const { due } = await store.claim('worker-1', wants, NOW + SECOND)
+    expect(due).toEqual([{ lane: LANE, at: NOW + 2 * SECOND }])
+  },
+
   async 'a lane with both tells both'(store) {
     await join(store)
     await inserted(store, { total: 10 })

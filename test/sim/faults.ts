@@ -43,6 +43,7 @@ export function troubled(
     settle: (settlements, now) => across(() => store.settle(settlements, now)),
     gate: (lane, gate) => across(() => store.gate(lane, gate)),
     sweep: (now, retainedSince) => across(() => store.sweep(now, retainedSince)),
+    touch: () => across(() => store.touch()),
     request: (tenant, id) => store.request(tenant, id),
     requests: (tenant, filter) => store.requests(tenant, filter),
     batches: (tenant, request, range) => store.batches(tenant, request, range),

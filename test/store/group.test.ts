@@ -1,6 +1,7 @@
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { beforeEach, describe, expect, onTestFinished, test } from 'vitest'
+import { StoreBroken } from '../../src/store/sqlite/fault.ts'
 import { groupCommit } from '../../src/store/sqlite/group.ts'
 import { StoreUnavailable } from '../../src/store/store.ts'
 import { temporaryDirectory } from '../support/process.ts'
@@ -76,7 +77,33 @@ describe('a group of calls', () => {
     database.exec('PRAGMA max_page_count = 1000000')
     expectWorking()
   })
+  test.each([
+    ['a read that failed', 522],
+    ['an fsync that failed', 1034],
+    ['a damaged page', 11],
+    ['a file that is no database', 26],
+  ])('is given no answer when SQLite tells of %s: the store is broken', (_, errcode) => {
+    const run = groupCommit(database)
+    expect(() => run([() => note('first'), () => fail(errcode)])).toThrow(StoreBroken)
+    expect(notes(open())).toEqual([])
+  })
+
+  test.each([
+    ['a full disk', 13],
+    ['a disk too full for the index of the log', 4874],
+    ['another that writes', 5],
+  ])('is unavailable when SQLite tells of %s', (_, errcode) => {
+    expect(groupCommit(database)([() => fail(errcode)])).toMatchObject([
+      { ok: false, error: expect.any(StoreUnavailable) },
+    ])
+    expectWorking()
+  })
 })
+
+/** Throws as SQLite does. */
+function fail(errcode: number): never {
+  throw Object.assign(new Error('it failed'), { code: 'ERR_SQLITE_ERROR', errcode })
+}
 
 function expectUnavailable(large = ''): void {
   const outcomes = groupCommit(database)([() => note('first'), () => note(`second ${large}`)])

@@ -55,12 +55,26 @@ describe('the file', () => {
 
   test('is refused, untouched, when a newer version wrote it', async () => {
     const dataDir = await temporaryDirectory()
-    const database = new DatabaseSync(join(dataDir, 'sluice.db'))
+    // The store that could not be opened may still be letting go of the file.
+    const database = new DatabaseSync(join(dataDir, 'sluice.db'), { timeout: 5000 })
     database.exec('PRAGMA user_version = 999')
     await expect(openSqliteStore({ dataDir })).rejects.toThrow('The database has schema 999')
     expect(schemaOf(database)).toEqual([])
     database.close()
   })
+})
+
+test('a touch is a write, each time, for only a write can tell whether there is room', async () => {
+  const dataDir = await temporaryDirectory()
+  const store = await open(dataDir)
+  const sizes: number[] = []
+  for (let time = 0; time < 3; time++) {
+    await store.touch()
+    sizes.push((await stat(join(dataDir, 'sluice.db-wal'))).size)
+  }
+  const [first = 0, second = 0, third = 0] = sizes
+  expect(first).toBeLessThan(second)
+  expect(second).toBeLessThan(third)
 })
 
 describe('the data directory', () => {
@@ -80,7 +94,8 @@ describe('the data directory', () => {
 
   test('is free again when a store could not be opened', async () => {
     const dataDir = await temporaryDirectory()
-    const database = new DatabaseSync(join(dataDir, 'sluice.db'))
+    // The store that could not be opened may still be letting go of the file.
+    const database = new DatabaseSync(join(dataDir, 'sluice.db'), { timeout: 5000 })
     database.exec('PRAGMA user_version = 999')
     await expect(openSqliteStore({ dataDir })).rejects.toThrow('The database has schema 999')
     database.exec('PRAGMA user_version = 0')

@@ -21,6 +21,7 @@ interface ReadyRow extends OrdinalsRow {
   readonly verdicts: string | null
 }
 
+/** Gives out leases, and says which lanes have work. */
 export function claimOperations(database: DatabaseSync) {
   const findWorker = prepare(database, 'SELECT 1 FROM workers WHERE id = ?')
   const findGate = prepare<ClosedGate>(
@@ -50,6 +51,10 @@ export function claimOperations(database: DatabaseSync) {
     database,
     `UPDATE requests SET state = 'in_progress', started_at = ? WHERE seq = ? AND state = 'pending'`,
   )
+  const nextDue = prepare<{ at: number }>(
+    database,
+    `SELECT run_at AS at FROM batches WHERE lane = ? AND state = 'waiting' ORDER BY run_at LIMIT 1`,
+  )
   const nextReady = prepare<{ lane: string; rank: number }>(
     database,
     `SELECT lane, rank FROM batches WHERE state = 'ready' AND lane > ? ORDER BY lane, rank LIMIT 1`,
@@ -77,7 +82,8 @@ export function claimOperations(database: DatabaseSync) {
   function claim(worker: string, wants: readonly Want[], now: EpochMs): Claim {
     const batches: ClaimedBatch[] = []
     const closed: { lane: string; gate: ClosedGate }[] = []
-    if (findWorker.get(worker) === undefined) return { batches, closed }
+    const due: { lane: string; at: EpochMs }[] = []
+    if (findWorker.get(worker) === undefined) return { batches, closed, due }
     for (const want of wants) {
       const gate = findGate.get(want.lane) ?? null
       const open = passage(gate, now)
@@ -93,8 +99,10 @@ export function claimOperations(database: DatabaseSync) {
         mappings += row.count
       }
       if (open === 'probe' && mappings > 0) delayProbe.run(now + PROBE_EVERY_MS, want.lane)
+      const next = nextDue.get(want.lane)
+      if (next !== undefined) due.push({ lane: want.lane, at: next.at })
     }
-    return { batches, closed }
+    return { batches, closed, due }
   }
 
   function work(): readonly LaneWork[] {

@@ -7,6 +7,7 @@ import { join } from 'node:path'
 import { type MessagePort, parentPort, workerData } from 'node:worker_threads'
 import { StoreUnavailable, type WorkHint } from '../store.ts'
 import { openReader, openWriter } from './database.ts'
+import { toStoreError } from './fault.ts'
 import { groupCommit, type Outcome } from './group.ts'
 import { lock } from './lock.ts'
 import { migrate } from './migrate.ts'
@@ -67,7 +68,7 @@ function attempt(call: () => unknown): Outcome<unknown> {
   try {
     return { ok: true, value: call() }
   } catch (cause) {
-    return { ok: false, error: cause instanceof Error ? cause : new Error(String(cause)) }
+    return { ok: false, error: toStoreError(cause) }
   }
 }
 

@@ -1,14 +1,18 @@
 import type { DatabaseSync } from 'node:sqlite'
 import { StoreUnavailable } from '../store.ts'
+import { toStoreError } from './fault.ts'
 
 export type Outcome<T> =
   | { readonly ok: true; readonly value: T }
   | { readonly ok: false; readonly error: Error }
 
 /**
- * Group commit: runs many calls in one transaction, so that they share one wait for the disk. Each
- * has a savepoint: one that throws changes nothing and leaves its neighbours alone. No answer is
- * given before the commit; when the transaction as a whole fails, every answer is `StoreUnavailable`.
+ * Group commit: runs many calls in one transaction, so that they share one wait for the disk. One
+ * that throws changes nothing and leaves its neighbours alone: the group is undone, and run again
+ * with a savepoint for each call, which costs a tenth and is seldom needed. So a call may run twice,
+ * and must do nothing but write to the database. No answer is given before the commit; when the
+ * transaction as a whole fails, every answer is `StoreUnavailable`. It throws `StoreBroken`, and
+ * gives no answer at all, when what it wrote cannot be trusted.
  */
 export function groupCommit(database: DatabaseSync) {
   const begin = database.prepare('BEGIN IMMEDIATE')
@@ -25,30 +29,37 @@ export function groupCommit(database: DatabaseSync) {
     } catch (cause) {
       // SQLite has already undone the whole transaction where the disk is full or broken.
       if (!database.isTransaction) throw cause
+      const error = toStoreError(cause)
       database.exec('ROLLBACK TO call; RELEASE call')
-      return { ok: false, error: asError(cause) }
+      return { ok: false, error }
+    }
+  }
+
+  function transact<T>(
+    calls: readonly (() => T)[],
+    each: (call: () => T) => Outcome<T>,
+  ): Outcome<readonly Outcome<T>[]> {
+    try {
+      begin.run()
+      const value = calls.map(each)
+      commit.run()
+      return { ok: true, value }
+    } catch (cause) {
+      const error = toStoreError(cause)
+      if (database.isTransaction) database.exec('ROLLBACK')
+      return { ok: false, error }
     }
   }
 
   return function run<T>(calls: readonly (() => T)[]): readonly Outcome<T>[] {
-    try {
-      begin.run()
-      const outcomes = calls.map(attempt)
-      commit.run()
-      return outcomes
-    } catch (cause) {
-      if (database.isTransaction) database.exec('ROLLBACK')
-      const error = asError(cause)
-      return calls.map(() => ({ ok: false, error }))
-    }
+    let done = transact(calls, succeed)
+    if (!done.ok && !(done.error instanceof StoreUnavailable)) done = transact(calls, attempt)
+    if (done.ok) return done.value
+    const { error } = done
+    return calls.map(() => ({ ok: false, error }))
   }
 }
 
-/** SQLite's result codes that say "not now" rather than "never": busy, read-only, I/O, full. */
-const UNAVAILABLE = new Set([5, 6, 8, 10, 13, 14])
-
-function asError(cause: unknown): Error {
-  if (!(cause instanceof Error)) return new Error(String(cause))
-  const code = 'errcode' in cause ? Number(cause.errcode) & 0xff : 0
-  return UNAVAILABLE.has(code) ? new StoreUnavailable(cause.message, { cause }) : cause
+function succeed<T>(call: () => T): Outcome<T> {
+  return { ok: true, value: call() }
 }

@@ -15,16 +15,19 @@ export function intakeOperations(database: DatabaseSync, hint: (hint: WorkHint) 
     database,
     'INSERT OR REPLACE INTO idempotency_keys VALUES (?, ?, ?, ?, ?)',
   )
-  const insertRequest = prepare<{ seq: number }>(
+  const insertRequest = prepare(
     database,
     `INSERT INTO requests (id, tenant, priority, state, total, created_at, metadata, lanes)
-     VALUES (?, ?, ?, 'pending', ?, ?, ?, ?) RETURNING seq`,
+     VALUES (?, ?, ?, 'pending', ?, ?, ?, ?)`,
   )
-  const openFlow = prepare<{ requests: number }>(
+  const findFlow = prepare<{ requests: number }>(
+    database,
+    'SELECT requests FROM flows WHERE lane = ? AND tenant = ? AND priority = ?',
+  )
+  const growFlow = prepare(
     database,
     `INSERT INTO flows VALUES (?, ?, ?, 1, ?)
-     ON CONFLICT DO UPDATE SET requests = requests + 1, mappings = mappings + excluded.mappings
-     RETURNING requests`,
+     ON CONFLICT DO UPDATE SET requests = requests + 1, mappings = mappings + excluded.mappings`,
   )
   const leastLeased = prepare<{ start: number }>(
     database,
@@ -34,10 +37,10 @@ export function intakeOperations(database: DatabaseSync, hint: (hint: WorkHint) 
     database,
     `SELECT start FROM batches WHERE lane = ? AND state = 'ready' ORDER BY rank, id LIMIT 1`,
   )
-  const insertBatch = prepare<{ id: number }>(
+  const insertBatch = prepare(
     database,
     `INSERT INTO batches (request, lane, state, start, rank, first, last, count)
-     VALUES (?, ?, 'ready', ?, ?, ?, ?, ?) RETURNING id`,
+     VALUES (?, ?, 'ready', ?, ?, ?, ?, ?)`,
   )
   const insertPayload = prepare(database, 'INSERT INTO payloads VALUES (?, ?, ?)')
 
@@ -54,15 +57,16 @@ export function intakeOperations(database: DatabaseSync, hint: (hint: WorkHint) 
   ) {
     const { tenant, priority } = request
     const mappings = batches.reduce((sum, batch) => sum + batch.ordinals.count, 0)
-    const others = (openFlow.get(lane, tenant, priority, mappings)?.requests ?? 1) - 1
+    const others = findFlow.get(lane, tenant, priority)?.requests ?? 0
+    growFlow.run(lane, tenant, priority, mappings)
     let rank = virtualTime(lane)
     hint({ lane, rank: rank + rankStep(batches[0]?.ordinals.count ?? 0, others, priority) })
     for (const { ordinals, mappings: text } of batches) {
       const start = rank
       const { first, last, count, list } = ordinals
       rank += rankStep(count, others, priority)
-      const row = insertBatch.get(seq, lane, start, rank, first, last, count)
-      insertPayload.run(row?.id ?? 0, list && JSON.stringify(list), text)
+      const id = insertBatch.insert(seq, lane, start, rank, first, last, count)
+      insertPayload.run(id, list && JSON.stringify(list), text)
     }
   }
 
@@ -76,7 +80,7 @@ export function intakeOperations(database: DatabaseSync, hint: (hint: WorkHint) 
       if (earlier !== undefined) return { kind: 'conflict' }
     }
     const lanes = Map.groupBy(request.batches, (batch) => batch.lane)
-    const row = insertRequest.get(
+    const seq = insertRequest.insert(
       id,
       tenant,
       priority,
@@ -85,7 +89,6 @@ export function intakeOperations(database: DatabaseSync, hint: (hint: WorkHint) 
       JSON.stringify(request.metadata),
       JSON.stringify([...lanes.keys()]),
     )
-    const seq = row?.seq ?? 0
     if (idempotency !== null) {
       insertKey.run(tenant, idempotency.key, idempotency.fingerprint, seq, createdAt)
     }

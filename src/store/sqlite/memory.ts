@@ -38,6 +38,7 @@ export async function openMemoryStore(database = openWriter(':memory:')): Promis
     settle: (settlements, now) => call(() => writes.settle(settlements, now)),
     gate: (lane, gate) => call(() => writes.gate(lane, gate)),
     sweep: (now, retainedSince) => call(() => writes.sweep(now, retainedSince)),
+    touch: () => call(() => writes.touch()),
     request: (tenant, id) => call(() => reads.request(tenant, id)),
     requests: (tenant, filter) => call(() => reads.requests(tenant, filter)),
     batches: (tenant, request, range) => call(() => reads.batches(tenant, request, range)),

@@ -5,6 +5,7 @@ import { intakeOperations } from './intake.ts'
 import { queryOperations } from './queries.ts'
 import { settleOperations } from './settle.ts'
 import { sweepOperations } from './sweep.ts'
+import { touchOperations } from './touch.ts'
 import { workerOperations } from './workers.ts'
 
 /** The port's promises as plain calls: SQLite answers at once, in the thread that asks. */
@@ -25,6 +26,7 @@ export const WRITES = [
   'settle',
   'gate',
   'sweep',
+  'touch',
 ] as const
 export const READS = ['request', 'requests', 'batches', 'totals'] as const
 
@@ -39,6 +41,7 @@ export function writeOperations(database: DatabaseSync, hint: (hint: WorkHint) =
     ...workerOperations(database),
     ...claimOperations(database),
     ...settleOperations(database),
+    ...touchOperations(database),
     sweep,
   }
   return { ...operations, recover }

@@ -24,6 +24,7 @@ interface BatchRow extends OrdinalsRow {
   readonly verdicts: string | null
 }
 
+/** Reads what people ask for; nothing here writes. */
 export function queryOperations(database: DatabaseSync) {
   const findRequest = prepare<RequestRow>(
     database,

@@ -19,6 +19,7 @@ export interface RequestRow {
   readonly lanes: string
 }
 
+/** A request as the port has it. */
 export function toRequest(row: RequestRow): Request {
   return {
     id: row.id,
@@ -43,6 +44,7 @@ export interface OrdinalsRow {
   readonly ordinals: string | null
 }
 
+/** The places of a batch's mappings as the port has them. */
 export function toOrdinals({ first, last, count, ordinals }: OrdinalsRow): Ordinals {
   return { first, last, count, list: ordinals === null ? null : JSON.parse(ordinals) }
 }

@@ -54,6 +54,7 @@ export function finishOperations(database: DatabaseSync) {
   return { finishIfDone }
 }
 
+/** Writes what became of leased batches, counts it, and finishes requests. */
 export function settleOperations(database: DatabaseSync) {
   const { finishIfDone } = finishOperations(database)
   const findLeased = prepare<LeasedRow>(

@@ -8,7 +8,7 @@ import type { ConnectionData, Control } from './wire.ts'
 export interface SqliteStore extends Store {
   /** Another thread's way in: transfer the ports there, and give them to `remoteStore`. */
   share(): StorePorts
-  /** Rejects if one of the threads dies: nothing more can be kept, and the process must end. */
+  /** Rejects if one of the threads dies, of a broken disk for one: the process must end then. */
   readonly failed: Promise<never>
 }
 

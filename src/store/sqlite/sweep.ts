@@ -18,6 +18,7 @@ interface Counts {
   readonly cancelled: number
 }
 
+/** Takes back what the dead held, mends what does not add up, and deletes what is old. */
 export function sweepOperations(database: DatabaseSync) {
   const { finishIfDone } = finishOperations(database)
   const findDead = prepare<{ id: string }>(database, 'SELECT id FROM workers WHERE deadline < ?')

@@ -6,6 +6,7 @@ import { prepare } from './database.ts'
 
 const NOBODY = { workers: 0, position: 0, epoch: 0, late: 0 }
 
+/** Keeps the list of live workers, what they hold, and the gates they closed. */
 export function workerOperations(database: DatabaseSync) {
   const insert = prepare(
     database,
@@ -21,7 +22,7 @@ export function workerOperations(database: DatabaseSync) {
     database,
     `SELECT count(*) AS workers, count(*) FILTER (WHERE epoch < ?1) AS position,
        coalesce(max(epoch), 0) AS epoch,
-       count(*) FILTER (WHERE seen < ?1 AND epoch <> ?1) AS late
+       count(*) FILTER (WHERE seen < ?1 AND epoch < ?1) AS late
      FROM workers WHERE deadline > ?2`,
   )
   const release = prepare(

@@ -1,14 +1,15 @@
 -- What design.md section 4 stores. Rows that change often are narrow: SQLite rewrites a whole row
 -- for one changed column, so a batch's texts stand in tables of their own. Numbers of deleted rows
 -- are never given out again (AUTOINCREMENT): a stale worker must not take a new batch for its own.
+-- Checks are spelt with OR: SQLite would build the list of an IN anew for each row that it checks.
 
 CREATE TABLE requests (
   seq          INTEGER PRIMARY KEY AUTOINCREMENT,
   id           TEXT NOT NULL,
   tenant       TEXT NOT NULL,
-  priority     TEXT NOT NULL CHECK (priority IN ('HIGH', 'MEDIUM', 'LOW')),
-  state        TEXT NOT NULL CHECK (state IN
-                 ('receiving', 'pending', 'in_progress', 'completed', 'failed', 'cancelled')),
+  priority     TEXT NOT NULL CHECK (priority = 'HIGH' OR priority = 'MEDIUM' OR priority = 'LOW'),
+  state        TEXT NOT NULL CHECK (state = 'receiving' OR state = 'pending' OR state = 'in_progress'
+                 OR state = 'completed' OR state = 'failed' OR state = 'cancelled'),
   total        INTEGER NOT NULL,
   completed    INTEGER NOT NULL DEFAULT 0,
   failed       INTEGER NOT NULL DEFAULT 0,
@@ -42,7 +43,8 @@ CREATE TABLE batches (
   id           INTEGER PRIMARY KEY AUTOINCREMENT,
   request      INTEGER NOT NULL,
   lane         TEXT NOT NULL,
-  state        TEXT NOT NULL CHECK (state IN ('staged', 'ready', 'leased', 'waiting', 'done')),
+  state        TEXT NOT NULL CHECK (state = 'staged' OR state = 'ready' OR state = 'leased'
+                 OR state = 'waiting' OR state = 'done'),
   -- Claims go by rank; start is the rank less what the batch itself added to it.
   start        REAL NOT NULL,
   rank         REAL NOT NULL,
@@ -92,7 +94,7 @@ CREATE TABLE flows (
 -- A row for each gate that is closed.
 CREATE TABLE gates (
   lane         TEXT PRIMARY KEY,
-  state        TEXT NOT NULL CHECK (state IN ('throttled', 'held')),
+  state        TEXT NOT NULL CHECK (state = 'throttled' OR state = 'held'),
   until        INTEGER NOT NULL,
   reason       TEXT NOT NULL
 ) STRICT, WITHOUT ROWID;
@@ -104,4 +106,10 @@ CREATE TABLE workers (
   deadline     INTEGER NOT NULL,
   -- The latest epoch this worker has acted on: it leaves the part of those who joined until then.
   seen         INTEGER NOT NULL DEFAULT 0
+) STRICT;
+
+-- Written over and over, and read by nobody, to see whether there is room for a request.
+CREATE TABLE scratch (
+  id      INTEGER PRIMARY KEY CHECK (id = 1),
+  filler  BLOB NOT NULL
 ) STRICT;
