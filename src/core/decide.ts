@@ -1,11 +1,10 @@
-import { PROBE_EVERY_MS } from './gate.ts'
+import { gateAfter, isUnauthorized } from './gate.ts'
 import type { Outcome, Stage } from './outcome.ts'
-import { backOff, honoured, type RetryPolicy } from './retry.ts'
+import { backOff, type RetryPolicy } from './retry.ts'
 import type { EpochMs, Random } from './units.ts'
 import type { MappingError, Verdict } from './verdict.ts'
 
 const RETRIED = new Set([408, 425, 429])
-const HELD = new Set([401, 403, 407])
 
 /**
  * What becomes of a mapping after an attempt. The one place where an attempt's ending is judged:
@@ -26,7 +25,7 @@ export function decide(
     case 'impossible':
       return { kind: 'failed', error: { ...facts(outcome), httpStatus: null } }
     case 'interrupted':
-      return { kind: 'snooze', runAt: now, error: null, gate: null }
+      return { kind: 'snooze', runAt: now, error: null }
     case 'unanswered':
       return retryOrFail({ ...facts(outcome), httpStatus: null })
     case 'refused':
@@ -34,13 +33,10 @@ export function decide(
   }
 
   function judgeStatus(refused: Extract<Outcome, { kind: 'refused' }>): Verdict {
-    const { httpStatus, retryAfter } = refused
+    const { httpStatus } = refused
     const error = refusal(refused)
-    if (httpStatus === 429 || (httpStatus === 503 && retryAfter !== null)) {
-      return { kind: 'snooze', runAt: now + honoured(retryAfter), error, gate: 'throttled' }
-    }
-    if (HELD.has(httpStatus))
-      return { kind: 'snooze', runAt: now + PROBE_EVERY_MS, error, gate: 'held' }
+    const gate = gateAfter(refused, now)
+    if (gate !== null) return { kind: 'snooze', runAt: gate.until, error }
     if (RETRIED.has(httpStatus) || httpStatus >= 500) return retryOrFail(error)
     return { kind: 'failed', error }
   }
@@ -63,6 +59,6 @@ function refusal(refused: Extract<Outcome, { kind: 'refused' }>): MappingError {
 
 function manner(httpStatus: number): string {
   if (httpStatus === 429) return 'throttled'
-  if (HELD.has(httpStatus)) return 'unauthorized'
+  if (isUnauthorized(httpStatus)) return 'unauthorized'
   return RETRIED.has(httpStatus) || httpStatus >= 500 ? 'unavailable' : 'rejected'
 }

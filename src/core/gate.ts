@@ -1,3 +1,5 @@
+import type { Outcome } from './outcome.ts'
+import { honoured } from './retry.ts'
 import type { EpochMs } from './units.ts'
 
 /**
@@ -22,4 +24,21 @@ export function passage(gate: Gate, now: EpochMs): 'all' | 'probe' | 'none' {
   if (gate === null) return 'all'
   if (now < gate.until) return 'none'
   return gate.state === 'held' ? 'probe' : 'all'
+}
+
+const UNAUTHORIZED = new Set([401, 403, 407])
+
+/** Whether a status says that our credentials are refused, which no attempt of any mapping mends. */
+export function isUnauthorized(httpStatus: number): boolean {
+  return UNAUTHORIZED.has(httpStatus)
+}
+
+/** What an answer asks of everyone who would call its system; null for nothing. */
+export function gateAfter(outcome: Outcome, now: EpochMs): Gate {
+  if (outcome.kind !== 'refused') return null
+  const { httpStatus, retryAfter, message: reason } = outcome
+  if (httpStatus === 429 || (httpStatus === 503 && retryAfter !== null)) {
+    return { state: 'throttled', until: now + honoured(retryAfter), reason }
+  }
+  return isUnauthorized(httpStatus) ? { state: 'held', until: now + PROBE_EVERY_MS, reason } : null
 }

@@ -15,13 +15,8 @@ export type Verdict =
   | { readonly kind: 'failed'; readonly error: MappingError }
   /** Try again at `runAt`; the attempt counts. */
   | { readonly kind: 'retry'; readonly runAt: EpochMs; readonly error: MappingError }
-  /** Try again at `runAt`; the attempt does not count. `gate` is what the whole system must do. */
-  | {
-      readonly kind: 'snooze'
-      readonly runAt: EpochMs
-      readonly error: MappingError | null
-      readonly gate: 'throttled' | 'held' | null
-    }
+  /** Try again at `runAt`; the attempt does not count. */
+  | { readonly kind: 'snooze'; readonly runAt: EpochMs; readonly error: MappingError | null }
 
 /**
  * Where one mapping stands, as it is stored: a batch's `verdicts` text is a JSON array of these, one

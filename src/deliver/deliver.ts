@@ -13,10 +13,14 @@ export interface Task {
 
 /** Whose turn it is to call a system. A turn is taken for one call, and given back after it. */
 export interface Turns {
-  /** Null where the turn is there at once. */
-  take(system: string): Promise<void> | null
-  give(system: string): void
+  /** Whether the call may be made, where that is known at once. The turn is to be given back anyway. */
+  take(system: string, step: Step): boolean | Promise<boolean>
+  /** Gives a turn back, with what the call brought: whoever comes next shall know it. */
+  give(system: string, step: Step, answer: Outcome | ReadAnswer): void
 }
+
+/** The steps that call a system. */
+export type Step = 'read' | 'write'
 
 /**
  * Carries one mapping out: read → transform → write. The first step that does not succeed ends it.
@@ -29,53 +33,53 @@ export type Deliver = (task: Task, turns: Turns, signal: AbortSignal) => Promise
 /** Finds a system by name; null where it does not exist (any more). */
 export type FindConnection = (system: string) => Connection | null
 
+/** Delivers through the systems that `find` knows, at the time of each attempt. */
 export function deliverer(find: FindConnection): Deliver {
-  return async (task, turns, signal) => {
+  return (task, turns, signal) => {
     const { mapping, request, ordinal } = task
     const target = find(mapping.target)
-    if (target === null) return unknownSystem('write', mapping.target)
+    if (target === null) return Promise.resolve(unknownSystem('write', mapping.target))
     const call: Call = { mapping, request, idempotencyKey: `${request}:${ordinal}`, signal }
-    let record: Json | undefined = mapping.data
-    if (record === undefined) {
-      const source = find(mapping.source)
-      if (source === null) return unknownSystem('read', mapping.source)
-      if (source.read !== null) {
-        const answer = await read(source.read, call, turns)
-        if (answer.kind !== 'record') return answer
-        record = answer.record
-      }
-    }
-    return write(target, call, payload(mapping, record), turns)
+    if (mapping.data !== undefined) return write(target, call, mapping.data, turns)
+    const source = find(mapping.source)
+    if (source === null) return Promise.resolve(unknownSystem('read', mapping.source))
+    if (source.read === null) return write(target, call, undefined, turns)
+    return readAndWrite(source.read, target, call, turns)
   }
 }
 
-async function read(
-  from: NonNullable<Connection['read']>,
+async function readAndWrite(
+  read: NonNullable<Connection['read']>,
+  target: Connection,
   call: Call,
   turns: Turns,
-): Promise<ReadAnswer> {
+): Promise<Outcome> {
   const system = call.mapping.source
-  const turn = turns.take(system)
-  if (turn !== null) await turn
-  try {
-    return call.signal.aborted ? { kind: 'interrupted' } : await from(call)
-  } finally {
-    turns.give(system)
-  }
+  const turn = turns.take(system, 'read')
+  const mayCall = typeof turn === 'boolean' ? turn : await turn
+  const answer = mayCall && !call.signal.aborted ? await read(call) : INTERRUPTED
+  turns.give(system, 'read', answer)
+  return answer.kind === 'record' ? write(target, call, answer.record, turns) : answer
 }
 
-async function write(target: Connection, call: Call, body: Json, turns: Turns): Promise<Outcome> {
+async function write(
+  target: Connection,
+  call: Call,
+  record: Json | undefined,
+  turns: Turns,
+): Promise<Outcome> {
+  const body = payload(call.mapping, record)
   const system = call.mapping.target
-  const turn = turns.take(system)
-  if (turn !== null) await turn
-  try {
-    return call.signal.aborted ? { kind: 'interrupted' } : await target.write(call, body)
-  } finally {
-    turns.give(system)
-  }
+  const turn = turns.take(system, 'write')
+  const mayCall = typeof turn === 'boolean' ? turn : await turn
+  const answer = mayCall && !call.signal.aborted ? await target.write(call, body) : INTERRUPTED
+  turns.give(system, 'write', answer)
+  return answer
 }
 
-function unknownSystem(stage: 'read' | 'write', system: string): Outcome {
+const INTERRUPTED = { kind: 'interrupted' } as const
+
+function unknownSystem(stage: Step, system: string): Outcome {
   return {
     kind: 'impossible',
     stage,

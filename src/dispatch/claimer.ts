@@ -111,6 +111,7 @@ export class Claimer {
       return
     }
     for (const want of wants) if (filled(want, claim)) this.#expect(want, true)
+    for (const { lane: name, at } of claim.due) this.wakeAt(this.#ports.lane(name), at)
     onClaim(worker, claim)
     this.consider()
   }

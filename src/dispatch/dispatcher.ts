@@ -12,23 +12,17 @@
  */
 
 import { decide } from '../core/decide.ts'
-import type { ClosedGate } from '../core/gate.ts'
 import type { Limits } from '../core/limits.ts'
 import type { Outcome } from '../core/outcome.ts'
 import type { RetryPolicy } from '../core/retry.ts'
 import type { DurationMs, EpochMs, Random } from '../core/units.ts'
-import type { Verdict } from '../core/verdict.ts'
-import type { Deliver, Turns } from '../deliver/deliver.ts'
+import type { Deliver, Step, Turns } from '../deliver/deliver.ts'
 import type { Cancel, Clock } from '../lib/clock.ts'
 import type { Emit } from '../observe/events.ts'
-import {
-  type Claim,
-  type ClaimedBatch,
-  type DispatchStore,
-  type NextState,
-  StoreUnavailable,
-} from '../store/store.ts'
+import type { Claim, ClaimedBatch, DispatchStore, NextState } from '../store/store.ts'
 import { Claimer } from './claimer.ts'
+import { Gates } from './gates.ts'
+import { Isolation } from './isolation.ts'
 import { Lane } from './lane.ts'
 import { Lease } from './lease.ts'
 import { Limiter, type Part } from './limiter.ts'
@@ -38,9 +32,6 @@ import { Sweeper } from './sweeper.ts'
 
 /** A crash repeats about this much of a batch's calls, whatever the batch's size. */
 const CHECKPOINT_EVERY_MS: DurationMs = 1000
-
-/** A gate that is closed already is closed for longer only by this much at once. */
-const GATE_STEP_MS: DurationMs = 500
 
 /** What a worker must know of a system to deal with it. */
 export interface SystemRules {
@@ -61,12 +52,15 @@ export interface DispatcherPorts {
   readonly retention: DurationMs
 }
 
+/** One worker, from `start` to `stop`; the invariants above hold in between. */
 export class Dispatcher {
   readonly #ports: DispatcherPorts
   readonly #membership: Membership
   readonly #settler: Settler
   readonly #claimer: Claimer
+  readonly #gates: Gates
   readonly #sweeper: Sweeper
+  readonly #isolation = new Isolation()
   readonly #lanes = new Map<string, Lane>()
   readonly #limiters = new Map<string, Limiter>()
   readonly #leases = new Map<number, Lease>()
@@ -83,10 +77,11 @@ export class Dispatcher {
     this.#membership = new Membership(
       ports,
       (part) => this.#assign(part),
+      () => [...this.#limiters.values()].every(({ fits }) => fits),
       () => this.#drop(),
     )
-    this.#settler = new Settler(store, clock, emit, (stale) =>
-      this.#forget(stale.batch, stale.token),
+    this.#settler = new Settler(store, clock, emit, ({ batch: id, token }) =>
+      this.#forget({ id, token }),
     )
     this.#sweeper = new Sweeper(store, clock, emit, retention)
     this.#claimer = new Claimer({
@@ -99,14 +94,28 @@ export class Dispatcher {
       held: () => [...this.#leases.keys()],
       onClaim: (worker, claim) => this.#accept(worker, claim),
     })
+    this.#gates = new Gates({
+      store,
+      clock,
+      emit,
+      stop: (lane) => this.#stopLane(lane),
+      wakeAt: (lane, at) => this.#claimer.wakeAt(lane, at),
+    })
     this.#turns = {
-      // A worker that is no longer alive has aborted its calls by the time the turn is looked at.
-      take: (system) => {
+      take: (system, step) => {
         const turn = this.#limiter(system).take()
-        if (turn !== null) return turn.then(() => void this.#membership.checkAlive())
-        return this.#membership.checkAlive() ? null : turn
+        return turn === null
+          ? this.#mayCall(system, step)
+          : turn.then(() => this.#mayCall(system, step))
       },
-      give: (system) => this.#limiter(system).give(),
+      give: (system, step, answer) => {
+        const lane = this.#lanes.get(system)
+        const isWrite = step === 'write' && answer.kind !== 'record'
+        if (lane !== undefined && isWrite) this.#gates.hear(lane, answer)
+        this.#limiter(system).give()
+        // A mapping that was written is judged first; then it starts the next one itself.
+        if (lane !== undefined && !isWrite) this.#pump(lane)
+      },
     }
   }
 
@@ -139,7 +148,7 @@ export class Dispatcher {
   #lane(name: string): Lane {
     const known = this.#lanes.get(name)
     if (known !== undefined) return known
-    const lane = new Lane(name, this.#limiter(name))
+    const lane = new Lane(name, this.#limiter(name), this.#isolation)
     this.#lanes.set(name, lane)
     return lane
   }
@@ -165,7 +174,7 @@ export class Dispatcher {
 
   #accept(worker: string, { batches, closed }: Claim): void {
     const now = this.#ports.clock.now()
-    for (const { lane: name, gate } of closed) this.#heed(this.#lane(name), gate.until)
+    for (const { lane: name, gate } of closed) this.#gates.heed(this.#lane(name), gate.until)
     if (worker !== this.#membership.id) return
     const touched = new Set<Lane>()
     for (const batch of batches) {
@@ -183,36 +192,53 @@ export class Dispatcher {
     for (const lane of touched) this.#pump(lane)
   }
 
+  /** Time may have passed since the call was thought of: what held then may hold no more. */
+  #mayCall(system: string, step: Step): boolean {
+    // A worker that is no longer alive has aborted its calls when this returns.
+    if (!this.#membership.checkAlive()) return false
+    const lane = this.#lanes.get(system)
+    return step === 'read' || lane === undefined || this.#ports.clock.now() >= lane.closedUntil
+  }
+
   #pump(lane: Lane): void {
     const { clock } = this.#ports
     for (let now = clock.now(); lane.open(now); now = clock.now()) {
       if (!this.#membership.checkAlive()) break
       const started = lane.start()
       if (started === null) break
-      void this.#carryOut(lane, started.lease, started.position)
+      const { lease, position } = started
+      void (lease.isolated
+        ? this.#carryOutAlone(lane, lease, position)
+        : this.#carryOut(lane, lease, position, now))
     }
     this.#claimer.considerLane(lane)
   }
 
-  async #carryOut(lane: Lane, lease: Lease, position: number): Promise<void> {
-    const { clock, deliver } = this.#ports
+  async #carryOut(lane: Lane, lease: Lease, position: number, began: EpochMs): Promise<void> {
     const mapping = lease.mappings[position]
     if (mapping === undefined) throw new Error('a lease starts only mappings that it has')
-    const { signal } = this.#calls
-    if (lease.isolated) {
-      lease.spend(position, clock.now())
-      await this.#settler.write(lease.checkpoint())
-    }
     const task = { request: lease.batch.request, ordinal: lease.ordinal(position), mapping }
-    const began = clock.now()
-    const outcome = await deliver(task, this.#turns, signal)
+    const outcome = await this.#ports.deliver(task, this.#turns, this.#calls.signal)
     lane.inFlight -= 1
-    if (this.#leases.get(lease.batch.id) === lease) {
+    if (this.#isHeld(lease)) {
       this.#judge(lane, lease, position, outcome, began)
       if (lease.ended) this.#end(lane, lease)
     }
     this.#pump(lane)
     if (this.#stopping) this.#onQuiet()
+  }
+
+  async #carryOutAlone(lane: Lane, lease: Lease, position: number): Promise<void> {
+    const { clock } = this.#ports
+    this.#isolation.enter()
+    lease.spend(position, clock.now())
+    await this.#settler.write(lease.checkpoint())
+    if (this.#isHeld(lease)) await this.#carryOut(lane, lease, position, clock.now())
+    else lane.inFlight -= 1
+    if (lease.changed && this.#isHeld(lease)) await this.#settler.write(lease.checkpoint())
+    else await this.#settler.written()
+    this.#isolation.leave()
+    for (const each of this.#lanes.values()) this.#pump(each)
   }
 
   #judge(lane: Lane, lease: Lease, position: number, outcome: Outcome, began: EpochMs): void {
@@ -222,48 +248,6 @@ export class Dispatcher {
     const verdict = decide(outcome, before + 1, rules(lane.name).retry, now, random)
     const attempts = verdict.kind === 'snooze' ? before : before + 1
     lease.end(position, verdict, attempts, now - began, now)
-    this.#learnGate(lane, verdict)
-  }
-
-  /** Closes the lane's gate where the verdict says so; opens it where a probe got through. */
-  #learnGate(lane: Lane, verdict: Verdict): void {
-    if (verdict.kind !== 'snooze') {
-      if (lane.probing) this.#openGate(lane)
-      return
-    }
-    lane.probing = false
-    const { gate: state, error, runAt: until } = verdict
-    if (state === null || error?.stage !== 'write') return
-    this.#stopLane(lane)
-    // Every call under way hears the same thing: the store need not be told each time.
-    if (until < lane.closedUntil + GATE_STEP_MS) return
-    this.#heed(lane, until)
-    const gate: ClosedGate = { state, until, reason: error.message }
-    this.#ports.emit({ event: 'gate_closed', lane: lane.name, gate })
-    void this.#tellGate(lane.name, gate)
-  }
-
-  #openGate(lane: Lane): void {
-    lane.probing = false
-    lane.closedUntil = 0
-    lane.more = true
-    this.#ports.emit({ event: 'gate_opened', lane: lane.name })
-    void this.#tellGate(lane.name, null)
-  }
-
-  /** A gate that could not be told is told again by the next answer like this one. */
-  async #tellGate(lane: string, gate: ClosedGate | null): Promise<void> {
-    try {
-      await this.#ports.store.gate(lane, gate)
-    } catch (error) {
-      if (!(error instanceof StoreUnavailable)) throw error
-      this.#ports.emit({ event: 'store_unavailable', message: error.message })
-    }
-  }
-
-  #heed(lane: Lane, until: EpochMs): void {
-    lane.closedUntil = Math.max(lane.closedUntil, until)
-    this.#claimer.wakeAt(lane, until)
   }
 
   #stopLane(lane: Lane): void {
@@ -280,8 +264,9 @@ export class Dispatcher {
   }
 
   /** Only now can what is left of a batch be claimed again: a claim sent before would miss it. */
-  #settled({ id, token, lane: name }: ClaimedBatch, next: NextState): void {
-    this.#forget(id, token)
+  #settled(batch: ClaimedBatch, next: NextState): void {
+    const { lane: name } = batch
+    this.#forget(batch)
     if (next.state === 'waiting') this.#claimer.wakeAt(this.#lane(name), next.runAt)
     if (next.state !== 'ready') return
     const lane = this.#lane(name)
@@ -289,11 +274,15 @@ export class Dispatcher {
     this.#claimer.considerLane(lane)
   }
 
+  #isHeld(lease: Lease): boolean {
+    return this.#leases.get(lease.batch.id) === lease
+  }
+
   /** Lets go of a lease that is settled, or stale. Its calls may still end; nobody listens. */
-  #forget(batch: number, token: number): void {
-    const lease = this.#leases.get(batch)
+  #forget({ id, token }: Pick<ClaimedBatch, 'id' | 'token'>): void {
+    const lease = this.#leases.get(id)
     if (lease?.batch.token !== token) return
-    this.#leases.delete(batch)
+    this.#leases.delete(id)
     this.#lanes.get(lease.batch.lane)?.remove(lease)
   }
 
@@ -302,7 +291,7 @@ export class Dispatcher {
     this.#calls.abort()
     this.#calls = new AbortController()
     this.#settler.drop()
-    for (const { batch } of [...this.#leases.values()]) this.#forget(batch.id, batch.token)
+    for (const { batch } of [...this.#leases.values()]) this.#forget(batch)
     for (const lane of this.#lanes.values()) lane.probing = false
   }
 

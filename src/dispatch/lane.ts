@@ -1,6 +1,7 @@
 import { takesOldest } from '../core/rank.ts'
 import type { DurationMs, EpochMs } from '../core/units.ts'
 import type { Want } from '../store/store.ts'
+import type { Isolation } from './isolation.ts'
 import type { Lease } from './lease.ts'
 import type { Limiter } from './limiter.ts'
 
@@ -31,6 +32,7 @@ export class Lane {
   due: EpochMs | null = null
   /** How many mappings are under way, in whatever step. */
   inFlight = 0
+  readonly #isolation: Isolation
   #leases: Lease[] = []
   #unstarted = 0
   #started = 0
@@ -38,9 +40,10 @@ export class Lane {
   #speed = 0
   #measured = { at: 0, started: 0 }
 
-  constructor(name: string, limiter: Limiter) {
+  constructor(name: string, limiter: Limiter, isolation: Isolation) {
     this.name = name
     this.limiter = limiter
+    this.#isolation = isolation
   }
 
   get leases(): readonly Lease[] {
@@ -59,8 +62,7 @@ export class Lane {
   add(lease: Lease): void {
     this.#claimed += 1
     this.#unstarted += lease.unstarted
-    const at = this.#leases.findIndex(({ batch }) => batch.rank > lease.batch.rank)
-    this.#leases.splice(at === -1 ? this.#leases.length : at, 0, lease)
+    this.#leases.splice(placeOf(lease.batch.rank, this.#leases), 0, lease)
   }
 
   /** False where it was not there (any more). */
@@ -78,7 +80,9 @@ export class Lane {
    */
   start(): { readonly lease: Lease; readonly position: number } | null {
     if (this.#unstarted === 0) return null
-    const lease = takesOldest(this.#started) ? this.#oldest() : this.#leases.find(canStart)
+    const lease = takesOldest(this.#started)
+      ? this.#oldest()
+      : this.#leases.find((each) => this.#canStart(each))
     const position = lease?.start() ?? null
     if (lease === undefined || position === null) return null
     this.#started += 1
@@ -101,7 +105,8 @@ export class Lane {
 
   /** What to ask the store for now; null where there is no room, or no hope of any. */
   want(now: EpochMs): Want | null {
-    if (this.probing || now < this.closedUntil) return null
+    const { concurrency } = this.limiter
+    if (concurrency === 0 || this.probing || now < this.closedUntil) return null
     const { name: lane, unstarted } = this
     const turn = this.#claimed
     const room = this.#room(now)
@@ -110,7 +115,7 @@ export class Lane {
     }
     const below = this.#leases.at(-1)?.batch.rank
     if (below === undefined || this.hinted === null || this.hinted >= below) return null
-    return { lane, mappings: this.limiter.concurrency, below, turn }
+    return { lane, mappings: concurrency, below, turn }
   }
 
   #room(now: EpochMs): number {
@@ -126,12 +131,26 @@ export class Lane {
   #oldest(): Lease | undefined {
     let found: Lease | undefined
     for (const lease of this.#leases) {
-      if (canStart(lease) && (found === undefined || lease.batch.id < found.batch.id)) found = lease
+      if (this.#canStart(lease) && (found === undefined || lease.batch.id < found.batch.id))
+        found = lease
     }
     return found
   }
+
+  #canStart(lease: Lease): boolean {
+    if (lease.unstarted === 0) return false
+    if (lease.isolated && this.#isolation.taken) return false
+    return !(lease.batch.probe && lease.inFlight > 0)
+  }
 }
 
-function canStart(lease: Lease): boolean {
-  return lease.unstarted > 0 && !((lease.isolated || lease.batch.probe) && lease.inFlight > 0)
+/** Where a lease of this rank goes: behind all that are not higher. */
+function placeOf(rank: number, leases: readonly Lease[]): number {
+  let [low, high] = [0, leases.length]
+  while (low < high) {
+    const middle = (low + high) >>> 1
+    if ((leases[middle]?.batch.rank ?? 0) > rank) high = middle
+    else low = middle + 1
+  }
+  return low
 }

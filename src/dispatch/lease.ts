@@ -1,5 +1,6 @@
 import { nextRunAt } from '../core/batch.ts'
 import type { Mapping } from '../core/mapping.ts'
+import { processed } from '../core/request.ts'
 import type { DurationMs, EpochMs } from '../core/units.ts'
 import type { MappingError, Standing, Verdict } from '../core/verdict.ts'
 import type { ClaimedBatch, NextState, Settlement } from '../store/store.ts'
@@ -18,7 +19,8 @@ export class Lease {
    */
   readonly isolated: boolean
   readonly #standings: (Standing | null)[]
-  #todo: number[]
+  readonly #counts = { completed: 0, failed: 0, cancelled: 0 }
+  #unstarted = 0
   #cursor = 0
   #inFlight = 0
   #changed = false
@@ -28,14 +30,21 @@ export class Lease {
     this.since = now
     this.mappings = JSON.parse(batch.mappings)
     this.isolated = batch.rescues >= RESCUES_BEFORE_ISOLATION
-    this.#standings =
-      batch.verdicts === null ? this.mappings.map(() => null) : JSON.parse(batch.verdicts)
-    this.#todo = [...this.#standings.keys()].filter((at) => isDue(this.#standings[at], now))
+    if (batch.verdicts === null) {
+      this.#standings = new Array(this.mappings.length).fill(null)
+      this.#unstarted = this.mappings.length
+      return
+    }
+    this.#standings = JSON.parse(batch.verdicts)
+    for (const standing of this.#standings) {
+      this.#count(standing, 1)
+      if (isDue(standing, now)) this.#unstarted += 1
+    }
   }
 
   /** How many mappings could be started now. */
   get unstarted(): number {
-    return this.#todo.length - this.#cursor
+    return this.#unstarted
   }
 
   get inFlight(): number {
@@ -44,7 +53,7 @@ export class Lease {
 
   /** Nothing is left to start, and nothing under way. */
   get ended(): boolean {
-    return this.unstarted === 0 && this.#inFlight === 0
+    return this.#unstarted === 0 && this.#inFlight === 0
   }
 
   /** Something is known that has not been written. */
@@ -54,17 +63,18 @@ export class Lease {
 
   /** The position of the next mapping to try, which is then under way; null where none is left. */
   start(): number | null {
-    const position = this.#todo[this.#cursor]
-    if (position === undefined) return null
-    this.#cursor += 1
+    if (this.#unstarted === 0) return null
+    let position = this.#cursor
+    while (!isDue(this.#standings[position], this.since)) position += 1
+    this.#cursor = position + 1
+    this.#unstarted -= 1
     this.#inFlight += 1
     return position
   }
 
   /** Starts nothing more: what was not started stays as it was. */
   stop(): void {
-    this.#todo = []
-    this.#cursor = 0
+    this.#unstarted = 0
   }
 
   ordinal(position: number): number {
@@ -99,9 +109,9 @@ export class Lease {
     this.#set(position, standing(verdict, attempts, duration, now))
   }
 
-  /** Fails a mapping without trying it. Only before anything of the lease has started. */
+  /** Fails a mapping that is due without trying it. Only before anything of the lease has started. */
   condemn(position: number, error: MappingError, now: EpochMs): void {
-    this.#todo = this.#todo.filter((at) => at !== position)
+    this.#unstarted -= 1
     this.#set(position, ['failed', this.attempts(position), now, 0, error])
   }
 
@@ -112,8 +122,10 @@ export class Lease {
 
   /** What is to be written at the end of the lease. */
   settlement(now: EpochMs): Settlement {
+    if (processed(this.#counts) === this.#standings.length) {
+      return this.#settlement({ state: 'done' })
+    }
     const due = this.#standings.filter((standing) => !isFinal(standing)).map(dueAt)
-    if (due.length === 0) return this.#settlement({ state: 'done' })
     const runAt = nextRunAt(due)
     return this.#settlement(runAt <= now ? { state: 'ready' } : { state: 'waiting', runAt })
   }
@@ -122,16 +134,18 @@ export class Lease {
     const verdicts = this.#changed ? JSON.stringify(this.#standings) : null
     this.#changed = false
     const { id: batch, token } = this.batch
-    const counts = { completed: 0, failed: 0, cancelled: 0 }
-    for (const standing of this.#standings) {
-      if (standing !== null && standing[0] !== 'pending') counts[standing[0]] += 1
-    }
-    return { batch, token, verdicts, ...counts, next }
+    return { batch, token, verdicts, ...this.#counts, next }
   }
 
   #set(position: number, standing: Standing): void {
+    this.#count(this.#standings[position], -1)
+    this.#count(standing, 1)
     this.#standings[position] = standing
     this.#changed = true
+  }
+
+  #count(standing: Standing | null | undefined, by: number): void {
+    if (standing != null && standing[0] !== 'pending') this.#counts[standing[0]] += by
   }
 }
 

@@ -24,7 +24,7 @@ export class Limiter {
   #tat: EpochMs = 0
   #timer: (() => void) | null = null
 
-  /** @param onFree called when a turn may be had again after there was none */
+  /** @param onFree called when a turn may be had again that time, or a larger part, has brought */
   constructor(limits: Limits, clock: Clock, onFree: () => void) {
     this.#limits = limits
     this.#clock = clock
@@ -37,6 +37,11 @@ export class Limiter {
     return this.#concurrency
   }
 
+  /** No more calls are under way than may be: it takes a while until a part that shrank is kept. */
+  get fits(): boolean {
+    return this.#taken <= this.#concurrency
+  }
+
   /** Nothing is under way or waited for, and the rate remembers nothing. */
   get idle(): boolean {
     return this.#taken === 0 && this.#waiting.length === 0 && this.#tat <= this.#clock.now()
@@ -46,7 +51,7 @@ export class Limiter {
     this.#part = part ?? { workers: 1, position: 0 }
     const { workers, position } = this.#part
     this.#concurrency = part === null ? 0 : share(this.#limits.concurrency, workers, position)
-    this.#next()
+    this.#freed()
   }
 
   /** Whether a turn could be had now. Where only the rate forbids it, `onFree` will be called. */
@@ -65,9 +70,10 @@ export class Limiter {
     })
   }
 
+  /** Gives a turn back; whoever has waited longest gets it. */
   give(): void {
     this.#taken -= 1
-    this.#next()
+    this.#serve()
   }
 
   #free(): boolean {
@@ -79,7 +85,7 @@ export class Limiter {
     if (wait === 0) return true
     this.#timer ??= this.#clock.after(wait, () => {
       this.#timer = null
-      this.#next()
+      this.#freed()
     })
     return false
   }
@@ -91,11 +97,15 @@ export class Limiter {
     this.#tat = rateTaken(shareOfRate(rate, this.#part.workers), this.#tat, this.#clock.now())
   }
 
-  #next(): void {
+  #serve(): void {
     while (this.#waiting.length > 0 && this.#free()) {
       this.#begin()
       this.#waiting.shift()?.()
     }
+  }
+
+  #freed(): void {
+    this.#serve()
     if (this.#waiting.length === 0) this.#onFree()
   }
 }

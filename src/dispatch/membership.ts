@@ -26,6 +26,7 @@ export interface MembershipPorts {
 export class Membership {
   readonly #ports: MembershipPorts
   readonly #onPart: (part: Part | null) => void
+  readonly #fits: () => boolean
   readonly #onLost: () => void
   #id: string
   #joined = false
@@ -37,12 +38,19 @@ export class Membership {
 
   /**
    * @param onPart told the part of every limit that may be used; null is none
+   * @param fits whether no more calls are under way than that part allows
    * @param onLost told that every lease is gone, before this worker joins anew
    */
-  constructor(ports: MembershipPorts, onPart: (part: Part | null) => void, onLost: () => void) {
+  constructor(
+    ports: MembershipPorts,
+    onPart: (part: Part | null) => void,
+    fits: () => boolean,
+    onLost: () => void,
+  ) {
     this.#ports = ports
     this.#id = ports.newId()
     this.#onPart = onPart
+    this.#fits = fits
     this.#onLost = onLost
   }
 
@@ -99,10 +107,10 @@ export class Membership {
     this.#expiry()
     this.#expiry = clock.after(this.#aliveUntil - clock.now(), () => this.#lose())
     this.#onPart(welcome ? { workers, position } : null)
-    const news = epoch > this.#seen
-    this.#seen = epoch
     // Whoever has joined waits to hear that room was made.
-    if (news && workers > 1) return this.#renew(clock.now())
+    if (epoch === this.#seen || !this.#fits()) return
+    this.#seen = epoch
+    if (workers > 1) return this.#renew(clock.now())
   }
 
   #lose(): void {

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { decide } from '../../src/core/decide.ts'
-import { PROBE_EVERY_MS } from '../../src/core/gate.ts'
+import { gateAfter, PROBE_EVERY_MS } from '../../src/core/gate.ts'
 import type { Outcome } from '../../src/core/outcome.ts'
 import { DEFAULT_RETRY, type RetryPolicy } from '../../src/core/retry.ts'
 import type { Verdict } from '../../src/core/verdict.ts'
@@ -61,20 +61,36 @@ describe('a system that asks to be left alone closes its gate, and spends nothin
     { status: 503, retryAfter: 0, wait: 1000, code: 'target_unavailable' },
     { status: 429, retryAfter: 1e15, wait: 3_600_000, code: 'target_throttled' },
   ])('$status after $retryAfter', ({ status, retryAfter, wait, code }) => {
-    const runAt = NOW + wait
-    const expected = { kind: 'snooze', runAt, error: error(code, status), gate: 'throttled' }
-    expect(judge(refused(status, retryAfter))).toEqual(expected)
-    expect(judge(refused(status, retryAfter), LAST)).toEqual(expected)
+    const until = NOW + wait
+    const answer = refused(status, retryAfter)
+    const expected = { kind: 'snooze', runAt: until, error: error(code, status) }
+    expect(judge(answer)).toEqual(expected)
+    expect(judge(answer, LAST)).toEqual(expected)
+    expect(gateAfter(answer, NOW)).toEqual({ state: 'throttled', until, reason: 'no' })
   })
 })
 
 describe('a system that refuses our credentials is held, and spends nothing', () => {
   test.each([401, 403, 407])('%i', (status) => {
-    const runAt = NOW + PROBE_EVERY_MS
-    const expected = { kind: 'snooze', runAt, error: error('target_unauthorized', status) }
-    expect(judge(refused(status))).toEqual({ ...expected, gate: 'held' })
-    expect(judge(refused(status), LAST)).toEqual({ ...expected, gate: 'held' })
+    const until = NOW + PROBE_EVERY_MS
+    const expected = { kind: 'snooze', runAt: until, error: error('target_unauthorized', status) }
+    expect(judge(refused(status))).toEqual(expected)
+    expect(judge(refused(status), LAST)).toEqual(expected)
+    expect(gateAfter(refused(status), NOW)).toEqual({ state: 'held', until, reason: 'no' })
   })
+})
+
+test('any other ending closes no gate', () => {
+  const endings: readonly Outcome[] = [
+    { kind: 'delivered', result: {} },
+    { kind: 'interrupted' },
+    { kind: 'unanswered', stage: 'write', code: 'timeout', message: 'no' },
+    { kind: 'impossible', stage: 'transform', code: 'too_large', message: 'no' },
+    refused(404),
+    refused(500),
+    refused(503),
+  ]
+  for (const ending of endings) expect(gateAfter(ending, NOW)).toBeNull()
 })
 
 test('what cannot be tried as it is fails at once, in the step that says so', () => {
@@ -84,7 +100,7 @@ test('what cannot be tried as it is fails at once, in the step that says so', ()
 })
 
 test('what we stopped ourselves is free to start again, unblamed', () => {
-  const expected = { kind: 'snooze', runAt: NOW, error: null, gate: null }
+  const expected = { kind: 'snooze', runAt: NOW, error: null }
   expect(judge({ kind: 'interrupted' }, LAST)).toEqual(expected)
 })
 

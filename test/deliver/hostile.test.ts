@@ -131,33 +131,6 @@ const HOSTILE: readonly Row[] = [
     says: /headers of the answer are too large/,
   },
   {
-    target: 'announces a huge body',
-    behave: (socket) => socket.write('HTTP/1.1 200 OK\r\ncontent-length: 10001\r\n\r\n'),
-    code: 'invalid_response',
-    says: /larger than 10000 bytes/,
-  },
-  {
-    target: 'floods the body',
-    behave: (socket) => {
-      socket.write('HTTP/1.1 200 OK\r\n\r\n')
-      flood(socket, 'a'.repeat(1000))
-    },
-    code: 'invalid_response',
-    says: /larger than 10000 bytes/,
-  },
-  {
-    target: 'compresses the answer',
-    behave: (socket) => {
-      const body = gzipSync('a'.repeat(100_000))
-      socket.write(
-        `HTTP/1.1 200 OK\r\ncontent-encoding: gzip\r\ncontent-length: ${body.length}\r\n\r\n`,
-      )
-      socket.write(body)
-    },
-    code: 'invalid_response',
-    says: /compressed/,
-  },
-  {
     target: 'switches to another protocol',
     behave: (socket) =>
       socket.write('HTTP/1.1 101 Switching\r\nconnection: upgrade\r\nupgrade: x\r\n\r\n'),
@@ -182,6 +155,72 @@ describe.each(HOSTILE)('a target that $target', ({ behave, code, says }) => {
       message: expect.stringMatching(says),
     })
     expect(JSON.stringify(ending)).not.toContain('canary')
+  })
+})
+
+/** Bodies that are left unread. The status has been said by then, and counts. */
+const UNFIT: readonly {
+  readonly target: string
+  readonly behave: (socket: Socket, status: string) => void
+  readonly is: string
+}[] = [
+  {
+    target: 'announces a huge body',
+    behave: (socket, status) => socket.write(`HTTP/1.1 ${status}\r\ncontent-length: 10001\r\n\r\n`),
+    is: 'larger than 10000 bytes',
+  },
+  {
+    target: 'floods the body',
+    behave: (socket, status) => {
+      socket.write(`HTTP/1.1 ${status}\r\n\r\n`)
+      flood(socket, 'a'.repeat(1000))
+    },
+    is: 'larger than 10000 bytes',
+  },
+  {
+    target: 'compresses the answer',
+    behave: (socket, status) => {
+      const body = gzipSync('a'.repeat(100_000))
+      socket.write(
+        `HTTP/1.1 ${status}\r\ncontent-encoding: gzip\r\ncontent-length: ${body.length}\r\n\r\n`,
+      )
+      socket.write(body)
+    },
+    is: 'compressed',
+  },
+]
+
+describe.each(UNFIT)('a target that $target', ({ behave, is }) => {
+  async function answering(status: string) {
+    const url = await rawTarget((socket) => behave(socket, status))
+    return connect({ base_url: url, read: { path: '/' }, max_response: '10KB' })
+  }
+
+  test('has taken a write that it says it has taken', async () => {
+    expect(await (await answering('201 Created')).write(call(), {})).toEqual({
+      kind: 'delivered',
+      result: `(the answer is ${is}, and was not kept)`,
+    })
+  })
+
+  test('gives no record', async () => {
+    expect(await (await answering('200 OK')).read?.(call())).toEqual({
+      kind: 'unanswered',
+      stage: 'read',
+      code: 'invalid_response',
+      message: `The answer is ${is}.`,
+    })
+  })
+
+  test('has refused what it says it has refused', async () => {
+    const refused = {
+      kind: 'refused',
+      httpStatus: 422,
+      message: 'Answered 422 Unprocessable Entity.',
+    }
+    const connection = await answering('422 x')
+    expect(await connection.write(call(), {})).toMatchObject({ ...refused, stage: 'write' })
+    expect(await connection.read?.(call())).toMatchObject({ ...refused, stage: 'read' })
   })
 })
 

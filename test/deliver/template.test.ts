@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { findExpression, payload } from '../../src/deliver/template.ts'
+import { payload } from '../../src/deliver/template.ts'
 import { MAPPING } from './calls.ts'
 
 describe('the payload', () => {
@@ -18,27 +18,5 @@ describe('the payload', () => {
 
   test("is the mapping's own coordinates where there is neither", () => {
     expect(payload(MAPPING, undefined)).toEqual({ id: 'map_001', source: 'crm', target: 'shop' })
-  })
-})
-
-describe('an expression', () => {
-  test.each([
-    [{ email: '{% $lowercase(record.email) %}' }, '/email'],
-    [{ a: [0, { 'x/y~z': '{%%}' }] }, '/a/1/x~1y~0z'],
-    [{ a: '{% two\nlines %}' }, '/a'],
-    [{ a: 'x', b: '{%1%}', c: '{%2%}' }, '/b'],
-  ])('in %j is found at %s', (transformation, pointer) => {
-    expect(findExpression(transformation)).toBe(pointer)
-  })
-
-  test.each([
-    {},
-    { a: '{%' },
-    { a: ' {% x %}' },
-    { a: '{% x %}.' },
-    { '{% x %}': 1 },
-    { a: '{%}' },
-  ])('is not in %j', (transformation) => {
-    expect(findExpression(transformation)).toBeNull()
   })
 })

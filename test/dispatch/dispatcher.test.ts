@@ -40,6 +40,20 @@ describe('a mapping that fails for a while', () => {
     expect(stage.clock.now() - postedAt).toBeLessThan(1000)
   })
 
+  test('nor does one that is due after another of its lane', async () => {
+    stage.rules = { ...stage.rules, retry: { attempts: 3, first: 400, cap: 400 } }
+    stage.answer = firstAnswers(refused(500))
+    stage.start()
+    await stage.pass(300)
+    const postedAt = stage.clock.now()
+    const first = await stage.post({ total: 1 })
+    await stage.pass(100)
+    const second = await stage.post({ total: 2 })
+    await stage.finished(first)
+    await stage.finished(second)
+    expect(stage.clock.now() - postedAt).toBeLessThan(600)
+  })
+
   test('fails with its last attempt, and its neighbours do not', async () => {
     stage.answer = ({ id }) => (id === 'map_2' ? refused(500) : DELIVERED)
     stage.start()
@@ -53,6 +67,19 @@ describe('a mapping that fails for a while', () => {
     ])
     expect(stage.calls).toHaveLength(4 + 3)
   })
+})
+
+test('a system’s concurrency holds while a worker joins, however long the calls take', async () => {
+  stage.latency = 30_000
+  stage.start()
+  await stage.post({ total: 100 })
+  await stage.until(() => stage.calls.length > 0)
+  stage.start()
+  await stage.pass(4 * stage.latency)
+  for (const { at } of stage.calls) {
+    const underWay = stage.calls.filter((other) => other.at <= at && at < other.at + stage.latency)
+    expect(underWay.length).toBeLessThanOrEqual(stage.rules.limits.concurrency)
+  }
 })
 
 describe('a worker that is told to stop', () => {

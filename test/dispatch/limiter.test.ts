@@ -87,11 +87,12 @@ describe('concurrency', () => {
     expect(had).toHaveLength(5)
   })
 
-  test('tells when a turn may be had again', () => {
+  test('tells that there are more turns than before, once nobody waits for them', async () => {
     const own = limiter(1)
-    void own.take()
-    expect(freed).toBe(0)
-    own.give()
+    own.assign({ workers: 1, position: 0 })
+    expect(freed).toBe(1)
+    queue(own, ['a', 'b'])
+    own.assign({ workers: 1, position: 0 })
     expect(freed).toBe(1)
   })
 

@@ -21,6 +21,8 @@ class Member {
   /** Every part it was told, and null for having been lost. */
   readonly parts: (Part | null)[] = []
   readonly events: string[] = []
+  /** Whether the calls it has under way are within its part. */
+  fits = true
   losses = 0
 
   constructor(name: string, by: DispatchStore = store) {
@@ -34,6 +36,7 @@ class Member {
         emit: ({ event }) => this.events.push(event),
       },
       (part) => this.parts.push(part),
+      () => this.fits,
       () => {
         this.losses += 1
       },
@@ -69,6 +72,20 @@ describe('a worker that joins', () => {
     expect(first.part).toEqual({ workers: 2, position: 0 })
     expect(second.part).toBeNull()
     await pass(clock, BEAT_EVERY_MS)
+    expect(second.part).toEqual({ workers: 2, position: 1 })
+  })
+
+  test('gets none while the calls of the others are more than their parts allow', async () => {
+    const first = new Member('first')
+    const second = new Member('second')
+    await first.membership.start()
+    await second.membership.start()
+    first.fits = false
+    await pass(clock, 4 * BEAT_EVERY_MS)
+    expect(first.part).toEqual({ workers: 2, position: 0 })
+    expect(second.part).toBeNull()
+    first.fits = true
+    await pass(clock, 2 * BEAT_EVERY_MS)
     expect(second.part).toEqual({ workers: 2, position: 1 })
   })
 

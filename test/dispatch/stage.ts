@@ -14,10 +14,7 @@ import { troubled } from '../sim/faults.ts'
 import { newRequest, type RequestOptions, TENANT } from '../support/requests.ts'
 import { pass, until } from './time.ts'
 
-/** How long every call takes. */
-const LATENCY_MS: DurationMs = 10
-
-/** How long the way to the store takes, there and back: longer than a call. */
+/** How long the way to the store takes, there and back: longer than most calls. */
 const STORE_MS: DurationMs = 30
 
 export const DELIVERED: WriteAnswer = { kind: 'delivered', result: {} }
@@ -58,6 +55,8 @@ export class Stage {
     retry: { attempts: 3, first: 100, cap: 1000 },
   }
   answer: Answer = () => DELIVERED
+  /** How long every call takes. */
+  latency: DurationMs = 10
   readonly store: Store
   #workers = 0
 
@@ -136,7 +135,7 @@ export class Stage {
         const { id, target } = mapping
         this.calls.push({ id, target, at: this.clock.now() })
         const answer = this.answer(mapping, worker)
-        await sleep(near, LATENCY_MS)
+        await sleep(near, this.latency)
         return signal.aborted ? { kind: 'interrupted' } : answer
       },
       close: async () => {},

@@ -5,11 +5,16 @@ import type { EpochMs, Json } from '../../../core/units.ts'
 import type { ReadAnswer } from '../../kind.ts'
 import { parseRetryAfter } from './retry-after.ts'
 
-/** A complete answer to one call. */
+/** An answer to one call. */
 export interface Answer {
   readonly status: number
   readonly headers: IncomingHttpHeaders
-  readonly body: Buffer
+  /** The whole of it, or why it was not taken in, as the end of "The answer is …". */
+  readonly body: Buffer | Unread
+}
+
+interface Unread {
+  readonly unread: string
 }
 
 /** A larger answer is not kept; a result is there to be looked at, not to store a body. */
@@ -23,19 +28,25 @@ export function succeeded({ status }: Answer): boolean {
 
 /**
  * What is kept of a successful write's answer: its JSON, else its text; null where it is empty; and
- * instead of more than 4 KB, a sentence that tells its size.
+ * instead of more than 4 KB, or of what was not taken in, a sentence in parentheses that tells so.
+ * The target has acted, whatever it then says: to call that a failure would make it act again.
  */
-export function resultOf(answer: Answer, secrets: readonly string[]): Json {
-  const { length } = answer.body
+export function resultOf({ headers, body }: Answer, secrets: readonly string[]): Json {
+  if ('unread' in body) return `(the answer is ${body.unread}, and was not kept)`
+  const { length } = body
   if (length === 0) return null
   if (length > KEPT_BYTES_MAX) return `(an answer of ${length} bytes, too large to keep)`
-  const text = maskedText(answer, secrets)
-  const parsed = isJson(answer) ? parseJson(text) : null
+  const text = maskedText(body, secrets)
+  const parsed = isJson(headers) ? parseJson(text) : null
   return parsed === null ? text : parsed.value
 }
 
 /** The record that a successful read brought: JSON, or nothing that can be used. */
 export function recordOf({ body }: Answer): ReadAnswer {
+  if ('unread' in body) {
+    const message = `The answer is ${body.unread}.`
+    return { kind: 'unanswered', stage: 'read', code: 'invalid_response', message }
+  }
   const parsed = isUtf8(body) ? parseJson(body.toString().replace(/^\uFEFF/, '')) : null
   if (parsed !== null) return { kind: 'record', record: parsed.value }
   const message = 'The source answered with something that is not JSON in UTF-8.'
@@ -65,22 +76,22 @@ function redirection({ location }: IncomingHttpHeaders, baseUrl: string): string
 }
 
 /** The target's own words, which often say best what is wrong. */
-function excerpt(answer: Answer, secrets: readonly string[]): string {
-  const { length } = answer.body
-  const readable = /json|xml|^text\/plain/.test(answer.headers['content-type'] ?? '')
-  if (!readable || length === 0 || length > KEPT_BYTES_MAX) return '.'
-  const text = maskedText(answer, secrets).replaceAll(/[\p{Cc}\s]+/gu, ' ')
+function excerpt({ headers, body }: Answer, secrets: readonly string[]): string {
+  const readable = /json|xml|^text\/plain/.test(headers['content-type'] ?? '')
+  if ('unread' in body || !readable) return '.'
+  if (body.length === 0 || body.length > KEPT_BYTES_MAX) return '.'
+  const text = maskedText(body, secrets).replaceAll(/[\p{Cc}\s]+/gu, ' ')
   return `: ${text.slice(0, EXCERPT_LENGTH_MAX).toWellFormed()}`
 }
 
-/** The body with our own secrets taken out, should the target have sent them back. */
-function maskedText({ body }: Answer, secrets: readonly string[]): string {
+/** A body with our own secrets taken out, should the target have sent them back. */
+function maskedText(body: Buffer, secrets: readonly string[]): string {
   let text = body.toString()
   for (const secret of secrets) text = text.replaceAll(secret, '[secret]')
   return text
 }
 
-function isJson({ headers }: Answer): boolean {
+function isJson(headers: IncomingHttpHeaders): boolean {
   return /[/+]json\b/i.test(headers['content-type'] ?? '')
 }
 

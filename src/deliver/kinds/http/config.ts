@@ -2,7 +2,7 @@ import Type, { type Static } from 'typebox'
 import { parseSize } from '../../../core/quantity.ts'
 import { pathFault } from './path.ts'
 
-/** An answer larger than this is refused where the systems file does not say. */
+/** An answer larger than this is not taken in where the systems file does not say. */
 export const MAX_RESPONSE_DEFAULT = '1MB'
 const MAX_RESPONSE_MAX = 64e6
 

@@ -2,16 +2,12 @@ import type { IncomingHttpHeaders } from 'node:http'
 import type { Dispatcher, Pool } from 'undici'
 import type { DurationMs } from '../../../core/units.ts'
 import type { Cancel, Clock } from '../../../lib/clock.ts'
+import type { Answer } from './answer.ts'
 import { type Failure, failureOf } from './failure.ts'
 
 /** How one call over HTTP ended. */
 export type Exchanged =
-  | {
-      readonly kind: 'answer'
-      readonly status: number
-      readonly headers: IncomingHttpHeaders
-      readonly body: Buffer
-    }
+  | ({ readonly kind: 'answer' } & Answer)
   | Failure
   | { readonly kind: 'interrupted' }
 
@@ -26,8 +22,8 @@ export interface Line {
 }
 
 /**
- * Sends one request and takes in the whole answer. Never rejects: a call that is aborted, too slow or
- * too large is cut off and gives up its connection.
+ * Sends one request and takes in the whole answer. Never rejects: a call that is aborted or too slow,
+ * or whose answer is too large, is cut off and gives up its connection.
  */
 export function exchange(
   line: Line,
@@ -90,33 +86,39 @@ class Exchange implements Dispatcher.DispatchHandler {
   ): void {
     this.#status = status
     this.#headers = headers
+    if (status < 200) return
     const encoding = headers['content-encoding'] ?? 'identity'
-    if (encoding !== 'identity') {
-      this.#cutOff(
-        failure('invalid_response', 'The answer is compressed, which was not asked for.'),
-      )
-    } else if (Number(headers['content-length']) > this.#line.maxResponse) this.#refuseSize()
+    const announced = Number(headers['content-length'])
+    if (encoding !== 'identity') this.#leaveUnread('compressed')
+    else if (announced > this.#line.maxResponse) this.#leaveUnread(this.#tooLarge)
   }
 
   onResponseData(_controller: Dispatcher.DispatchController, chunk: Buffer): void {
     this.#size += chunk.length
-    if (this.#size > this.#line.maxResponse) this.#refuseSize()
+    if (this.#size > this.#line.maxResponse) this.#leaveUnread(this.#tooLarge)
     else this.#chunks.push(chunk)
   }
 
   onResponseEnd(): void {
     const [first = EMPTY] = this.#chunks
-    const body = this.#chunks.length <= 1 ? first : Buffer.concat(this.#chunks, this.#size)
-    this.#end({ kind: 'answer', status: this.#status, headers: this.#headers, body })
+    this.#answer(this.#chunks.length <= 1 ? first : Buffer.concat(this.#chunks, this.#size))
   }
 
   onResponseError(_controller: Dispatcher.DispatchController | undefined, error: Error): void {
     this.#end(failureOf(error))
   }
 
-  #refuseSize(): void {
-    const { maxResponse } = this.#line
-    this.#cutOff(failure('invalid_response', `The answer is larger than ${maxResponse} bytes.`))
+  get #tooLarge(): string {
+    return `larger than ${this.#line.maxResponse} bytes`
+  }
+
+  #leaveUnread(unread: string): void {
+    this.#answer({ unread })
+    this.#controller?.abort(CUT_OFF)
+  }
+
+  #answer(body: Answer['body']): void {
+    this.#end({ kind: 'answer', status: this.#status, headers: this.#headers, body })
   }
 
   #cutOff(ending: Exchanged): void {
