@@ -3,6 +3,7 @@
  * parts. It starts them in the order in which the data flows, and stops them in reverse.
  */
 import { existsSync, readFileSync } from 'node:fs'
+import { flushCompileCache } from 'node:module'
 import { environment } from './config/environment.ts'
 import type { Settings } from './config/settings.ts'
 import { readSystems } from './config/systems.ts'
@@ -12,7 +13,7 @@ import { http } from './deliver/kinds/http.ts'
 import { simulated } from './deliver/kinds/simulated.ts'
 import { type Delivery, startDelivery } from './delivery.ts'
 import { type HttpPorts, TIMEOUTS } from './http/ports.ts'
-import { createServer, type HttpServer } from './http/server.ts'
+import type { HttpServer } from './http/server.ts'
 import { systemClock } from './lib/clock.ts'
 import { newId } from './lib/random.ts'
 import { VERSION } from './lib/version.ts'
@@ -47,20 +48,23 @@ export async function startApp(settings: Settings): Promise<App> {
   const log = openLog(settings.logLevel)
   const { emit } = log
   await using started = new AsyncDisposableStack()
+  // The API is what takes longest to load; meanwhile the store's threads open the database.
+  const api = import('./http/server.ts')
   const store = started.adopt(
     await orStartError(openSqliteStore({ dataDir: settings.dataDir })),
     (open) => open.close(),
   )
-  const delivery = started.adopt(
-    await startDelivery(workerData(settings, systems, store), emit),
-    (running) => running.stop(systemClock.now()),
-  )
+  const { createServer } = await api
+  const starting = startDelivery(workerData(settings, systems, store), emit)
+  started.defer(async () => (await starting).stop(systemClock.now()))
   const server = createServer(httpPorts(settings, systems, store, emit))
-  const url = await orStartError(server.listen())
+  const [url, delivery] = await Promise.all([orStartError(server.listen()), starting])
   started.move()
 
   const mode = systems === null ? 'demo' : 'configured'
   emit({ event: 'started', url, store: store.kind, mode })
+  // Now, because a process that is killed never gets to it.
+  flushCompileCache()
   const stopped = Promise.withResolvers<void>()
   const stop = once(async () => {
     await stopAll(settings.drainTimeout, server, delivery, store, log)

@@ -2,6 +2,7 @@
  * The delivery thread: a worker with a thread of its own, so that the API answers quickly while it
  * runs flat out. Like `app.ts` it chooses concrete parts and does nothing else.
  */
+import { flushCompileCache } from 'node:module'
 import { hostname } from 'node:os'
 import { parentPort, workerData } from 'node:worker_threads'
 import { DEFAULT_RETRY } from './core/retry.ts'
@@ -77,3 +78,4 @@ parentPort?.once('message', async ({ deadline }: Stop) => {
 })
 await dispatcher.start()
 tell({ kind: 'started' })
+flushCompileCache()

@@ -4,6 +4,7 @@
  * once.
  */
 import { Command } from 'commander'
+import { keepCompiledCode } from '../config/environment.ts'
 import { VERSION } from '../lib/version.ts'
 import { addConfig } from './config.ts'
 import { addDemo } from './demo.ts'
@@ -13,6 +14,8 @@ import { addResults } from './results.ts'
 import { addServe } from './serve.ts'
 import { addSubmit } from './submit.ts'
 import { addWatch } from './watch.ts'
+
+keepCompiledCode()
 
 const program = new Command('sluice')
   .description(

@@ -1,6 +1,6 @@
 import Type, { type TObject, type TSchema } from 'typebox'
 import Value from 'typebox/value'
-import { didYouMean } from './closest.ts'
+import { didYouMean } from '../lib/closest.ts'
 
 /** Something wrong with a value, and where in it. No message holds a value. */
 export interface Fault {

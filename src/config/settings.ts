@@ -1,4 +1,4 @@
-import { didYouMean } from './closest.ts'
+import { didYouMean } from '../lib/closest.ts'
 import { SETTINGS, type Setting } from './table.ts'
 
 type Table = typeof SETTINGS

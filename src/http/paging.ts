@@ -28,6 +28,7 @@ export function pageLimit(asked: number | undefined): number {
   return Math.min(asked ?? LIMIT.default, LIMIT.max)
 }
 
+/** Answers a cursor that is not one of the list that was asked for. */
 export function sendInvalidCursor(reply: FastifyReply): FastifyReply {
   const detail = 'Use the next_cursor of this very list, with the same filters, or none.'
   return sendBadInput(

@@ -3,6 +3,7 @@ import type { DurationMs } from '../core/units.ts'
 import { watchBacklog } from './backlog.ts'
 import { createDrain } from './drain.ts'
 import { answerClientError, answerErrors, answerRefusal, answerUnknownRoutes } from './errors.ts'
+import { whyNotListening } from './listen.ts'
 import { acceptsJson } from './negotiation.ts'
 import { describeRoutes } from './openapi.ts'
 import { compileParameters } from './parameters.ts'
@@ -17,7 +18,11 @@ import { statusRoutes } from './routes/status.ts'
 
 /** The API server. */
 export interface HttpServer {
-  /** Starts to take requests; gives the address as a URL. */
+  /**
+   * Starts to take requests; gives the address as a URL.
+   *
+   * @throws when the port or the host cannot be had; the message tells what to set
+   */
   listen(): Promise<string>
   /**
    * Takes no more requests, lets those that are being answered finish, and resolves when every
@@ -84,7 +89,14 @@ export function createServer(ports: HttpPorts): HttpServer {
 
   return {
     app,
-    listen: () => app.listen({ host: ports.host, port: ports.port }),
+    async listen() {
+      const { host, port } = ports
+      try {
+        return await app.listen({ host, port })
+      } catch (cause) {
+        throw new Error(whyNotListening(cause, ports), { cause })
+      }
+    },
     async close(deadline) {
       drain.begin(deadline)
       await app.close()

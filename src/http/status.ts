@@ -106,6 +106,7 @@ export function timeOf(moment: EpochMs): string {
   return new Date(moment).toISOString()
 }
 
+/** The same for a moment that may not have come yet. */
 export function nullableTimeOf(moment: EpochMs | null): string | null {
   return moment === null ? null : timeOf(moment)
 }

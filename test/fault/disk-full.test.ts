@@ -34,6 +34,7 @@ test.skipIf(!canMount)(
     const url = await service.started()
     const client = new Sluice({ baseUrl: url })
     const ballast = join(`/proc/${service.pid}/root`, directory, 'data', 'ballast')
+    await readiness(url, 200)
     const early = newRequest('early')
     await accepted(url, early)
     await target.called(1)
@@ -47,6 +48,7 @@ test.skipIf(!canMount)(
     expect(refusal.status).toBe(503)
     expect(await refusal.json()).toMatchObject({ type: '/problems/storage-unavailable' })
     expect(Number(refusal.headers.get('retry-after'))).toBeGreaterThan(0)
+    await readiness(url, 503)
 
     // What was delivered meanwhile cannot be written yet. It is kept in mind, and can be read about.
     target.release()
@@ -54,7 +56,10 @@ test.skipIf(!canMount)(
     const status = await client.status(String(early.request))
     expect(status).toMatchObject({ status: 'in_progress', processed_mappings: 0 })
 
+    await readiness(url, 503)
+
     await rm(ballast)
+    await readiness(url, 200)
     await auditFinished(client, early)
     expect(target.keys).toHaveLength(1)
     const late = newRequest('late')
@@ -70,6 +75,11 @@ test.skipIf(!canMount)(
 function newRequest(key: string): Posted {
   const mapping = { id: key, source: 'shop', target: 'shop', data: {} }
   return { key, body: JSON.stringify({ mappings: [mapping] }), ids: [key], request: null }
+}
+
+/** Asks until the answer is this one; it may be a second old. */
+async function readiness(url: string, expected: number): Promise<void> {
+  while ((await fetch(`${url}/readyz`)).status !== expected);
 }
 
 async function accepted(url: string, posted: Posted): Promise<void> {

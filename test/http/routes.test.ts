@@ -1,6 +1,8 @@
 import { describe, expect, test } from 'vitest'
 import type { Standing } from '../../src/core/verdict.ts'
-import type { Store } from '../../src/store/store.ts'
+import { type Clock, systemClock } from '../../src/lib/clock.ts'
+import { type Store, StoreUnavailable } from '../../src/store/store.ts'
+import { NOW } from '../support/requests.ts'
 import { type Fixture, mapping, openServer } from './server.ts'
 
 async function post({ server }: Fixture, body: object, headers: object = {}) {
@@ -47,6 +49,11 @@ async function settleAll(store: Store, lane: string, standingOf: (id: string) =>
   await store.settle(settlements, 2000)
 }
 
+/** What every call to a store that is away comes to. */
+async function unavailable(): Promise<never> {
+  throw new StoreUnavailable('disk full')
+}
+
 const COMPLETED: Standing = ['completed', 1, 2000, 48, { ok: true }]
 const FAILED: Standing = [
   'failed',
@@ -55,6 +62,12 @@ const FAILED: Standing = [
   48,
   { code: 'target_rejected', message: 'no', stage: 'write', httpStatus: 422 },
 ]
+
+/** A timer for which all time is over at once. */
+function immediately(_: number, callback: () => void): () => void {
+  const timer = setImmediate(callback)
+  return () => clearImmediate(timer)
+}
 
 describe('POST /ingest', () => {
   test('answers when the request is stored, and says where to follow it', async () => {
@@ -109,10 +122,7 @@ describe('POST /ingest', () => {
   })
 
   test('says that the store does not answer, and to try again', async () => {
-    const unavailable = Object.assign(new Error('disk full'), { name: 'StoreUnavailable' })
-    const fixture = await openServer({
-      wrap: (store) => ({ ...store, insert: () => Promise.reject(unavailable) }),
-    })
+    const fixture = await openServer({ wrap: (store) => ({ ...store, insert: unavailable }) })
     const refused = await post(fixture, { mappings: [mapping()] })
     expect(refused).toMatchObject({
       status: 503,
@@ -320,15 +330,51 @@ describe('the service', () => {
     expect((await get(fixture, '/readyz')).status).toBe(200)
   })
 
-  test('lives, but is neither healthy nor ready, without its store', async () => {
-    const fixture = await openServer({
-      wrap: (store) => ({ ...store, totals: () => Promise.reject(new Error('gone')) }),
-    })
+  test('lives, but is neither healthy nor ready, when its store cannot be written', async () => {
+    const fixture = await openServer({ wrap: (store) => ({ ...store, touch: unavailable }) })
+    await post(fixture, { mappings: [mapping()] })
     expect((await get(fixture, '/livez')).status).toBe(200)
     expect(await get(fixture, '/health')).toMatchObject({
       status: 503,
-      body: { status: 'unhealthy', checks: { store: 'unavailable' } },
+      body: { status: 'unhealthy', active_requests: 1, checks: { store: 'unavailable' } },
     })
+    expect(await get(fixture, '/readyz')).toMatchObject({
+      status: 503,
+      body: { type: '/problems/storage-unavailable' },
+    })
+  })
+
+  test('is not healthy when its store cannot be read', async () => {
+    const fixture = await openServer({ wrap: (store) => ({ ...store, totals: unavailable }) })
+    expect(await get(fixture, '/health')).toMatchObject({
+      status: 503,
+      body: { status: 'unhealthy', active_requests: 0, checks: { store: 'unavailable' } },
+    })
+  })
+
+  test('is ready again once its store can be written, and asks at most once a second', async () => {
+    let now = NOW
+    const clock: Clock = { ...systemClock, now: () => now }
+    let touch: Store['touch'] = unavailable
+    let writes = 0
+    const counted = () => {
+      writes += 1
+      return touch()
+    }
+    const fixture = await openServer({ clock, wrap: (store) => ({ ...store, touch: counted }) })
+    expect((await get(fixture, '/readyz')).status).toBe(503)
+    touch = async () => {}
+    now += 999
+    expect((await get(fixture, '/readyz')).status).toBe(503)
+    now += 1
+    expect((await get(fixture, '/readyz')).status).toBe(200)
+    expect(writes).toBe(2)
+  })
+
+  test('is not ready when its store takes too long', async () => {
+    const clock: Clock = { now: () => NOW, after: immediately }
+    const hangs = () => new Promise<never>(() => {})
+    const fixture = await openServer({ clock, wrap: (store) => ({ ...store, touch: hangs }) })
     expect((await get(fixture, '/readyz')).status).toBe(503)
   })
 

@@ -1,11 +1,12 @@
 import type { FastifyInstance } from 'fastify'
 import Type, { type Static } from 'typebox'
-import type { Totals } from '../../store/store.ts'
 import { answer, refusal, refusals, STORE_PROBLEMS } from '../documented.ts'
 import { NoParameters } from '../parameters.ts'
+import { inTime } from '../patience.ts'
 import type { HttpPorts } from '../ports.ts'
 import { sendProblem } from '../problem.ts'
 import { timeOf } from '../status.ts'
+import { watchWritable } from '../writable.ts'
 
 const HealthSchema = Type.Object(
   {
@@ -52,7 +53,8 @@ const healthSchema = {
     200: answer('It works.', HealthSchema),
     ...refusals(),
     503: {
-      description: 'The store does not answer or, as a problem, the service is about to stop.',
+      description:
+        'The store cannot be read and written or, as a problem, the service is about to stop.',
       headers: {},
       content: {
         ...answer('', HealthSchema).content,
@@ -73,6 +75,7 @@ const livezSchema = {
 
 const readyzSchema = {
   summary: 'See whether to send requests here',
+  description: 'Says no while nothing can be stored, on a full disk for example.',
   operationId: 'getReadyz',
   tags,
   querystring: NoParameters,
@@ -81,41 +84,28 @@ const readyzSchema = {
 
 /** `GET /health`, `/livez` and `/readyz`. */
 export function healthRoutes(app: FastifyInstance, ports: HttpPorts): void {
+  const { store, clock } = ports
+  const isWritable = watchWritable(store, clock)
+
   app.get('/livez', { schema: livezSchema }, (_request, reply) => reply.send({ status: 'alive' }))
 
   app.get('/readyz', { schema: readyzSchema }, async (_request, reply) => {
-    const totals = await totalsOf(ports)
-    if (totals !== null) return reply.send({ status: 'ready' })
-    return sendProblem(reply, 'storage-unavailable', 'The store does not answer; try again later.')
+    if (await isWritable()) return reply.send({ status: 'ready' })
+    const detail = 'The store cannot be written now; look for a full disk, or try again later.'
+    return sendProblem(reply, 'storage-unavailable', detail)
   })
 
   app.get('/health', { schema: healthSchema }, async (_request, reply) => {
-    const totals = await totalsOf(ports)
-    const isHealthy = totals !== null
+    const [writable, totals] = await Promise.all([isWritable(), inTime(store.totals(), clock)])
+    const isHealthy = writable && totals !== null
     return reply.code(isHealthy ? 200 : 503).send({
       status: isHealthy ? 'healthy' : 'unhealthy',
-      timestamp: timeOf(ports.clock.now()),
+      timestamp: timeOf(clock.now()),
       active_requests: totals?.activeRequests ?? 0,
       version: ports.version,
-      store: ports.store.kind,
+      store: store.kind,
       mode: ports.systems.mode,
       checks: { store: isHealthy ? 'ok' : 'unavailable' },
     } satisfies Static<typeof HealthSchema>)
   })
-}
-
-/** A store that takes longer than this is as good as gone. */
-const PATIENCE_MS = 2000
-
-/** Null where the store does not answer, or not in time. */
-async function totalsOf({ store, clock }: HttpPorts): Promise<Totals | null> {
-  const { promise: gaveUp, resolve } = Promise.withResolvers<null>()
-  const cancel = clock.after(PATIENCE_MS, () => resolve(null))
-  try {
-    return await Promise.race([store.totals(), gaveUp])
-  } catch {
-    return null
-  } finally {
-    cancel()
-  }
 }
