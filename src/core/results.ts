@@ -1,4 +1,4 @@
-import type { Mapping } from './mapping.ts'
+import { sourceAt, unpack } from './packed.ts'
 import type { DurationMs, EpochMs, Json } from './units.ts'
 import type { MappingError, MappingState, Standing } from './verdict.ts'
 
@@ -21,7 +21,9 @@ export interface Result {
 /** A batch as it is stored. */
 export interface BatchTexts {
   readonly ordinals: { readonly first: number; readonly list: readonly number[] | null }
-  /** A JSON array of the mappings. */
+  /** The target of its mappings. */
+  readonly lane: string
+  /** Its `PackedMappings`. */
   readonly mappings: string
   /** A JSON array of `Standing | null`, one for each mapping; null where nothing is known yet. */
   readonly verdicts: string | null
@@ -39,15 +41,15 @@ export interface ResultFilter {
 
 /** The results of one batch that a filter lets through, in order of their ordinals. */
 export function resultsOf(batch: BatchTexts, { from, to, state }: ResultFilter): Result[] {
-  const mappings: readonly Mapping[] = JSON.parse(batch.mappings)
+  const mappings = unpack(batch.mappings)
   const standings: readonly (Standing | null)[] = JSON.parse(batch.verdicts ?? '[]')
   const { first, list } = batch.ordinals
-  return mappings.flatMap((mapping, position) => {
+  return mappings.ids.flatMap((id, position) => {
     const ordinal = list?.[position] ?? first + position
     const standing = standings[position] ?? UNTRIED
     if (ordinal < from || ordinal >= to || (state !== null && standing[0] !== state)) return []
-    const { id, source, target } = mapping
-    return [{ ordinal, id, source, target, ...progressOf(standing) }]
+    const source = sourceAt(mappings, position)
+    return [{ ordinal, id, source, target: batch.lane, ...progressOf(standing) }]
   })
 }
 

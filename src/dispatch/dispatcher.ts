@@ -194,16 +194,17 @@ export class Dispatcher {
 
   /** Time may have passed since the call was thought of: what held then may hold no more. */
   #mayCall(system: string, step: Step): boolean {
+    const now = this.#ports.clock.now()
     // A worker that is no longer alive has aborted its calls when this returns.
-    if (!this.#membership.checkAlive()) return false
+    if (!this.#membership.checkAlive(now)) return false
     const lane = this.#lanes.get(system)
-    return step === 'read' || lane === undefined || this.#ports.clock.now() >= lane.closedUntil
+    return step === 'read' || lane === undefined || now >= lane.closedUntil
   }
 
   #pump(lane: Lane): void {
     const { clock } = this.#ports
     for (let now = clock.now(); lane.open(now); now = clock.now()) {
-      if (!this.#membership.checkAlive()) break
+      if (!this.#membership.checkAlive(now)) break
       const started = lane.start()
       if (started === null) break
       const { lease, position } = started
@@ -215,9 +216,8 @@ export class Dispatcher {
   }
 
   async #carryOut(lane: Lane, lease: Lease, position: number, began: EpochMs): Promise<void> {
-    const mapping = lease.mappings[position]
-    if (mapping === undefined) throw new Error('a lease starts only mappings that it has')
-    const task = { request: lease.batch.request, ordinal: lease.ordinal(position), mapping }
+    const { request } = lease.batch
+    const task = { request, ordinal: lease.ordinal(position), mapping: lease.mapping(position) }
     const outcome = await this.#ports.deliver(task, this.#turns, this.#calls.signal)
     lane.inFlight -= 1
     if (this.#isHeld(lease)) {
@@ -298,7 +298,7 @@ export class Dispatcher {
   /** In a batch that keeps killing its workers, a mapping that has spent its attempts is the cause. */
   #condemn(lease: Lease, now: EpochMs): void {
     const { attempts } = this.#ports.rules(lease.batch.lane).retry
-    for (const position of lease.mappings.keys()) {
+    for (let position = 0; position < lease.size; position++) {
       if (lease.attempts(position) < attempts || !lease.isOpen(position)) continue
       lease.condemn(position, POISONED, now)
     }

@@ -29,6 +29,7 @@ export class Gates {
 
   /** Hears what the lane's system answered, before anyone else gets a turn with it. */
   hear(lane: Lane, answer: Outcome): void {
+    if (answer.kind === 'delivered' && !lane.probing) return
     const { clock, emit, stop } = this.#ports
     const gate = gateAfter(answer, clock.now())
     if (gate === null) {

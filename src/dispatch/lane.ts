@@ -8,7 +8,7 @@ import type { Limiter } from './limiter.ts'
 /** How much work a lane keeps in hand: what it is likely to start within this time … */
 const IN_HAND_MS: DurationMs = 2000
 /** … and never more mappings than this. */
-const IN_HAND_MAX = 20_000
+const IN_HAND_MAX = 5_000
 
 /** While some mappings are being written, as many may be read. */
 const READ_AHEAD = 2
@@ -33,7 +33,10 @@ export class Lane {
   /** How many mappings are under way, in whatever step. */
   inFlight = 0
   readonly #isolation: Isolation
-  #leases: Lease[] = []
+  /** In order of rank. */
+  readonly #leases: Lease[] = []
+  /** The same, in order of age. */
+  readonly #byAge: Lease[] = []
   #unstarted = 0
   #started = 0
   #claimed = 0
@@ -62,7 +65,8 @@ export class Lane {
   add(lease: Lease): void {
     this.#claimed += 1
     this.#unstarted += lease.unstarted
-    this.#leases.splice(placeOf(lease.batch.rank, this.#leases), 0, lease)
+    insert(lease, this.#leases, ({ batch }) => batch.rank)
+    insert(lease, this.#byAge, ({ batch }) => batch.id)
   }
 
   /** False where it was not there (any more). */
@@ -70,6 +74,7 @@ export class Lane {
     const at = this.#leases.indexOf(lease)
     if (at === -1) return false
     this.#leases.splice(at, 1)
+    this.#byAge.splice(this.#byAge.indexOf(lease), 1)
     this.#unstarted -= lease.unstarted
     return true
   }
@@ -80,9 +85,8 @@ export class Lane {
    */
   start(): { readonly lease: Lease; readonly position: number } | null {
     if (this.#unstarted === 0) return null
-    const lease = takesOldest(this.#started)
-      ? this.#oldest()
-      : this.#leases.find((each) => this.#canStart(each))
+    const leases = takesOldest(this.#started) ? this.#byAge : this.#leases
+    const lease = leases.find((each) => this.#canStart(each))
     const position = lease?.start() ?? null
     if (lease === undefined || position === null) return null
     this.#started += 1
@@ -128,15 +132,6 @@ export class Lane {
     return Math.min(IN_HAND_MAX, Math.max(2 * this.limiter.concurrency, soon))
   }
 
-  #oldest(): Lease | undefined {
-    let found: Lease | undefined
-    for (const lease of this.#leases) {
-      if (this.#canStart(lease) && (found === undefined || lease.batch.id < found.batch.id))
-        found = lease
-    }
-    return found
-  }
-
   #canStart(lease: Lease): boolean {
     if (lease.unstarted === 0) return false
     if (lease.isolated && this.#isolation.taken) return false
@@ -144,13 +139,14 @@ export class Lane {
   }
 }
 
-/** Where a lease of this rank goes: behind all that are not higher. */
-function placeOf(rank: number, leases: readonly Lease[]): number {
+/** Puts a lease behind all whose place is not higher than its own. */
+function insert(lease: Lease, leases: Lease[], place: (lease: Lease) => number): void {
   let [low, high] = [0, leases.length]
   while (low < high) {
     const middle = (low + high) >>> 1
-    if ((leases[middle]?.batch.rank ?? 0) > rank) high = middle
+    const other = leases[middle]
+    if (other !== undefined && place(other) > place(lease)) high = middle
     else low = middle + 1
   }
-  return low
+  leases.splice(low, 0, lease)
 }

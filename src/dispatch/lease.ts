@@ -1,5 +1,6 @@
 import { nextRunAt } from '../core/batch.ts'
 import type { Mapping } from '../core/mapping.ts'
+import { mappingAt, type PackedMappings, unpack } from '../core/packed.ts'
 import { processed } from '../core/request.ts'
 import type { DurationMs, EpochMs } from '../core/units.ts'
 import type { MappingError, Standing, Verdict } from '../core/verdict.ts'
@@ -11,13 +12,13 @@ const RESCUES_BEFORE_ISOLATION = 3
 /** A claimed batch in a worker's hands: which of its mappings to try, and where each stands. */
 export class Lease {
   readonly batch: ClaimedBatch
-  readonly mappings: readonly Mapping[]
   readonly since: EpochMs
   /**
    * A worker has died with it before: its mappings are tried one at a time, each attempt written
    * down before it is made, so that the one that kills spends its attempts and no other does.
    */
   readonly isolated: boolean
+  readonly #packed: PackedMappings
   readonly #standings: (Standing | null)[]
   readonly #counts = { completed: 0, failed: 0, cancelled: 0 }
   #unstarted = 0
@@ -28,11 +29,11 @@ export class Lease {
   constructor(batch: ClaimedBatch, now: EpochMs) {
     this.batch = batch
     this.since = now
-    this.mappings = JSON.parse(batch.mappings)
+    this.#packed = unpack(batch.mappings)
     this.isolated = batch.rescues >= RESCUES_BEFORE_ISOLATION
     if (batch.verdicts === null) {
-      this.#standings = new Array(this.mappings.length).fill(null)
-      this.#unstarted = this.mappings.length
+      this.#standings = new Array(this.size).fill(null)
+      this.#unstarted = this.size
       return
     }
     this.#standings = JSON.parse(batch.verdicts)
@@ -40,6 +41,11 @@ export class Lease {
       this.#count(standing, 1)
       if (isDue(standing, now)) this.#unstarted += 1
     }
+  }
+
+  /** How many mappings it has. */
+  get size(): number {
+    return this.#packed.ids.length
   }
 
   /** How many mappings could be started now. */
@@ -75,6 +81,12 @@ export class Lease {
   /** Starts nothing more: what was not started stays as it was. */
   stop(): void {
     this.#unstarted = 0
+  }
+
+  mapping(position: number): Mapping {
+    const mapping = mappingAt(this.#packed, position, this.batch.lane)
+    if (mapping === null) throw new Error('a lease is asked only for mappings that it has')
+    return mapping
   }
 
   ordinal(position: number): number {
@@ -122,7 +134,7 @@ export class Lease {
 
   /** What is to be written at the end of the lease. */
   settlement(now: EpochMs): Settlement {
-    if (processed(this.#counts) === this.#standings.length) {
+    if (processed(this.#counts) === this.size) {
       return this.#settlement({ state: 'done' })
     }
     const due = this.#standings.filter((standing) => !isFinal(standing)).map(dueAt)

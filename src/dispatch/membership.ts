@@ -63,9 +63,9 @@ export class Membership {
    * Whether a call may still be started. A process that was stopped for a while finds out here, and
    * loses everything, before its timers have told it: ask before each call.
    */
-  checkAlive(): boolean {
+  checkAlive(now: EpochMs): boolean {
     if (!this.#joined) return false
-    if (this.#ports.clock.now() < this.#aliveUntil) return true
+    if (now < this.#aliveUntil) return true
     this.#lose()
     return false
   }

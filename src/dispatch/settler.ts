@@ -4,6 +4,9 @@ import { type Clock, sleep } from '../lib/clock.ts'
 import type { Emit } from '../observe/events.ts'
 import { type DispatchStore, type Settlement, StoreUnavailable } from '../store/store.ts'
 
+/** From one group to the next, at least: each is a wait for the disk, and wakes a thread. */
+const GAP_MS: DurationMs = 20
+
 /** How long to wait before a write that the store could not take is tried again. */
 const RETRY_MS: { readonly first: DurationMs; readonly cap: DurationMs } = { first: 50, cap: 2000 }
 
@@ -13,8 +16,8 @@ interface Entry {
 }
 
 /**
- * Writes settlements in the order they came, one group at a time: what arrives while a group is on
- * its way makes the next. A store that is away is asked again until it takes them; what was
+ * Writes settlements in the order they came, one group at a time: the first at once, and what arrives
+ * while a group is on its way, or shortly after, makes the next. A store that is away is asked again until it takes them; what was
  * delivered is never dropped.
  */
 export class Settler {
@@ -63,8 +66,10 @@ export class Settler {
     while (this.#queue.length > 0) {
       const group = this.#queue
       this.#queue = []
+      const next = sleep(this.#clock, GAP_MS)
       await this.#writeGroup(group.map(({ settlement }) => settlement))
       for (const { resolve } of group) resolve()
+      await next
     }
     this.#writing = null
   }

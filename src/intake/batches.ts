@@ -1,5 +1,6 @@
 import { ORDINAL_SPAN_MAX } from '../core/batch.ts'
 import type { Mapping } from '../core/mapping.ts'
+import { pack } from '../core/packed.ts'
 import type { NewBatch } from '../store/store.ts'
 
 /**
@@ -53,6 +54,6 @@ function batchOf(members: readonly Member[]): NewBatch | null {
       count,
       list: isContiguous ? null : members.map(({ ordinal }) => ordinal),
     },
-    mappings: JSON.stringify(members.map(({ mapping }) => mapping)),
+    mappings: pack(members.map(({ mapping }) => mapping)),
   }
 }

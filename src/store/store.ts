@@ -45,7 +45,7 @@ export interface NewBatch {
   /** The target system's name. */
   readonly lane: string
   readonly ordinals: Ordinals
-  /** A JSON array of the mappings, in order of their ordinals. */
+  /** `PackedMappings`, in order of their ordinals. */
   readonly mappings: string
 }
 
@@ -228,6 +228,7 @@ export interface BatchRange {
 }
 
 export interface StoredBatch {
+  readonly lane: string
   readonly ordinals: Ordinals
   readonly mappings: string
   readonly verdicts: string | null

@@ -1,3 +1,4 @@
+import { pack } from '../../src/core/packed.ts'
 import type { Standing } from '../../src/core/verdict.ts'
 import type { ClaimedBatch } from '../../src/store/store.ts'
 import { LANE, TENANT } from '../support/requests.ts'
@@ -24,7 +25,7 @@ export function claimedBatch({ count = 1, standings, ...rest }: BatchOptions = {
     rank: 1,
     rescues: 0,
     ordinals: { first: 0, last: count - 1, count, list: null },
-    mappings: JSON.stringify(mappings),
+    mappings: pack(mappings),
     verdicts: standings === undefined ? null : JSON.stringify(standings),
     probe: false,
     ...rest,

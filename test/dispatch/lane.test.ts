@@ -127,7 +127,7 @@ describe('what a lane wants', () => {
     add({ count: 1000 })
     lane.want(NOW)
     start(1000)
-    expect(lane.want(NOW + 100)?.mappings).toBe(20_000)
+    expect(lane.want(NOW + 100)?.mappings).toBe(5_000)
     expect(lane.want(NOW + 1100)?.mappings).toBe(2 * CONCURRENCY)
   })
 

@@ -189,9 +189,9 @@ test('a worker that was given up by the others loses everything, and joins anew'
 test('a process that was stopped for a while finds out before its next call', async () => {
   const member = new Member('member')
   await member.membership.start()
-  expect(member.membership.checkAlive()).toBe(true)
+  expect(member.membership.checkAlive(clock.now())).toBe(true)
   await member.membership.stop()
-  expect(member.membership.checkAlive()).toBe(false)
+  expect(member.membership.checkAlive(clock.now())).toBe(false)
 })
 
 /** The store, behind a line that can be cut. */

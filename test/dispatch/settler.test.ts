@@ -48,13 +48,18 @@ test('what comes in one turn is written together', async () => {
   expect(groups).toEqual([settlements.map(({ batch }) => batch)])
 })
 
-test('what comes while a group is on its way is the next group', async () => {
-  await inserted(store, { total: 10 })
-  const [first, second] = two(await claimed(store))
-  const written = settler.write(done(first))
+test('what comes while a group is on its way, or shortly after, is the next group', async () => {
+  await inserted(store, { total: 15 })
+  const [first, second, third] = await claimed(store)
+  if (first === undefined || second === undefined || third === undefined) throw new Error('three')
+  void settler.write(done(first))
   await Promise.resolve()
-  await Promise.all([written, settler.write(done(second))])
-  expect(groups).toEqual([[first.id], [second.id]])
+  void settler.write(done(second))
+  await pass(clock, 1)
+  void settler.write(done(third))
+  expect(groups).toEqual([[first.id]])
+  await pass(clock, 100)
+  expect(groups).toEqual([[first.id], [second.id, third.id]])
 })
 
 test('a request that is finished is told of, once it is on disk', async () => {

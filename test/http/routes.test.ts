@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest'
+import { unpack } from '../../src/core/packed.ts'
 import type { Standing } from '../../src/core/verdict.ts'
 import { type Clock, systemClock } from '../../src/lib/clock.ts'
 import { type Store, StoreUnavailable } from '../../src/store/store.ts'
@@ -33,8 +34,7 @@ async function settleAll(store: Store, lane: string, standingOf: (id: string) =>
   const want = { lane, mappings: 1_000_000, below: null, turn: 0 }
   const { batches } = await store.claim('w', [want], 1000)
   const settlements = batches.map(({ id, token, mappings }) => {
-    const ids: readonly { id: string }[] = JSON.parse(mappings)
-    const standings = ids.map((member) => standingOf(member.id))
+    const standings = unpack(mappings).ids.map(standingOf)
     const count = (state: string) => standings.filter(([status]) => status === state).length
     return {
       batch: id,

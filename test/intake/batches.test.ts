@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { ORDINAL_SPAN_MAX } from '../../src/core/batch.ts'
+import { unpack } from '../../src/core/packed.ts'
 import { batchesOf } from '../../src/intake/batches.ts'
 
 function mappingsTo(targets: readonly string[]) {
@@ -13,10 +14,10 @@ test('every mapping is in exactly one batch, of its own target, in order', () =>
     fc.property(targets, fc.integer({ min: 1, max: 7 }), (names, size) => {
       const batches = batchesOf(mappingsTo(names), size)
       const placed = batches.flatMap(({ lane, ordinals, mappings }) => {
-        const members: readonly { id: string }[] = JSON.parse(mappings)
-        expect(members.length).toBe(ordinals.count)
-        expect(members.length).toBeLessThanOrEqual(size)
-        return members.map(({ id }, index) => {
+        const { ids } = unpack(mappings)
+        expect(ids.length).toBe(ordinals.count)
+        expect(ids.length).toBeLessThanOrEqual(size)
+        return ids.map((id, index) => {
           const ordinal = ordinals.list?.[index] ?? ordinals.first + index
           expect(id).toBe(`m${ordinal}`)
           expect(lane).toBe(names[ordinal])

@@ -1,3 +1,4 @@
+import { pack } from '../../src/core/packed.ts'
 import type { NewBatch } from '../../src/store/store.ts'
 
 const BATCH = 5
@@ -26,5 +27,5 @@ function batch(lane: string, ordinals: readonly number[]): NewBatch {
     // Every third mapping brings its record along; the others read it.
     ...(ordinal % 3 === 0 ? { data: {} } : {}),
   }))
-  return { lane, ordinals: { first, last, count, list }, mappings: JSON.stringify(mappings) }
+  return { lane, ordinals: { first, last, count, list }, mappings: pack(mappings) }
 }

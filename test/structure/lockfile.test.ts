@@ -23,7 +23,11 @@ test('the lockfile holds every package that another one may need', () => {
 
 /** Looks where Node does: beside the package that needs it, and then outwards. */
 function isFound(name: string, path: string, packages: Record<string, Entry>): boolean {
-  for (let place = path; ; place = place.slice(0, Math.max(0, place.lastIndexOf('node_modules/')))) {
+  for (
+    let place = path;
+    ;
+    place = place.slice(0, Math.max(0, place.lastIndexOf('node_modules/')))
+  ) {
     const folder = place === '' || place.endsWith('/') ? place : `${place}/`
     if (`${folder}node_modules/${name}` in packages) return true
     if (place === '') return false

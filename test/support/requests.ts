@@ -1,5 +1,6 @@
 /** Makes what the store takes in: requests, batches and settlements, plain unless told otherwise. */
 import type { Priority } from '../../src/core/mapping.ts'
+import { pack } from '../../src/core/packed.ts'
 import type { EpochMs } from '../../src/core/units.ts'
 import type { MappingError, Standing } from '../../src/core/verdict.ts'
 import { newId } from '../../src/lib/random.ts'
@@ -82,9 +83,7 @@ function placesOf(ordinals: readonly number[]): Ordinals {
 }
 
 function mappingsText(ordinals: readonly number[], target: string): string {
-  return JSON.stringify(
-    ordinals.map((ordinal) => ({ id: `map_${ordinal}`, source: 'source', target })),
-  )
+  return pack(ordinals.map((ordinal) => ({ id: `map_${ordinal}`, source: 'source', target })))
 }
 
 export interface Finals {

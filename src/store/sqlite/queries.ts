@@ -20,6 +20,7 @@ const HOLDING: Readonly<Record<MappingState, string>> = {
 }
 
 interface BatchRow extends OrdinalsRow {
+  readonly lane: string
   readonly mappings: string
   readonly verdicts: string | null
 }
@@ -40,7 +41,7 @@ export function queryOperations(database: DatabaseSync) {
   const inRange = (holding: string) =>
     prepare<BatchRow>(
       database,
-      `SELECT b.first, b.last, b.count, p.ordinals, p.mappings, v.verdicts
+      `SELECT b.lane, b.first, b.last, b.count, p.ordinals, p.mappings, v.verdicts
        FROM requests r JOIN batches b ON b.request = r.seq AND b.first < ?3 AND b.first >= ?4
          JOIN payloads p ON p.batch = b.id LEFT JOIN verdicts v ON v.batch = b.id
        WHERE r.tenant = ?1 AND r.id = ?2 AND b.last >= ?5 ${holding} ORDER BY b.first`,
@@ -75,6 +76,7 @@ export function queryOperations(database: DatabaseSync) {
     const { from, to, state } = range
     const statement = state === null ? any : holding[state]
     return statement.all(tenant, id, to, from - ORDINAL_SPAN_MAX, from).map((row) => ({
+      lane: row.lane,
       ordinals: toOrdinals(row),
       mappings: row.mappings,
       verdicts: row.verdicts,
