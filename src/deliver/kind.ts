@@ -35,8 +35,23 @@ export interface Connection {
   readonly read: ((call: Call) => Promise<ReadAnswer>) | null
   /** Hands over a payload. */
   write(call: Call, payload: Json): Promise<WriteAnswer>
+  /** Hands over many at once; null where this system takes them one by one. */
+  readonly bulk: Bulk | null
   /** Ends what is idle. Calls in flight are ended by their own signal first. */
   close(): Promise<void>
+}
+
+export interface Bulk {
+  /** How many payloads one call may hold. */
+  readonly max: number
+  /** One answer for each delivery, in the same order. */
+  writeMany(deliveries: readonly Delivery[], signal: AbortSignal): Promise<readonly WriteAnswer[]>
+}
+
+/** One mapping's part of a call that hands over many. Its own signal is the call's. */
+export interface Delivery {
+  readonly call: Call
+  readonly payload: Json
 }
 
 export interface Call {

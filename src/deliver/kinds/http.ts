@@ -64,6 +64,7 @@ function connect(system: SystemContext<HttpConfig>, userAgent: string): Connecti
       if (succeeded(ending)) return { kind: 'delivered', result: resultOf(ending, secrets) }
       return refusalOf(ending, 'write', baseUrl, secrets, clock.now())
     },
+    bulk: null,
     close: () => line.pool.destroy(),
   }
 }

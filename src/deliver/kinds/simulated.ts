@@ -75,6 +75,7 @@ function connect(system: SystemContext<SimulatedConfig>, defaults: SimulatedDefa
       if (late) return answerAfter(timeout, TIMED_OUT, call, clock)
       return answerAfter(latency, lucky ? DELIVERED : REFUSED, call, clock)
     },
+    bulk: null,
     close: () => Promise.resolve(),
   }
 }
