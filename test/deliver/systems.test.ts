@@ -19,6 +19,7 @@ function countingKind() {
       return {
         read: null,
         write: () => Promise.resolve({ kind: 'delivered', result: system.config }),
+        bulk: null,
         close: async () => {
           open.delete(system.name)
         },

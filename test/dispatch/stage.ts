@@ -138,6 +138,7 @@ export class Stage {
         await sleep(near, this.latency)
         return signal.aborted ? { kind: 'interrupted' } : answer
       },
+      bulk: null,
       close: async () => {},
     }
   }

@@ -59,6 +59,7 @@ export class Targets {
         return call.signal.aborted ? { kind: 'interrupted' } : { kind: 'record', record: {} }
       },
       write: (call) => this.#answer(lane, manner, call, near),
+      bulk: null,
       close: async () => {},
     }
   }
