@@ -52,6 +52,7 @@ const systems =
 const UNKNOWN = {
   limits: { concurrency: data.concurrency, rate: null },
   retry: DEFAULT_RETRY,
+  together: 1,
 }
 
 function tell(news: WorkerNews): void {

@@ -12,6 +12,8 @@ export interface System {
   readonly limits: Limits
   readonly retry: RetryPolicy
   readonly timeout: DurationMs
+  /** How many mappings one call may hold. */
+  readonly together: number
   readonly connection: Connection
 }
 
@@ -89,7 +91,8 @@ function open(entry: SystemEntry, kind: Kind, { clock, random }: SystemPorts): S
   const config = entry.config as never
   const { concurrency } = limits
   const connection = kind.connect({ name, config, timeout, concurrency, clock, random })
-  return { name, kind: kind.name, limits, retry, timeout, connection }
+  const together = connection.bulk?.max ?? 1
+  return { name, kind: kind.name, limits, retry, timeout, together, connection }
 }
 
 async function closeAll(systems: Iterable<System>): Promise<void> {

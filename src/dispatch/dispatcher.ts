@@ -37,6 +37,8 @@ const CHECKPOINT_EVERY_MS: DurationMs = 1000
 export interface SystemRules {
   readonly limits: Limits
   readonly retry: RetryPolicy
+  /** How many mappings one call to it may hold. */
+  readonly together: number
 }
 
 export interface DispatcherPorts {
@@ -148,7 +150,8 @@ export class Dispatcher {
   #lane(name: string): Lane {
     const known = this.#lanes.get(name)
     if (known !== undefined) return known
-    const lane = new Lane(name, this.#limiter(name), this.#isolation)
+    const { together } = this.#ports.rules(name)
+    const lane = new Lane(name, this.#limiter(name), this.#isolation, together)
     this.#lanes.set(name, lane)
     return lane
   }

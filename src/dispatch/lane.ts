@@ -33,6 +33,7 @@ export class Lane {
   /** How many mappings are under way, in whatever step. */
   inFlight = 0
   readonly #isolation: Isolation
+  readonly #together: number
   /** In order of rank. */
   readonly #leases: Lease[] = []
   /** The same, in order of age. */
@@ -43,10 +44,12 @@ export class Lane {
   #speed = 0
   #measured = { at: 0, started: 0 }
 
-  constructor(name: string, limiter: Limiter, isolation: Isolation) {
+  /** @param together how many mappings one call may hold */
+  constructor(name: string, limiter: Limiter, isolation: Isolation, together = 1) {
     this.name = name
     this.limiter = limiter
     this.#isolation = isolation
+    this.#together = together
   }
 
   get leases(): readonly Lease[] {
@@ -95,10 +98,18 @@ export class Lane {
     return { lease, position }
   }
 
-  /** Whether there is a turn for one more mapping, and nothing forbids it. */
+  /**
+   * Whether there is a turn for one more mapping, and nothing forbids it. Where many share a call, the
+   * next ones gather while all turns are taken.
+   */
   open(now: EpochMs): boolean {
-    const { concurrency, open } = this.limiter
-    return open && now >= this.closedUntil && this.inFlight < READ_AHEAD * concurrency
+    if (now < this.closedUntil || this.inFlight >= READ_AHEAD * this.#atOnce) return false
+    return this.#together > 1 || this.limiter.open
+  }
+
+  /** How many mappings may be under way to the system at once. */
+  get #atOnce(): number {
+    return this.limiter.concurrency * this.#together
   }
 
   /** Starts nothing more of what is in hand. */
@@ -129,7 +140,7 @@ export class Lane {
       this.#measured = { at: now, started: this.#started }
     }
     const soon = this.#speed * IN_HAND_MS
-    return Math.min(IN_HAND_MAX, Math.max(2 * this.limiter.concurrency, soon))
+    return Math.min(IN_HAND_MAX, Math.max(2 * this.#atOnce, soon))
   }
 
   #canStart(lease: Lease): boolean {

@@ -93,6 +93,16 @@ describe('what a lane has in hand', () => {
     expect([lane.unstarted, ...start(1)]).toEqual([0, null])
   })
 
+  test('is as many times more as one call holds, whether or not there is a turn just now', () => {
+    const together = 20
+    lane = new Lane(LANE, lane.limiter, isolation, together)
+    for (let turn = 0; turn < CONCURRENCY; turn++) void lane.limiter.take()
+    add({ count: 1000 })
+    expect(lane.open(NOW)).toBe(true)
+    lane.inFlight = 2 * CONCURRENCY * together
+    expect(lane.open(NOW)).toBe(false)
+  })
+
   test('is no more than reads and writes have turns for', () => {
     add({ count: 100 })
     expect(lane.open(NOW)).toBe(true)

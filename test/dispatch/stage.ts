@@ -53,6 +53,7 @@ export class Stage {
   rules: SystemRules = {
     limits: { concurrency: 4, rate: null },
     retry: { attempts: 3, first: 100, cap: 1000 },
+    together: 1,
   }
   answer: Answer = () => DELIVERED
   /** How long every call takes. */

@@ -74,7 +74,7 @@ export class Node {
     this.#dispatcher = new Dispatcher({
       store: troubled(store, near, random, trouble),
       deliver: deliverer((lane) => targets.connection(lane, near)),
-      rules: () => ({ limits: LIMITS, retry: RETRY }),
+      rules: () => ({ limits: LIMITS, retry: RETRY, together: 1 }),
       clock: near,
       random,
       newId,

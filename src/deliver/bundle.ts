@@ -1,0 +1,84 @@
+import type { Json } from '../core/units.ts'
+import type { Clock } from '../lib/clock.ts'
+import type { Turns } from './deliver.ts'
+import type { Bulk, Call, Delivery, WriteAnswer } from './kind.ts'
+
+interface Waiting extends Delivery {
+  readonly resolve: (answer: WriteAnswer) => void
+}
+
+/**
+ * Gathers the payloads for one system that takes many in a call. A bundle is closed when its turn to
+ * be called comes: so while the system is busy the next ones fill up, and while it is idle nothing
+ * waits but for what the same moment brings along.
+ */
+export class Bundles {
+  readonly #system: string
+  readonly #bulk: Bulk
+  readonly #turns: Turns
+  readonly #clock: Clock
+  #waiting: Waiting[] = []
+  /** How many bundles have asked for a turn that has not come. */
+  #asking = 0
+  #gathering = false
+
+  constructor(system: string, bulk: Bulk, turns: Turns, clock: Clock) {
+    this.#system = system
+    this.#bulk = bulk
+    this.#turns = turns
+    this.#clock = clock
+  }
+
+  /** Hands a payload over in some bundle; resolves with its own part of the answer. */
+  write(call: Call, payload: Json): Promise<WriteAnswer> {
+    const { promise, resolve } = Promise.withResolvers<WriteAnswer>()
+    this.#waiting.push({ call, payload, resolve })
+    if (this.#waiting.length >= this.#bulk.max * (this.#asking + 1)) this.#ask()
+    else this.#gather()
+    return promise
+  }
+
+  #gather(): void {
+    if (this.#gathering) return
+    this.#gathering = true
+    this.#clock.after(0, () => {
+      this.#gathering = false
+      while (this.#waiting.length > this.#bulk.max * this.#asking) this.#ask()
+    })
+  }
+
+  #ask(): void {
+    this.#asking += 1
+    const turn = this.#turns.take(this.#system, 'write')
+    if (typeof turn === 'boolean') void this.#send(turn)
+    else void turn.then((mayCall) => this.#send(mayCall))
+  }
+
+  async #send(mayCall: boolean): Promise<void> {
+    this.#asking -= 1
+    const bundle = this.#waiting.slice(0, this.#bulk.max)
+    this.#waiting = this.#waiting.slice(bundle.length)
+    const wanted = bundle.filter(({ call }) => mayCall && !call.signal.aborted)
+    const answers = await this.#deliver(wanted)
+    const told = answers.find(({ kind }) => kind === 'refused') ?? answers[0] ?? INTERRUPTED
+    this.#turns.give(this.#system, 'write', told)
+    for (const [place, { resolve }] of wanted.entries()) resolve(answers[place] ?? MISSING)
+    for (const { call, resolve } of bundle) {
+      if (!mayCall || call.signal.aborted) resolve(INTERRUPTED)
+    }
+  }
+
+  async #deliver(wanted: readonly Waiting[]): Promise<readonly WriteAnswer[]> {
+    const [first] = wanted
+    return first === undefined ? [] : this.#bulk.writeMany(wanted, first.call.signal)
+  }
+}
+
+const INTERRUPTED: WriteAnswer = { kind: 'interrupted' }
+
+const MISSING: WriteAnswer = {
+  kind: 'unanswered',
+  stage: 'write',
+  code: 'invalid_response',
+  message: 'The answer to the whole call says nothing of this mapping.',
+}
