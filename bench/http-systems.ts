@@ -12,7 +12,8 @@ export function httpSystems(directory: string, url: string): string {
     path,
     `systems:
   ${SOURCE}: {kind: simulated}
-  ${TARGET}: {kind: http, base_url: '${url}', concurrency: ${CONCURRENCY}}
+  ${TARGET}: {kind: http, base_url: '${url}', concurrency: ${CONCURRENCY},
+    allow_private: [127.0.0.0/8]}
 `,
   )
   return path

@@ -4,13 +4,13 @@
  */
 import { existsSync, readFileSync } from 'node:fs'
 import { flushCompileCache } from 'node:module'
+import { dirname } from 'node:path'
 import { environment } from './config/environment.ts'
 import type { Settings } from './config/settings.ts'
-import { readSystems } from './config/systems.ts'
+import { kindsNamed, readSystems } from './config/systems.ts'
 import type { SystemEntry } from './core/system.ts'
 import type { DurationMs } from './core/units.ts'
-import { http } from './deliver/kinds/http.ts'
-import { simulated } from './deliver/kinds/simulated.ts'
+import { type KindSettings, kindsFor } from './deliver/kinds.ts'
 import { type Delivery, startDelivery } from './delivery.ts'
 import { type HttpPorts, TIMEOUTS } from './http/ports.ts'
 import type { HttpServer } from './http/server.ts'
@@ -44,7 +44,7 @@ const WRAP_UP_MS: DurationMs = 1000
 
 /** @throws StartError */
 export async function startApp(settings: Settings): Promise<App> {
-  const systems = readSystemsFile(settings)
+  const systems = await readSystemsFile(settings)
   const log = openLog(settings.logLevel)
   const { emit } = log
   await using started = new AsyncDisposableStack()
@@ -99,16 +99,17 @@ async function stopAll(
 }
 
 /** Null in demo mode: no file, and every name is a simulated system. */
-function readSystemsFile(settings: Settings): readonly SystemEntry[] | null {
+async function readSystemsFile(settings: Settings): Promise<readonly SystemEntry[] | null> {
   const fileName = settings.systemsFile ?? DEFAULT_SYSTEMS_FILE
   if (!existsSync(fileName)) {
     if (settings.systemsFile === null) return null
     throw new StartError(`There is no systems file at ${fileName} (SLUICE_SYSTEMS_FILE).`)
   }
+  const text = readFileSync(fileName, 'utf8')
   const read = readSystems({
-    text: readFileSync(fileName, 'utf8'),
+    text,
     fileName,
-    kinds: [simulated(simulation(settings)), http(`sluice/${VERSION}`)],
+    kinds: await kindsFor(kindsNamed(text), kindSettings(settings)),
     concurrency: settings.concurrency,
     env: environment(),
     readFile: (path) => readFileSync(path, 'utf8'),
@@ -118,8 +119,13 @@ function readSystemsFile(settings: Settings): readonly SystemEntry[] | null {
   throw new StartError(problems.join('\n'))
 }
 
-function simulation({ simulatedLatency, simulatedSuccessRate }: Settings) {
-  return { latency: simulatedLatency, successRate: simulatedSuccessRate }
+function kindSettings(settings: Settings): KindSettings {
+  const { simulatedLatency: latency, simulatedSuccessRate: successRate, systemsFile } = settings
+  return {
+    simulated: { latency, successRate },
+    userAgent: `sluice/${VERSION}`,
+    directory: dirname(systemsFile ?? DEFAULT_SYSTEMS_FILE),
+  }
 }
 
 function workerData(
@@ -128,7 +134,7 @@ function workerData(
   store: SqliteStore,
 ): WorkerData {
   const { concurrency, retention } = settings
-  return { ports: store.share(), systems, concurrency, retention, simulated: simulation(settings) }
+  return { ports: store.share(), systems, concurrency, retention, kinds: kindSettings(settings) }
 }
 
 function httpPorts(
@@ -143,6 +149,7 @@ function httpPorts(
     clock: systemClock,
     newId,
     systems: catalogue(systems),
+    describe: describer(systems, settings.concurrency),
     limits: settings,
     timeouts: TIMEOUTS,
     host: settings.host,
@@ -158,6 +165,13 @@ function catalogue(systems: readonly SystemEntry[] | null) {
   const known = new Set(names)
   const mode = systems === null ? ('demo' as const) : ('configured' as const)
   return { mode, names, has: (name: string) => systems === null || known.has(name) }
+}
+
+/** What the systems file says of each system; without one, every name is a simulated system. */
+function describer(systems: readonly SystemEntry[] | null, concurrency: number) {
+  const entries = new Map(systems?.map((entry) => [entry.name, entry]))
+  const demo = { kind: 'simulated', limits: { concurrency, rate: null } }
+  return (name: string) => (systems === null ? demo : (entries.get(name) ?? null))
 }
 
 async function orStartError<T>(start: Promise<T>): Promise<T> {

@@ -5,17 +5,18 @@
 import { flushCompileCache } from 'node:module'
 import { hostname } from 'node:os'
 import { parentPort, workerData } from 'node:worker_threads'
+import { USUAL_ANSWERS } from './core/answers.ts'
 import { DEFAULT_RETRY } from './core/retry.ts'
 import type { SystemEntry } from './core/system.ts'
 import type { DurationMs, EpochMs } from './core/units.ts'
 import { deliverer } from './deliver/deliver.ts'
-import { http } from './deliver/kinds/http.ts'
-import { type SimulatedDefaults, simulated } from './deliver/kinds/simulated.ts'
+import { simulated } from './deliver/kinds/simulated.ts'
+import { type KindSettings, kindsFor } from './deliver/kinds.ts'
 import { openDemoSystems, openSystems } from './deliver/systems.ts'
+import { openTransformer } from './deliver/transform/transformer.ts'
 import { Dispatcher } from './dispatch/dispatcher.ts'
 import { systemClock } from './lib/clock.ts'
 import { newId, systemRandom } from './lib/random.ts'
-import { VERSION } from './lib/version.ts'
 import type { Event } from './observe/events.ts'
 import { remoteStore, type StorePorts } from './store/sqlite/remote.ts'
 
@@ -25,7 +26,7 @@ export interface WorkerData {
   /** Null in demo mode. */
   readonly systems: readonly SystemEntry[] | null
   readonly concurrency: number
-  readonly simulated: SimulatedDefaults
+  readonly kinds: KindSettings
   readonly retention: DurationMs
 }
 
@@ -42,27 +43,42 @@ export type WorkerNews =
 const data: WorkerData = workerData
 const clock = systemClock
 const random = systemRandom
-const kinds = [simulated(data.simulated), http(`sluice/${VERSION}`)]
-const systems =
-  data.systems === null
-    ? openDemoSystems(simulated(data.simulated), data.concurrency, { clock, random })
-    : openSystems(data.systems, kinds, { clock, random })
+const systems = await open(data)
+
+async function open({ systems: entries, kinds: settings, concurrency }: WorkerData) {
+  const ports = { clock, random }
+  if (entries === null) return openDemoSystems(simulated(settings.simulated), concurrency, ports)
+  const kinds = await kindsFor(
+    entries.map(({ kind }) => kind),
+    settings,
+  )
+  const usable = kinds.filter((kind) => 'connect' in kind)
+  return openSystems(entries, usable, ports)
+}
 
 /** For a system that a stored request names, and the systems file no more: its mappings fail. */
 const UNKNOWN = {
   limits: { concurrency: data.concurrency, rate: null },
   retry: DEFAULT_RETRY,
+  answers: USUAL_ANSWERS,
   together: 1,
+  readable: false,
 }
 
 function tell(news: WorkerNews): void {
   parentPort?.postMessage(news)
 }
 
+const transformer = openTransformer({
+  clock,
+  onUnavailable: (message) => {
+    tell({ kind: 'event', event: { event: 'transformer_unavailable', message } })
+  },
+})
 const store = remoteStore(data.ports)
 const dispatcher = new Dispatcher({
   store,
-  deliver: deliverer((name) => systems.get(name)?.connection ?? null),
+  deliver: deliverer((name) => systems.get(name)?.connection ?? null, transformer.transform),
   rules: (name) => systems.get(name) ?? UNKNOWN,
   clock,
   random,
@@ -74,7 +90,7 @@ const dispatcher = new Dispatcher({
 
 parentPort?.once('message', async ({ deadline }: Stop) => {
   await dispatcher.stop(deadline)
-  await Promise.all([systems.close(), store.close()])
+  await Promise.all([systems.close(), transformer.close(), store.close()])
   parentPort?.close()
 })
 await dispatcher.start()

@@ -13,6 +13,7 @@ import { endWithReader } from './output.ts'
 import { addResults } from './results.ts'
 import { addServe } from './serve.ts'
 import { addSubmit } from './submit.ts'
+import { addSystems } from './systems.ts'
 import { addWatch } from './watch.ts'
 
 keepCompiledCode()
@@ -35,7 +36,8 @@ Examples:
 ${EXIT_CODES_HELP}`,
   )
 
-for (const add of [addServe, addSubmit, addWatch, addResults, addConfig, addDemo]) add(program)
+for (const add of [addServe, addSubmit, addWatch, addResults, addSystems, addConfig, addDemo])
+  add(program)
 
 endWithReader(process.stdout)
 endWithReader(process.stderr)

@@ -8,6 +8,7 @@ export type {
   ResultsFilter,
   SluiceOptions,
   SubmitOptions,
+  SystemChange,
   WaitOptions,
 } from './options.ts'
 export { isIdempotencyKey, Sluice } from './sluice.ts'

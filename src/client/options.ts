@@ -29,6 +29,16 @@ export interface RequestsFilter {
   readonly limit?: number | undefined
 }
 
+/** What is left out stays as it is; null returns to what the systems file says. */
+export interface SystemChange {
+  /** How many calls may be under way at once. */
+  readonly concurrency?: number | null | undefined
+  /** `50/s`, or several windows that must all hold. */
+  readonly rate?: string | readonly string[] | null | undefined
+  /** Whether nothing may start. */
+  readonly paused?: boolean | null | undefined
+}
+
 export interface WaitOptions {
   /** The first pause between two looks, which grow to ten times as much; 200 ms unless told. */
   readonly intervalMs?: number | undefined

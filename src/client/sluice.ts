@@ -4,6 +4,7 @@ import type {
   ResultsFilter,
   SluiceOptions,
   SubmitOptions,
+  SystemChange,
   WaitOptions,
 } from './options.ts'
 import { paged } from './paged.ts'
@@ -18,6 +19,8 @@ import type {
   RequestStatus,
   Result,
   ResultsPage,
+  System,
+  SystemList,
 } from './wire.ts'
 
 const GROWTH = 1.25
@@ -125,6 +128,32 @@ export class Sluice {
     return status
   }
 
+  /** The systems, by name, fetched page by page as they are used. */
+  systems(): AsyncGenerator<System> {
+    return paged(undefined, async (query) => {
+      const call = { method: 'GET', path: '/systems', query } as const
+      const list = await this.#transport.call<SystemList>(call)
+      return { items: list.systems, next_cursor: list.next_cursor }
+    })
+  }
+
+  /** How one system is called, and how it fares. */
+  system(name: string): Promise<System> {
+    return this.#transport.call({ method: 'GET', path: systemPath(name) })
+  }
+
+  /** Changes a system's limits, or pauses it, while everything runs. */
+  updateSystem(name: string, change: SystemChange): Promise<System> {
+    const headers = { 'content-type': 'application/json' }
+    const body = JSON.stringify(change)
+    return this.#transport.call({ method: 'PATCH', path: systemPath(name), headers, body })
+  }
+
+  /** Has a held or tripped system probed now; a throttled one opens. */
+  resume(name: string): Promise<System> {
+    return this.#transport.call({ method: 'POST', path: `${systemPath(name)}/resume` })
+  }
+
   /** How the server is. Resolves also where it is unhealthy. */
   health(): Promise<Health> {
     return this.#transport.call({ method: 'GET', path: '/health', accepts: 503 })
@@ -138,6 +167,10 @@ export function isIdempotencyKey(text: string): boolean {
 
 function statusPath(id: string): string {
   return `/status/${encodeURIComponent(id)}`
+}
+
+function systemPath(name: string): string {
+  return `/systems/${encodeURIComponent(name)}`
 }
 
 function isFinal({ status }: RequestStatus): boolean {

@@ -3,7 +3,7 @@ import type { Problem } from './wire.ts'
 
 /** One HTTP call. */
 export interface Call {
-  readonly method: 'GET' | 'POST'
+  readonly method: 'GET' | 'POST' | 'PATCH'
   readonly path: string
   /** What is undefined or null is left out. */
   readonly query?: Readonly<Record<string, string | number | null | undefined>>

@@ -16,6 +16,10 @@ export interface Fault {
 export function faults(schema: TSchema, value: unknown, path: readonly string[] = []): Fault[] {
   if (Type.IsUnion(schema)) return faultsOfVariant(schema.anyOf, value, path)
   if (Type.IsObject(schema)) return faultsOfObject(schema, value, path)
+  return faultsOfWhole(schema, value, path)
+}
+
+function faultsOfWhole(schema: TSchema, value: unknown, path: readonly string[]): Fault[] {
   return Value.Errors(schema, value).map((error) => ({
     path: [...path, ...error.instancePath.split('/').slice(1).map(unescaped)],
     message:
@@ -37,7 +41,9 @@ function faultsOfObject(schema: TObject, value: unknown, path: readonly string[]
   const wrong = Object.entries(schema.properties)
     .filter(([key]) => Object.hasOwn(value, key))
     .flatMap(([key, property]) => faults(property, value[key], [...path, key]))
-  return [...unknown, ...missing, ...wrong]
+  const found = [...unknown, ...missing, ...wrong]
+  // What only holds of the parts together is worth saying when each of them is right.
+  return found.length === 0 ? faultsOfWhole(schema, value, path) : found
 }
 
 function faultsOfVariant(

@@ -1,7 +1,8 @@
 import Type, { type Static } from 'typebox'
+import { parseStatuses } from '../core/answers.ts'
 import { MAPPING_LIMITS } from '../core/mapping.ts'
-import { parseRate } from '../core/quantity.ts'
-import { duration } from './parse.ts'
+import { limitProperties } from './limits.ts'
+import { Duration } from './schema.ts'
 
 export const NAME_MAX = MAPPING_LIMITS.systemNameLengthMax
 
@@ -16,8 +17,7 @@ export const SystemsFile = Type.Object({
 /** What every system may say, whatever its kind. */
 export const CommonConfig = Type.Object({
   kind: Type.String(),
-  concurrency: Type.Optional(Type.Integer({ minimum: 1, maximum: 10_000 })),
-  rate: Type.Optional(Text((text) => parseRate(text) !== null, 'a rate such as 100/s or 5000/h')),
+  ...limitProperties,
   timeout: Type.Optional(Duration('1ms', '10m')),
   retry: Type.Optional(
     Type.Object({
@@ -26,19 +26,16 @@ export const CommonConfig = Type.Object({
       cap: Type.Optional(Duration('0ms', '1d')),
     }),
   ),
+  fail_on: Type.Optional(Statuses()),
+  hold_on: Type.Optional(Statuses()),
+  retry_on: Type.Optional(Statuses()),
 })
 export type CommonConfig = Static<typeof CommonConfig>
 
-function Duration(min: string, max: string) {
-  const { parse, must } = duration(min, max)
-  return Text((text) => parse(text) !== undefined, must)
-}
-
-/** A text of a certain form, with one sentence for whatever else is there, a number for example. */
-function Text(isForm: (text: string) => boolean, must: string) {
+function Statuses() {
   return Type.Refine(
-    Type.Unsafe<string>({}),
-    (value) => typeof value === 'string' && isForm(value),
-    () => `must be ${must}`,
+    Type.Unsafe<readonly unknown[]>({}),
+    (value) => Array.isArray(value) && value.every((one) => parseStatuses(one) !== null),
+    () => 'must be a list of HTTP statuses, such as [404, 500-599]',
   )
 }

@@ -1,10 +1,12 @@
 import Type, { type TSchema } from 'typebox'
 import Value from 'typebox/value'
-import { parseDuration, parseRate } from '../core/quantity.ts'
+import { parseStatuses, type StatusRange } from '../core/answers.ts'
+import { parseDuration } from '../core/quantity.ts'
 import { DEFAULT_RETRY, type RetryPolicy } from '../core/retry.ts'
 import { DEFAULT_TIMEOUT_MS, type SystemEntry } from '../core/system.ts'
 import { didYouMean } from '../lib/closest.ts'
 import { faults, isRecord } from './check.ts'
+import { breakerOf, limitsOf } from './limits.ts'
 import type { Surroundings } from './secrets.ts'
 import { CommonConfig, NAME, NAME_MAX, SystemsFile } from './systems-schema.ts'
 import { type Problem, readYaml } from './yaml.ts'
@@ -16,11 +18,18 @@ export interface KindConfig {
   readonly config: TSchema
 }
 
+/** A kind that the file names, and that cannot be used. */
+export interface UnusableKind {
+  readonly name: string
+  /** Why, as the end of a sentence. */
+  readonly problem: string
+}
+
 export interface SystemsSource extends Surroundings {
   readonly text: string
   /** For the problems. */
   readonly fileName: string
-  readonly kinds: readonly KindConfig[]
+  readonly kinds: readonly (KindConfig | UnusableKind)[]
   /** For the systems that do not say. */
   readonly concurrency: number
 }
@@ -39,6 +48,16 @@ export function readSystems(source: SystemsSource): ReadSystems {
   const systems = problems.length === 0 ? readEntries(yaml.value, source, report) : []
   problems.sort((a, b) => a.line - b.line)
   return problems.length === 0 ? { ok: true, systems } : { ok: false, problems }
+}
+
+/** The kinds that the systems of the file name, each as often as it is named. */
+export function kindsNamed(text: string): readonly string[] {
+  const nothing = { env: {}, readFile: () => '' }
+  const { value } = readYaml(text, '', nothing)
+  const entries = isRecord(value) && isRecord(value['systems']) ? value['systems'] : {}
+  return Object.values(entries)
+    .map((entry) => (isRecord(entry) ? entry['kind'] : null))
+    .filter((kind) => typeof kind === 'string')
 }
 
 type Report = (path: readonly string[], message: string) => void
@@ -64,6 +83,10 @@ function readEntry(name: string, entry: unknown, source: SystemsSource, report: 
     report([...path, 'kind'], unknownKind(entry['kind'], source.kinds))
     return null
   }
+  if ('problem' in kind) {
+    report([...path, 'kind'], kind.problem)
+    return null
+  }
   const found = faults(
     Type.Object({ ...CommonConfig.properties, ...propertiesOf(kind) }),
     entry,
@@ -75,7 +98,7 @@ function readEntry(name: string, entry: unknown, source: SystemsSource, report: 
     : assemble(name, entry, source)
 }
 
-function unknownKind(kind: unknown, kinds: readonly KindConfig[]): string {
+function unknownKind(kind: unknown, kinds: SystemsSource['kinds']): string {
   const names = kinds.map(({ name }) => name)
   const hint = typeof kind === 'string' ? didYouMean(kind, names) : ''
   return `must be one of ${names.join(', ')}${hint}`
@@ -86,16 +109,17 @@ function propertiesOf({ config }: KindConfig) {
 }
 
 function assemble(name: string, entry: CommonConfig, source: SystemsSource): SystemEntry {
-  const { kind, concurrency, rate, timeout, retry, ...config } = entry
+  const { kind, concurrency, rate, burst, cost, breaker, timeout, retry, ...more } = entry
+  const { fail_on, hold_on, retry_on, ...config } = more
+  const policy = breakerOf(entry)
   return {
     name,
     kind,
-    limits: {
-      concurrency: concurrency ?? source.concurrency,
-      rate: rate === undefined ? null : parseRate(rate),
-    },
+    limits: limitsOf(entry, source.concurrency),
+    ...(policy && { breaker: policy }),
     timeout: milliseconds(timeout) ?? DEFAULT_TIMEOUT_MS,
     retry: assembleRetry(retry),
+    answers: { failOn: ranges(fail_on), holdOn: ranges(hold_on), retryOn: ranges(retry_on) },
     config,
   }
 }
@@ -106,6 +130,10 @@ function assembleRetry(retry: CommonConfig['retry']): RetryPolicy {
     first: milliseconds(retry?.first) ?? DEFAULT_RETRY.first,
     cap: milliseconds(retry?.cap) ?? DEFAULT_RETRY.cap,
   }
+}
+
+function ranges(list: readonly unknown[] = []): StatusRange[] {
+  return list.map(parseStatuses).filter((range) => range !== null)
 }
 
 function milliseconds(text: string | undefined) {

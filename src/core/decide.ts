@@ -1,64 +1,77 @@
-import { gateAfter, isUnauthorized } from './gate.ts'
+import { type AnswerPolicy, demandOf, isUnauthorized, isUnavailable } from './answers.ts'
+import { gateAfter } from './gate.ts'
 import type { Outcome, Stage } from './outcome.ts'
 import { backOff, type RetryPolicy } from './retry.ts'
 import type { EpochMs, Random } from './units.ts'
 import type { MappingError, Verdict } from './verdict.ts'
 
-const RETRIED = new Set([408, 425, 429])
+/** By what an attempt's ending is judged. */
+export interface Policy {
+  readonly retry: RetryPolicy
+  /** Of the system that answered. */
+  readonly answers: AnswerPolicy
+}
 
 /**
  * What becomes of a mapping after an attempt. The one place where an attempt's ending is judged:
- * the same arguments always give the same verdict.
+ * the same arguments always give the same verdict. Whatever closes a gate spends no attempt.
  *
  * @param attempts how many attempts have been spent, this one included
  */
 export function decide(
   outcome: Outcome,
   attempts: number,
-  policy: RetryPolicy,
+  { retry, answers }: Policy,
   now: EpochMs,
   random: Random,
 ): Verdict {
+  if (outcome.kind === 'delivered') return { kind: 'completed', result: outcome.result }
+  if (outcome.kind === 'interrupted') return { kind: 'snooze', runAt: now, error: null }
+  const error = errorOf(outcome)
+  const gate = gateAfter(outcome, answers, now)
+  if (gate !== null) return { kind: 'snooze', runAt: gate.until, error }
+  if (!mayPass(outcome, answers) || attempts >= retry.attempts) return { kind: 'failed', error }
+  return { kind: 'retry', runAt: now + backOff(retry, attempts, random), error }
+}
+
+type Failing = Exclude<Outcome, { kind: 'delivered' | 'interrupted' }>
+
+/** Whether another attempt at the same may end better: it failed, but not of the mapping. */
+export function mayPass(outcome: Failing, answers: AnswerPolicy): boolean {
   switch (outcome.kind) {
-    case 'delivered':
-      return { kind: 'completed', result: outcome.result }
-    case 'impossible':
-      return { kind: 'failed', error: { ...facts(outcome), httpStatus: null } }
-    case 'interrupted':
-      return { kind: 'snooze', runAt: now, error: null }
     case 'unanswered':
-      return retryOrFail({ ...facts(outcome), httpStatus: null })
+      return true
     case 'refused':
-      return judgeStatus(outcome)
-  }
-
-  function judgeStatus(refused: Extract<Outcome, { kind: 'refused' }>): Verdict {
-    const { httpStatus } = refused
-    const error = refusal(refused)
-    const gate = gateAfter(refused, now)
-    if (gate !== null) return { kind: 'snooze', runAt: gate.until, error }
-    if (RETRIED.has(httpStatus) || httpStatus >= 500) return retryOrFail(error)
-    return { kind: 'failed', error }
-  }
-
-  function retryOrFail(error: MappingError): Verdict {
-    if (attempts >= policy.attempts) return { kind: 'failed', error }
-    return { kind: 'retry', runAt: now + backOff(policy, attempts, random), error }
+      return demandOf(outcome.httpStatus, outcome.retryAfter, answers) === 'retry'
+    case 'declined':
+      return outcome.manner === 'unavailable'
+    case 'impossible':
+    case 'misconfigured':
+      return false
   }
 }
 
-function facts({ stage, code, message }: { stage: Stage; code: string; message: string }) {
-  return { stage, code, message }
+function errorOf(outcome: Failing): MappingError {
+  const { stage, message } = outcome
+  switch (outcome.kind) {
+    case 'refused': {
+      const { httpStatus } = outcome
+      return { code: `${sideOf(stage)}_${manner(httpStatus)}`, message, stage, httpStatus }
+    }
+    case 'declined':
+      return { code: `${sideOf(stage)}_${outcome.manner}`, message, stage, httpStatus: null }
+    default:
+      return { code: outcome.code, message, stage, httpStatus: null }
+  }
 }
 
-function refusal(refused: Extract<Outcome, { kind: 'refused' }>): MappingError {
-  const { stage, httpStatus, message } = refused
-  const side = stage === 'read' ? 'source' : 'target'
-  return { code: `${side}_${manner(httpStatus)}`, message, stage, httpStatus }
+function sideOf(stage: Stage): string {
+  return stage === 'read' ? 'source' : 'target'
 }
 
+/** What a status says, whatever it is taken for: the lists change what we do, not what was answered. */
 function manner(httpStatus: number): string {
   if (httpStatus === 429) return 'throttled'
   if (isUnauthorized(httpStatus)) return 'unauthorized'
-  return RETRIED.has(httpStatus) || httpStatus >= 500 ? 'unavailable' : 'rejected'
+  return isUnavailable(httpStatus) ? 'unavailable' : 'rejected'
 }

@@ -4,12 +4,44 @@ import type { DurationMs, EpochMs } from './units.ts'
 export interface Rate {
   readonly count: number
   readonly per: DurationMs
+  /** How many calls may come at once after a pause, at least 1; a fiftieth of `count` unless told. */
+  readonly burst?: number
 }
 
 /** What a system allows, over all workers together. */
 export interface Limits {
+  /** How many calls may be under way at once, at most. */
   readonly concurrency: number
-  readonly rate: Rate | null
+  /** Where it is there, the number is found out by trial: never below this, nor above `concurrency`. */
+  readonly adaptiveFrom?: number
+  /** Each of these windows must allow a call; null allows any. */
+  readonly rate: readonly Rate[] | null
+  /** What a call takes out of the rate; 1 unless told. */
+  readonly cost?: Cost
+}
+
+export interface Cost {
+  readonly read: number
+  readonly write: number
+}
+
+/** What an operator has said at run time; null leaves it to the systems file. */
+export interface Override {
+  readonly concurrency: number | null
+  readonly rate: readonly Rate[] | null
+  readonly paused: boolean
+}
+
+export const NO_OVERRIDE: Override = { concurrency: null, rate: null, paused: false }
+
+/** The bounds of what the systems file or an operator may say. */
+export const LIMIT_BOUNDS = { concurrency: 10_000, windows: 8, cost: 1_000_000 } as const
+
+/** The limits that are in force: what the operator says goes before what the file says. */
+export function inForce(limits: Limits, { concurrency, rate }: Override): Limits {
+  const { adaptiveFrom, ...rest } = limits
+  const fixed = concurrency === null ? limits : { ...rest, concurrency }
+  return rate === null ? fixed : { ...fixed, rate }
 }
 
 /**
@@ -20,13 +52,19 @@ export function share(whole: number, workers: number, position: number): number 
   return Math.floor(whole / workers) + (position < whole % workers ? 1 : 0)
 }
 
-/** The same part of a rate: each worker gets an equal fraction. */
-export function shareOfRate(rate: Rate, workers: number): Rate {
-  return { count: rate.count / workers, per: rate.per }
+/** The same part of a rate: each worker gets an equal fraction, of its burst as well. */
+export function shareOfRate({ count, per, burst }: Rate, workers: number): Rate {
+  const part = { count: count / workers, per }
+  return burst === undefined ? part : { ...part, burst: 1 + (burst - 1) / workers }
 }
 
-/** How much of a window's calls may come at once before they are spread evenly: a twentieth. */
-const BURST = 0.05
+/** How much of a window's calls may come at once where nothing is said: a fiftieth. */
+const BURST = 0.02
+
+/** How far calls may run ahead of an even spread. */
+function lead({ count, per, burst }: Rate): DurationMs {
+  return burst === undefined ? per * BURST : ((burst - 1) * per) / count
+}
 
 /**
  * A rate limit as one number, the theoretical arrival time of the next call (GCRA, ITU-T I.371).
@@ -35,10 +73,15 @@ const BURST = 0.05
  * @returns how long to wait before a call is allowed; 0 means now
  */
 export function rateWait(rate: Rate, tat: EpochMs, now: EpochMs): DurationMs {
-  return Math.max(0, tat - now - rate.per * BURST)
+  return Math.max(0, tat - now - lead(rate))
 }
 
-/** The state after a call was made at `now`. */
-export function rateTaken(rate: Rate, tat: EpochMs, now: EpochMs): EpochMs {
-  return Math.max(tat, now) + rate.per / rate.count
+/** The state after a call was made at `now` that counts as `cost` of them. */
+export function rateTaken(rate: Rate, tat: EpochMs, now: EpochMs, cost = 1): EpochMs {
+  return Math.max(tat, now) + (cost * rate.per) / rate.count
+}
+
+/** The state of a rate whose burst is used up: what comes now is spread evenly. */
+export function rateSpent(rate: Rate, now: EpochMs): EpochMs {
+  return now + lead(rate)
 }

@@ -1,5 +1,5 @@
 /** How people write lengths of time, sizes and rates; read here and nowhere else. */
-import type { Rate } from './limits.ts'
+import { LIMIT_BOUNDS, type Rate } from './limits.ts'
 import type { DurationMs } from './units.ts'
 
 const DURATION = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 } as const
@@ -27,11 +27,25 @@ export function parseSize(text: string): number | null {
   return scaled(text, /^(\d{1,9})(B|[KMG]B|[KMG]iB)$/, SIZE)
 }
 
-/** `100/s`, `10/m`, `5000/h`: at least one. Null for anything else. */
+/** `100/s`, `10/m`, `5000/h`, `100000/d`: at least one. Null for anything else. */
 export function parseRate(text: string): Rate | null {
-  const [, count, unit] = /^(\d{1,9})\/(s|m|h)$/.exec(text) ?? []
+  const [, count, unit] = /^(\d{1,9})\/(s|m|h|d)$/.exec(text) ?? []
   const per = parseDuration(`1${unit}`)
   return per === null || Number(count) < 1 ? null : { count: Number(count), per }
+}
+
+/** One rate, or a list of them that must all hold; null for anything else. */
+export function parseRates(value: unknown): readonly Rate[] | null {
+  const texts: readonly unknown[] = Array.isArray(value) ? value : [value]
+  if (texts.length < 1 || texts.length > LIMIT_BOUNDS.windows) return null
+  const rates = texts.flatMap((text) => (typeof text === 'string' ? (parseRate(text) ?? []) : []))
+  return rates.length === texts.length ? rates : null
+}
+
+/** A rate as people write it. */
+export function formatRate({ count, per }: Rate): string {
+  const [unit] = Object.entries(DURATION).find(([, length]) => length === per) ?? ['s']
+  return `${count}/${unit}`
 }
 
 function scaled(text: string, form: RegExp, units: Readonly<Record<string, number>>) {

@@ -28,6 +28,14 @@ export interface Request {
   readonly startedAt: EpochMs | null
   readonly finishedAt: EpochMs | null
   readonly metadata: Readonly<Record<string, string>>
+  /** Where it stood some seconds ago, to measure its speed by; null before it started. */
+  readonly pace: Pace | null
+}
+
+export interface Pace {
+  readonly at: EpochMs
+  /** How many mappings had a final verdict then. */
+  readonly processed: number
 }
 
 type Counts = Pick<Request, 'total' | 'completed' | 'failed' | 'cancelled'>
@@ -52,11 +60,13 @@ export function finalState({ failed, cancelled }: Counts): 'completed' | 'failed
 }
 
 /**
- * Milliseconds until the request is done if it goes on at the pace it has had since it started;
- * null where there is no pace yet, or nothing left to wait for.
+ * Milliseconds until the request is done if it goes on at the pace it has had of late; null where
+ * there is no pace yet, or nothing left to wait for.
  */
 export function remainingMs(request: Request, now: EpochMs): number | null {
+  const { pace, total, finishedAt } = request
+  if (pace === null || finishedAt !== null) return null
   const done = processed(request)
-  if (request.startedAt === null || request.finishedAt !== null || done === 0) return null
-  return ((now - request.startedAt) / done) * (request.total - done)
+  if (done === pace.processed) return null
+  return ((now - pace.at) / (done - pace.processed)) * (total - done)
 }

@@ -1,3 +1,5 @@
+import type { AnswerPolicy } from './answers.ts'
+import type { BreakerPolicy } from './breaker.ts'
 import type { Limits } from './limits.ts'
 import type { RetryPolicy } from './retry.ts'
 import type { DurationMs } from './units.ts'
@@ -10,6 +12,9 @@ export interface SystemEntry {
   readonly limits: Limits
   readonly timeout: DurationMs
   readonly retry: RetryPolicy
+  readonly answers: AnswerPolicy
+  /** When it is left alone because too many calls fail; never, where there is none. */
+  readonly breaker?: BreakerPolicy
   /** The rest of the entry; the kind's own schema has accepted it. */
   readonly config: unknown
 }

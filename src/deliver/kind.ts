@@ -5,6 +5,7 @@
 import type { TSchema } from 'typebox'
 import type { Mapping } from '../core/mapping.ts'
 import type { Outcome } from '../core/outcome.ts'
+import type { Quota } from '../core/quota.ts'
 import type { DurationMs, Json, Random } from '../core/units.ts'
 import type { Clock } from '../lib/clock.ts'
 
@@ -65,5 +66,7 @@ export interface Call {
 
 type Refusal = Exclude<Outcome, { kind: 'delivered' }>
 
-export type ReadAnswer = { readonly kind: 'record'; readonly record: Json } | Refusal
+export type ReadAnswer =
+  | { readonly kind: 'record'; readonly record: Json; readonly learned?: Quota }
+  | Refusal
 export type WriteAnswer = Extract<Outcome, { kind: 'delivered' }> | Refusal

@@ -1,3 +1,5 @@
+import { type AnswerPolicy, USUAL_ANSWERS } from '../core/answers.ts'
+import type { BreakerPolicy } from '../core/breaker.ts'
 import type { Limits } from '../core/limits.ts'
 import { DEFAULT_RETRY, type RetryPolicy } from '../core/retry.ts'
 import { DEFAULT_TIMEOUT_MS, type SystemEntry } from '../core/system.ts'
@@ -11,9 +13,13 @@ export interface System {
   readonly kind: string
   readonly limits: Limits
   readonly retry: RetryPolicy
+  readonly answers: AnswerPolicy
   readonly timeout: DurationMs
   /** How many mappings one call may hold. */
   readonly together: number
+  /** Records can be read from it. */
+  readonly readable: boolean
+  readonly breaker?: BreakerPolicy
   readonly connection: Connection
 }
 
@@ -71,7 +77,12 @@ export function openDemoSystems(kind: Kind, concurrency: number, ports: SystemPo
     const [oldest] = systems.keys()
     if (oldest !== undefined && systems.size >= DEMO_SYSTEMS_MAX) systems.delete(oldest)
     const limits = { concurrency, rate: null }
-    const common = { timeout: DEFAULT_TIMEOUT_MS, retry: DEFAULT_RETRY, config: {} }
+    const common = {
+      timeout: DEFAULT_TIMEOUT_MS,
+      retry: DEFAULT_RETRY,
+      answers: USUAL_ANSWERS,
+      config: {},
+    }
     const system = open({ name, kind: kind.name, limits, ...common }, kind, ports)
     systems.set(name, system)
     return system
@@ -86,13 +97,15 @@ export function openDemoSystems(kind: Kind, concurrency: number, ports: SystemPo
 }
 
 function open(entry: SystemEntry, kind: Kind, { clock, random }: SystemPorts): System {
-  const { name, limits, timeout, retry } = entry
+  const { name, limits, timeout, retry, answers, breaker } = entry
   // The kind's own schema accepted it; a list of kinds cannot know which config each of them takes.
   const config = entry.config as never
   const { concurrency } = limits
   const connection = kind.connect({ name, config, timeout, concurrency, clock, random })
   const together = connection.bulk?.max ?? 1
-  return { name, kind: kind.name, limits, retry, timeout, together, connection }
+  const readable = connection.read !== null
+  const rules = { limits, retry, answers, ...(breaker && { breaker }), together, readable }
+  return { name, kind: kind.name, ...rules, timeout, connection }
 }
 
 async function closeAll(systems: Iterable<System>): Promise<void> {

@@ -2,7 +2,7 @@ import type { Mapping } from '../core/mapping.ts'
 import type { Json } from '../core/units.ts'
 
 /**
- * What is handed to the target: the transformation, whose strings all stand for themselves; without
+ * What is handed to the target where there is nothing to compute: the transformation, as it is; without
  * one the record; without either the mapping's own coordinates.
  *
  * @param record undefined where there is none

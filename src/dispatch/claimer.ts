@@ -1,7 +1,13 @@
 import type { DurationMs, EpochMs } from '../core/units.ts'
 import type { Cancel, Clock } from '../lib/clock.ts'
 import type { Emit } from '../observe/events.ts'
-import { type Claim, type DispatchStore, StoreUnavailable, type Want } from '../store/store.ts'
+import {
+  type Claim,
+  type DispatchStore,
+  StoreUnavailable,
+  type SystemControl,
+  type Want,
+} from '../store/store.ts'
 import type { Lane } from './lane.ts'
 
 /** How often the store is asked what there is to do. Hints come sooner; this is the truth. */
@@ -19,6 +25,8 @@ export interface ClaimerPorts {
   /** The batches in hand. */
   readonly held: () => readonly number[]
   readonly onClaim: (worker: string, claim: Claim) => void
+  /** Told how systems may be called, as it was at `askedAt` or later. */
+  readonly onControls: (controls: readonly SystemControl[], askedAt: EpochMs) => void
 }
 
 /**
@@ -28,6 +36,10 @@ export interface ClaimerPorts {
 export class Claimer {
   readonly #ports: ClaimerPorts
   #claiming = false
+  /** It is known how systems may be called: nothing is claimed before. */
+  #informed = false
+  #asking = false
+  #askAgain = false
   /** The answer to a claim was lost: batches may be leased to this worker that it does not know. */
   #unsure = false
   #poll: Cancel = () => {}
@@ -41,12 +53,17 @@ export class Claimer {
 
   start(): void {
     this.#unsubscribe = this.#ports.store.onWork(({ lane: name, rank }) => {
+      if (rank === null) {
+        void this.#ask()
+        return
+      }
       const lane = this.#ports.lane(name)
       lane.more = true
       lane.hinted = Math.min(lane.hinted ?? rank, rank)
+      lane.restsUntil = 0
       this.consider()
     })
-    void this.#pollStore()
+    this.#pollStore()
   }
 
   stop(): void {
@@ -64,7 +81,7 @@ export class Claimer {
   consider(): void {
     const { worker, lanes, clock } = this.#ports
     const id = worker()
-    if (this.#claiming || id === null) return
+    if (this.#claiming || id === null || !this.#informed) return
     const now = clock.now()
     const wants: Want[] = []
     for (const lane of lanes()) {
@@ -102,7 +119,7 @@ export class Claimer {
     this.#claiming = true
     // A hint that comes while the claim is on its way must not be forgotten with its answer.
     for (const want of wants) this.#expect(want, false)
-    const claim = await this.#orUnavailable(() => this.#ask(worker, wants))
+    const claim = await this.#orUnavailable(() => this.#take(worker, wants))
     this.#claiming = false
     this.#unsure = claim === null
     if (claim === null) {
@@ -116,7 +133,7 @@ export class Claimer {
     this.consider()
   }
 
-  async #ask(worker: string, wants: readonly Want[]): Promise<Claim> {
+  async #take(worker: string, wants: readonly Want[]): Promise<Claim> {
     const { store, clock, held } = this.#ports
     if (this.#unsure) await store.keep(worker, held())
     return store.claim(worker, wants, clock.now())
@@ -128,11 +145,29 @@ export class Claimer {
     if (!more) lane.hinted = null
   }
 
-  async #pollStore(): Promise<void> {
-    const { store, clock, lane } = this.#ports
-    this.#poll = clock.after(POLL_EVERY_MS, () => void this.#pollStore())
-    const work = await this.#orUnavailable(() => store.work(clock.now()))
-    for (const { lane: name, rank, due } of work ?? []) {
+  #pollStore(): void {
+    this.#poll = this.#ports.clock.after(POLL_EVERY_MS, () => this.#pollStore())
+    void this.#ask()
+  }
+
+  /** Asks what there is to do, and how; once more if it was asked to meanwhile. */
+  async #ask(): Promise<void> {
+    this.#askAgain = this.#asking
+    if (this.#asking) return
+    this.#asking = true
+    await this.#learn()
+    this.#asking = false
+    if (this.#askAgain) void this.#ask()
+  }
+
+  async #learn(): Promise<void> {
+    const { store, clock, lane, onControls } = this.#ports
+    const askedAt = clock.now()
+    const work = await this.#orUnavailable(() => store.work(askedAt))
+    if (work === null) return
+    this.#informed = true
+    onControls(work.systems, askedAt)
+    for (const { lane: name, rank, due } of work.lanes) {
       const found = lane(name)
       if (rank !== null) {
         found.more = true

@@ -6,40 +6,40 @@
  *    worker that held it, whom the store then gives up.
  * 3. What was delivered is written before its lease is forgotten; a store that is away is waited for.
  * 4. Calls start in order of rank within a lane, save that every eighth goes to the oldest batch.
- * 5. A call has a turn of its system's limiter. A lane whose gate is closed starts none.
+ * 5. A call has a turn of its system's limiter. A system whose gate is closed is not called, but by
+ *    one probe; mappings that would read from it are put off, and spend nothing.
  * 6. No lane waits for another: they share the claim, and nothing else.
  * 7. After `stop` has resolved nothing is under way, and nothing is leased to this worker.
  */
 
 import { decide } from '../core/decide.ts'
-import type { Limits } from '../core/limits.ts'
 import type { Outcome } from '../core/outcome.ts'
-import type { RetryPolicy } from '../core/retry.ts'
 import type { DurationMs, EpochMs, Random } from '../core/units.ts'
-import type { Deliver, Step, Turns } from '../deliver/deliver.ts'
+import type { Answer, Deliver, Step, Turns } from '../deliver/deliver.ts'
 import type { Cancel, Clock } from '../lib/clock.ts'
 import type { Emit } from '../observe/events.ts'
-import type { Claim, ClaimedBatch, DispatchStore, NextState } from '../store/store.ts'
+import type {
+  Claim,
+  ClaimedBatch,
+  DispatchStore,
+  NextState,
+  SystemControl,
+} from '../store/store.ts'
+import { type Access, putOffUntil } from './access.ts'
+import { Accesses } from './accesses.ts'
 import { Claimer } from './claimer.ts'
 import { Gates } from './gates.ts'
-import { Isolation } from './isolation.ts'
+import { condemn, Isolation } from './isolation.ts'
 import { Lane } from './lane.ts'
 import { Lease } from './lease.ts'
-import { Limiter, type Part } from './limiter.ts'
 import { Membership } from './membership.ts'
+import { Reporter } from './reporter.ts'
+import { policyFor, type SystemRules } from './rules.ts'
 import { Settler } from './settler.ts'
 import { Sweeper } from './sweeper.ts'
 
 /** A crash repeats about this much of a batch's calls, whatever the batch's size. */
 const CHECKPOINT_EVERY_MS: DurationMs = 1000
-
-/** What a worker must know of a system to deal with it. */
-export interface SystemRules {
-  readonly limits: Limits
-  readonly retry: RetryPolicy
-  /** How many mappings one call to it may hold. */
-  readonly together: number
-}
 
 export interface DispatcherPorts {
   readonly store: DispatchStore
@@ -54,6 +54,12 @@ export interface DispatcherPorts {
   readonly retention: DurationMs
 }
 
+/**
+ * How long a lane claims nothing more after mappings were put off that wait for their source, unless
+ * new work comes: what waits behind them is looked at by and by, and a backlog is not turned over.
+ */
+const REST_MS: DurationMs = 1000
+
 /** One worker, from `start` to `stop`; the invariants above hold in between. */
 export class Dispatcher {
   readonly #ports: DispatcherPorts
@@ -62,12 +68,12 @@ export class Dispatcher {
   readonly #claimer: Claimer
   readonly #gates: Gates
   readonly #sweeper: Sweeper
+  readonly #reporter: Reporter
   readonly #isolation = new Isolation()
   readonly #lanes = new Map<string, Lane>()
-  readonly #limiters = new Map<string, Limiter>()
+  readonly #accesses: Accesses
   readonly #leases = new Map<number, Lease>()
   readonly #turns: Turns
-  #part: Part | null = null
   #calls = new AbortController()
   #tick: Cancel = () => {}
   #stopping = false
@@ -76,10 +82,22 @@ export class Dispatcher {
   constructor(ports: DispatcherPorts) {
     const { store, clock, emit, retention } = ports
     this.#ports = ports
+    this.#accesses = new Accesses({
+      rules: ports.rules,
+      clock,
+      onFree: (system) => {
+        const lane = this.#lanes.get(system)
+        if (lane !== undefined) this.#pump(lane)
+      },
+      onPaused: (system, paused) => (paused ? this.#stopLane(system) : this.#resume(system)),
+    })
     this.#membership = new Membership(
       ports,
-      (part) => this.#assign(part),
-      () => [...this.#limiters.values()].every(({ fits }) => fits),
+      (part) => {
+        this.#accesses.assign(part)
+        this.#claimer.consider()
+      },
+      () => [...this.#accesses.all()].every(({ limiter }) => limiter.fits),
       () => this.#drop(),
     )
     this.#settler = new Settler(store, clock, emit, ({ batch: id, token }) =>
@@ -95,29 +113,31 @@ export class Dispatcher {
       lanes: () => this.#lanes.values(),
       held: () => [...this.#leases.keys()],
       onClaim: (worker, claim) => this.#accept(worker, claim),
+      onControls: (controls, askedAt) => this.#follow(controls, askedAt),
     })
     this.#gates = new Gates({
       store,
       clock,
       emit,
-      stop: (lane) => this.#stopLane(lane),
-      wakeAt: (lane, at) => this.#claimer.wakeAt(lane, at),
+      answers: (system) => ports.rules(system).answers,
+      stop: (system) => this.#stopLane(system),
+      wakeAt: (system, at) => this.#claimer.wakeAt(this.#lane(system), at),
+      onOpen: (system) => this.#resume(system),
     })
+    this.#reporter = new Reporter(
+      ports,
+      () => this.#membership.id,
+      () => this.#accesses.all(),
+    )
     this.#turns = {
       take: (system, step) => {
-        const turn = this.#limiter(system).take()
+        const access = this.#accesses.of(system)
+        const turn = access.limiter.take(step)
         return turn === null
-          ? this.#mayCall(system, step)
-          : turn.then(() => this.#mayCall(system, step))
+          ? this.#mayCall(access, step)
+          : turn.then(() => this.#mayCall(access, step))
       },
-      give: (system, step, answer) => {
-        const lane = this.#lanes.get(system)
-        const isWrite = step === 'write' && answer.kind !== 'record'
-        if (lane !== undefined && isWrite) this.#gates.hear(lane, answer)
-        this.#limiter(system).give()
-        // A mapping that was written is judged first; then it starts the next one itself.
-        if (lane !== undefined && !isWrite) this.#pump(lane)
-      },
+      give: (system, step, answer) => this.#give(system, step, answer),
     }
   }
 
@@ -126,6 +146,7 @@ export class Dispatcher {
     await this.#membership.start()
     this.#claimer.start()
     this.#sweeper.start()
+    this.#reporter.start()
     this.#checkpointLater()
   }
 
@@ -137,10 +158,11 @@ export class Dispatcher {
     this.#stopping = true
     this.#claimer.stop()
     this.#sweeper.stop()
+    this.#reporter.stop()
     this.#tick()
     const { clock } = this.#ports
-    const giveUp = clock.after(deadline - clock.now(), () => this.#calls.abort())
-    for (const lane of this.#lanes.values()) this.#stopLane(lane)
+    const giveUp = clock.after(deadline - clock.now(), () => this.#callOff())
+    for (const system of this.#lanes.keys()) this.#stopLane(system)
     await this.#quiet()
     giveUp()
     await this.#settler.written()
@@ -151,42 +173,49 @@ export class Dispatcher {
     const known = this.#lanes.get(name)
     if (known !== undefined) return known
     const { together } = this.#ports.rules(name)
-    const lane = new Lane(name, this.#limiter(name), this.#isolation, together)
+    const lane = new Lane(this.#accesses.of(name), this.#isolation, together)
     this.#lanes.set(name, lane)
     return lane
   }
 
-  #limiter(system: string): Limiter {
-    const known = this.#limiters.get(system)
-    if (known !== undefined) return known
-    const { rules, clock } = this.#ports
-    const limiter = new Limiter(rules(system).limits, clock, () => {
-      const lane = this.#lanes.get(system)
-      if (lane !== undefined) this.#pump(lane)
-    })
-    limiter.assign(this.#part)
-    this.#limiters.set(system, limiter)
-    return limiter
+  /** Does as operators and other workers have said. */
+  #follow(controls: readonly SystemControl[], askedAt: EpochMs): void {
+    this.#accesses.override(controls)
+    const gates = new Map(controls.map(({ system, gate }) => [system, gate]))
+    for (const [system, gate] of gates) if (gate !== null) this.#accesses.of(system)
+    for (const access of this.#accesses.all()) {
+      this.#gates.follow(access, gates.get(access.system) ?? null, askedAt)
+    }
   }
 
-  #assign(part: Part | null): void {
-    this.#part = part
-    for (const limiter of this.#limiters.values()) limiter.assign(part)
-    this.#claimer.consider()
+  /** Something may start again that is for this system. */
+  #resume(system: string): void {
+    const lane = this.#lane(system)
+    lane.more = true
+    this.#pump(lane)
+  }
+
+  #give(system: string, step: Step, answer: Answer): void {
+    const access = this.#accesses.of(system)
+    const end = this.#gates.hear(access, answer)
+    access.limiter.give(end)
+    const lane = this.#lanes.get(system)
+    // A mapping that was written is judged first; then it starts the next one itself.
+    if (lane !== undefined && (step === 'read' || answer.kind === 'record')) this.#pump(lane)
   }
 
   #accept(worker: string, { batches, closed }: Claim): void {
     const now = this.#ports.clock.now()
-    for (const { lane: name, gate } of closed) this.#gates.heed(this.#lane(name), gate.until)
+    for (const { lane: name, gate } of closed) this.#gates.heed(this.#accesses.of(name), gate)
     if (worker !== this.#membership.id) return
     const touched = new Set<Lane>()
     for (const batch of batches) {
       const lane = this.#lane(batch.lane)
       const lease = new Lease(batch, now)
-      if (lease.isolated) this.#condemn(lease, now)
-      if (batch.probe) lane.probing = true
+      if (lease.isolated) condemn(lease, this.#ports.rules(batch.lane).retry, now)
+      if (batch.probe) lane.gate.probing = true
       // What was on its way while the gate closed goes back: a probe must find nothing else in hand.
-      if (this.#stopping || now < lane.closedUntil) lease.stop()
+      if (this.#stopping || !lane.gate.lets(now)) lease.stop()
       this.#leases.set(batch.id, lease)
       lane.add(lease)
       touched.add(lane)
@@ -196,12 +225,11 @@ export class Dispatcher {
   }
 
   /** Time may have passed since the call was thought of: what held then may hold no more. */
-  #mayCall(system: string, step: Step): boolean {
+  #mayCall(access: Access, step: Step): boolean | Promise<boolean> {
     const now = this.#ports.clock.now()
     // A worker that is no longer alive has aborted its calls when this returns.
     if (!this.#membership.checkAlive(now)) return false
-    const lane = this.#lanes.get(system)
-    return step === 'read' || lane === undefined || now >= lane.closedUntil
+    return step === 'read' ? this.#gates.mayRead(access) : access.gate.lets(now)
   }
 
   #pump(lane: Lane): void {
@@ -211,6 +239,7 @@ export class Dispatcher {
       const started = lane.start()
       if (started === null) break
       const { lease, position } = started
+      if (this.#putOff(lane, lease, position, now)) continue
       void (lease.isolated
         ? this.#carryOutAlone(lane, lease, position)
         : this.#carryOut(lane, lease, position, now))
@@ -219,8 +248,7 @@ export class Dispatcher {
   }
 
   async #carryOut(lane: Lane, lease: Lease, position: number, began: EpochMs): Promise<void> {
-    const { request } = lease.batch
-    const task = { request, ordinal: lease.ordinal(position), mapping: lease.mapping(position) }
+    const task = lease.task(position)
     const outcome = await this.#ports.deliver(task, this.#turns, this.#calls.signal)
     lane.inFlight -= 1
     if (this.#isHeld(lease)) {
@@ -248,12 +276,47 @@ export class Dispatcher {
     const { clock, random, rules } = this.#ports
     const now = clock.now()
     const before = lease.attempts(position) - (lease.isolated ? 1 : 0)
-    const verdict = decide(outcome, before + 1, rules(lane.name).retry, now, random)
+    const isInterrupted = outcome.kind === 'interrupted'
+    if (isInterrupted && this.#waitsForSource(lane, lease, position, before, now)) return
+    lane.restsUntil = 0
+    const source = lease.source(position)
+    const policy = policyFor(outcome, lane.name, source, rules)
+    const verdict = decide(outcome, before + 1, policy, now, random)
     const attempts = verdict.kind === 'snooze' ? before : before + 1
     lease.end(position, verdict, attempts, now - began, now)
+    this.#accesses.note(verdict, lane.access, source, now)
   }
 
-  #stopLane(lane: Lane): void {
+  /** Puts a mapping off that was started, if its source must not be read from now. */
+  #putOff(lane: Lane, lease: Lease, position: number, now: EpochMs): boolean {
+    const attempts = lease.attempts(position)
+    if (!this.#waitsForSource(lane, lease, position, attempts, now)) return false
+    lane.inFlight -= 1
+    if (lease.ended) this.#end(lane, lease)
+    return true
+  }
+
+  /** Snoozes a mapping, unspent, if its source must not be read from now. */
+  #waitsForSource(
+    lane: Lane,
+    lease: Lease,
+    position: number,
+    attempts: number,
+    now: EpochMs,
+  ): boolean {
+    const gate = this.#accesses.closedSource(lease.source(position), now)
+    if (gate === null) return false
+    const runAt = putOffUntil(gate, now)
+    lease.end(position, { kind: 'snooze', runAt, error: null }, attempts, 0, now)
+    lane.restsUntil = now + REST_MS
+    this.#claimer.wakeAt(lane, lane.restsUntil)
+    return true
+  }
+
+  /** Starts nothing more of what is in hand for a system. */
+  #stopLane(system: string): void {
+    const lane = this.#lanes.get(system)
+    if (lane === undefined) return
     lane.stop()
     for (const lease of [...lane.leases]) if (lease.ended) this.#end(lane, lease)
   }
@@ -261,7 +324,7 @@ export class Dispatcher {
   /** Settles a lease that has ended; the second time it does nothing. */
   #end(lane: Lane, lease: Lease): void {
     if (!lane.remove(lease)) return
-    if (lease.batch.probe) lane.probing = false
+    if (lease.batch.probe) lane.gate.probing = false
     const settlement = lease.settlement(this.#ports.clock.now())
     void this.#settler.write(settlement).then(() => this.#settled(lease.batch, settlement.next))
   }
@@ -286,25 +349,23 @@ export class Dispatcher {
     const lease = this.#leases.get(id)
     if (lease?.batch.token !== token) return
     this.#leases.delete(id)
-    this.#lanes.get(lease.batch.lane)?.remove(lease)
+    const lane = this.#lanes.get(lease.batch.lane)
+    if (lane?.remove(lease) && lease.batch.probe) lane.gate.probing = false
+  }
+
+  /** Ends the calls under way, and those that wait for their turn. */
+  #callOff(): void {
+    this.#calls.abort()
+    for (const { limiter } of this.#accesses.all()) limiter.letGo()
   }
 
   /** Every lease is gone: the store has given this worker up, or must have. */
   #drop(): void {
-    this.#calls.abort()
+    this.#callOff()
     this.#calls = new AbortController()
     this.#settler.drop()
     for (const { batch } of [...this.#leases.values()]) this.#forget(batch)
-    for (const lane of this.#lanes.values()) lane.probing = false
-  }
-
-  /** In a batch that keeps killing its workers, a mapping that has spent its attempts is the cause. */
-  #condemn(lease: Lease, now: EpochMs): void {
-    const { attempts } = this.#ports.rules(lease.batch.lane).retry
-    for (let position = 0; position < lease.size; position++) {
-      if (lease.attempts(position) < attempts || !lease.isOpen(position)) continue
-      lease.condemn(position, POISONED, now)
-    }
+    for (const { gate } of this.#accesses.all()) gate.probing = false
   }
 
   #checkpointLater(): void {
@@ -320,12 +381,10 @@ export class Dispatcher {
     })
   }
 
-  /** Forgets the lanes and limiters that say nothing any more: names come and go. */
+  /** Forgets the lanes and systems that say nothing any more: names come and go. */
   #tidy(): void {
     for (const [name, lane] of this.#lanes) if (lane.idle) this.#lanes.delete(name)
-    for (const [name, limiter] of this.#limiters) {
-      if (limiter.idle && !this.#lanes.has(name)) this.#limiters.delete(name)
-    }
+    this.#accesses.tidy((system) => this.#lanes.has(system))
   }
 
   /** Resolves when no call is under way. */
@@ -338,10 +397,3 @@ export class Dispatcher {
     }
   }
 }
-
-const POISONED = {
-  code: 'poisoned',
-  message: 'Each time this mapping was tried, the worker that tried it died.',
-  stage: 'write',
-  httpStatus: null,
-} as const

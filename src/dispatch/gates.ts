@@ -1,25 +1,35 @@
-import { type ClosedGate, gateAfter } from '../core/gate.ts'
-import type { Outcome } from '../core/outcome.ts'
+import type { AnswerPolicy } from '../core/answers.ts'
+import { mayPass } from '../core/decide.ts'
+import { type ClosedGate, type Gate, gateAfter, gateOfQuota, PROBE_EVERY_MS } from '../core/gate.ts'
 import type { DurationMs, EpochMs } from '../core/units.ts'
+import type { Answer } from '../deliver/deliver.ts'
 import type { Clock } from '../lib/clock.ts'
 import type { Emit } from '../observe/events.ts'
 import { type DispatchStore, StoreUnavailable } from '../store/store.ts'
-import type { Lane } from './lane.ts'
+import type { Access } from './access.ts'
+import type { CallEnd } from './limiter.ts'
 
 /** A gate that is closed already is closed for longer only by this much at once. */
 const GATE_STEP_MS: DurationMs = 500
 
+/** How soon to ask again for the right to probe that another worker has. */
+const ASK_AGAIN_MS: DurationMs = 1000
+
 export interface GatePorts {
   readonly store: DispatchStore
   readonly clock: Clock
+  /** What the answers of a system mean. */
+  readonly answers: (system: string) => AnswerPolicy
   readonly emit: Emit
-  /** Lets nothing more of what is in hand start. */
-  readonly stop: (lane: Lane) => void
-  /** Looks at a lane again at that moment. */
-  readonly wakeAt: (lane: Lane, at: EpochMs) => void
+  /** Lets nothing more start that is in hand for this system. */
+  readonly stop: (system: string) => void
+  /** Looks at what is for this system again at that moment. */
+  readonly wakeAt: (system: string, at: EpochMs) => void
+  /** Something may start again for this system. */
+  readonly onOpen: (system: string) => void
 }
 
-/** Closes and opens the lanes' gates by what their systems answer, here and for every worker. */
+/** Closes and opens the systems' gates by what they answer, here and for every worker. */
 export class Gates {
   readonly #ports: GatePorts
 
@@ -27,50 +37,127 @@ export class Gates {
     this.#ports = ports
   }
 
-  /** Hears what the lane's system answered, before anyone else gets a turn with it. */
-  hear(lane: Lane, answer: Outcome): void {
-    if (answer.kind === 'delivered' && !lane.probing) return
-    const { clock, emit, stop } = this.#ports
-    const gate = gateAfter(answer, clock.now())
-    if (gate === null) {
-      if (lane.probing && isAnswer(answer)) this.#open(lane)
+  /** Hears what a system answered, before anyone else gets a turn with it. */
+  hear(access: Access, answer: Answer): CallEnd {
+    const { gate, breaker } = access
+    const learned = 'learned' in answer ? answer.learned : undefined
+    const isGood = answer.kind === 'delivered' || answer.kind === 'record'
+    if (isGood && !gate.probing && breaker === null && learned === undefined) return 'fine'
+    if (answer.kind === 'interrupted' || answer.kind === 'impossible') return 'fine'
+    const { answers, clock } = this.#ports
+    const now = clock.now()
+    const policy = answers(access.system)
+    if (learned !== undefined) {
+      access.tally.learn(learned, now)
+      access.limiter.learn(learned)
+    }
+    const failed =
+      answer.kind !== 'record' && answer.kind !== 'delivered' && mayPass(answer, policy)
+    const asked = answer.kind === 'record' ? null : gateAfter(answer, policy, now)
+    const closed =
+      asked ??
+      (learned === undefined ? null : gateOfQuota(learned, now)) ??
+      breaker?.hear(failed, gate, now) ??
+      null
+    if (closed !== null) this.#close(access, closed, now)
+    else if (gate.probing) this.#probed(access, answer)
+    if (asked?.state === 'throttled') return 'throttled'
+    return failed ? 'failed' : 'fine'
+  }
+
+  /** The store says that a gate is closed, in answer to a claim. */
+  heed(access: Access, closed: ClosedGate): void {
+    const { gate } = access
+    gate.closed = closed
+    gate.closedUntil = Math.max(gate.closedUntil, closed.until)
+    this.#ports.wakeAt(access.system, gate.closedUntil)
+  }
+
+  /**
+   * What the store said when it was asked at `askedAt`: other workers and operators change gates too.
+   * While a probe is out, its answer decides.
+   */
+  follow(access: Access, closed: Gate, askedAt: EpochMs): void {
+    const { gate, system } = access
+    if (gate.probing || gate.changedAt >= askedAt) return
+    if (closed === null) {
+      if (gate.closed === null) return
+      this.#set(access, null)
+      this.#ports.onOpen(system)
       return
     }
-    lane.probing = false
-    stop(lane)
+    if (closed.until === gate.closedUntil && gate.closed !== null) return
+    this.#set(access, closed)
+    if (this.#ports.clock.now() < closed.until) this.#ports.stop(system)
+    this.#ports.wakeAt(system, closed.until)
+  }
+
+  /** Whether a system may be read from now; where only one may try, that one has the right to. */
+  mayRead({ gate, system }: Access): boolean | Promise<boolean> {
+    const now = this.#ports.clock.now()
+    if (!gate.lets(now)) return false
+    if (gate.closed === null || gate.closed.state === 'throttled') return true
+    if (gate.probing) return false
+    gate.probing = true
+    return this.#mayProbe(gate, system, now)
+  }
+
+  async #mayProbe(gate: Access['gate'], system: string, now: EpochMs): Promise<boolean> {
+    const mayProbe = (await this.#orUnavailable((store) => store.probe(system, now))) ?? false
+    gate.probing = mayProbe
+    gate.closedUntil = now + (mayProbe ? PROBE_EVERY_MS : ASK_AGAIN_MS)
+    return mayProbe
+  }
+
+  #close(access: Access, closed: ClosedGate, now: EpochMs): void {
+    const { gate, system } = access
+    const { emit, stop, wakeAt } = this.#ports
+    const isNews = gate.probing || closed.until >= gate.closedUntil + GATE_STEP_MS
+    gate.probing = false
+    stop(system)
     // Every call under way hears the same thing: the store need not be told each time.
-    if (gate.until < lane.closedUntil + GATE_STEP_MS) return
-    this.heed(lane, gate.until)
-    emit({ event: 'gate_closed', lane: lane.name, gate })
-    void this.#tell(lane.name, gate)
+    if (!isNews) return
+    this.#set(access, closed)
+    gate.changedAt = now
+    wakeAt(system, closed.until)
+    emit({ event: 'gate_closed', system, gate: closed })
+    void this.#tell(access, closed)
   }
 
-  /** Nothing starts in the lane until then. */
-  heed(lane: Lane, until: EpochMs): void {
-    lane.closedUntil = Math.max(lane.closedUntil, until)
-    this.#ports.wakeAt(lane, until)
+  #probed(access: Access, answer: Answer): void {
+    const { gate, system } = access
+    gate.probing = false
+    if (!isAnswer(answer)) return
+    this.#set(access, null)
+    gate.changedAt = this.#ports.clock.now()
+    this.#ports.emit({ event: 'gate_opened', system })
+    void this.#tell(access, null)
+    this.#ports.onOpen(system)
   }
 
-  #open(lane: Lane): void {
-    lane.probing = false
-    lane.closedUntil = 0
-    lane.more = true
-    this.#ports.emit({ event: 'gate_opened', lane: lane.name })
-    void this.#tell(lane.name, null)
+  #set({ gate }: Access, closed: Gate): void {
+    gate.closed = closed
+    gate.closedUntil = closed?.until ?? 0
   }
 
   /** A gate that could not be told is told again by the next answer like this one. */
-  async #tell(lane: string, gate: ClosedGate | null): Promise<void> {
+  async #tell({ gate, system }: Access, closed: Gate): Promise<void> {
+    await this.#orUnavailable((store) => store.gate(system, closed))
+    gate.changedAt = this.#ports.clock.now()
+  }
+
+  async #orUnavailable<T>(call: (store: DispatchStore) => Promise<T>): Promise<T | null> {
     try {
-      await this.#ports.store.gate(lane, gate)
+      return await call(this.#ports.store)
     } catch (error) {
       if (!(error instanceof StoreUnavailable)) throw error
       this.#ports.emit({ event: 'store_unavailable', message: error.message })
+      return null
     }
   }
 }
 
 /** Silence says nothing of whether our credentials are taken. */
-function isAnswer({ kind }: Outcome): boolean {
-  return kind === 'delivered' || kind === 'refused'
+function isAnswer({ kind }: Answer): boolean {
+  return kind === 'delivered' || kind === 'record' || kind === 'refused' || kind === 'declined'
 }

@@ -1,6 +1,7 @@
 import { takesOldest } from '../core/rank.ts'
 import type { DurationMs, EpochMs } from '../core/units.ts'
 import type { Want } from '../store/store.ts'
+import type { Access, SystemGate } from './access.ts'
 import type { Isolation } from './isolation.ts'
 import type { Lease } from './lease.ts'
 import type { Limiter } from './limiter.ts'
@@ -18,18 +19,15 @@ const MEASURED_MS: DurationMs = 5
 
 /** A target system's queue as one worker sees it: the leases it has in hand, in order of rank. */
 export class Lane {
-  readonly name: string
-  readonly limiter: Limiter
-  /** Nothing starts before this moment. */
-  closedUntil: EpochMs = 0
-  /** Its gate lets one mapping through, to see; nothing more is claimed until that one is back. */
-  probing = false
+  readonly access: Access
   /** The store may have batches that are ready. */
   more = false
   /** The lowest rank the store is known to have; null where nothing is known. */
   hinted: number | null = null
   /** When the store's next waiting batch is due; null where none is known. */
   due: EpochMs | null = null
+  /** Nothing is claimed before this moment: what was claimed last waits for its sources. */
+  restsUntil: EpochMs = 0
   /** How many mappings are under way, in whatever step. */
   inFlight = 0
   readonly #isolation: Isolation
@@ -45,11 +43,22 @@ export class Lane {
   #measured = { at: 0, started: 0 }
 
   /** @param together how many mappings one call may hold */
-  constructor(name: string, limiter: Limiter, isolation: Isolation, together = 1) {
-    this.name = name
-    this.limiter = limiter
+  constructor(access: Access, isolation: Isolation, together = 1) {
+    this.access = access
     this.#isolation = isolation
     this.#together = together
+  }
+
+  get name(): string {
+    return this.access.system
+  }
+
+  get limiter(): Limiter {
+    return this.access.limiter
+  }
+
+  get gate(): SystemGate {
+    return this.access.gate
   }
 
   get leases(): readonly Lease[] {
@@ -103,7 +112,7 @@ export class Lane {
    * next ones gather while all turns are taken.
    */
   open(now: EpochMs): boolean {
-    if (now < this.closedUntil || this.inFlight >= READ_AHEAD * this.#atOnce) return false
+    if (!this.gate.lets(now) || this.inFlight >= READ_AHEAD * this.#atOnce) return false
     return this.#together > 1 || this.limiter.open
   }
 
@@ -121,7 +130,8 @@ export class Lane {
   /** What to ask the store for now; null where there is no room, or no hope of any. */
   want(now: EpochMs): Want | null {
     const { concurrency } = this.limiter
-    if (concurrency === 0 || this.probing || now < this.closedUntil) return null
+    if (concurrency === 0 || this.gate.probing || !this.gate.lets(now)) return null
+    if (now < this.restsUntil) return null
     const { name: lane, unstarted } = this
     const turn = this.#claimed
     const room = this.#room(now)

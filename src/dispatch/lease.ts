@@ -1,9 +1,11 @@
 import { nextRunAt } from '../core/batch.ts'
 import type { Mapping } from '../core/mapping.ts'
-import { mappingAt, type PackedMappings, unpack } from '../core/packed.ts'
+import { mappingAt, type PackedMappings, sourceAt, unpack } from '../core/packed.ts'
 import { processed } from '../core/request.ts'
 import type { DurationMs, EpochMs } from '../core/units.ts'
 import type { MappingError, Standing, Verdict } from '../core/verdict.ts'
+import type { Task } from '../deliver/deliver.ts'
+import { mayHoldExpressions } from '../lib/expression.ts'
 import type { ClaimedBatch, NextState, Settlement } from '../store/store.ts'
 
 /** After so many deaths with it in hand, a batch is tried one mapping at a time. */
@@ -18,6 +20,8 @@ export class Lease {
    * down before it is made, so that the one that kills spends its attempts and no other does.
    */
   readonly isolated: boolean
+  /** The request's; null where none of its mappings holds an expression that could ask for it. */
+  readonly metadata: Readonly<Record<string, string>> | null
   readonly #packed: PackedMappings
   readonly #standings: (Standing | null)[]
   readonly #counts = { completed: 0, failed: 0, cancelled: 0 }
@@ -30,6 +34,7 @@ export class Lease {
     this.batch = batch
     this.since = now
     this.#packed = unpack(batch.mappings)
+    this.metadata = mayHoldExpressions(batch.mappings) ? JSON.parse(batch.metadata) : null
     this.isolated = batch.rescues >= RESCUES_BEFORE_ISOLATION
     if (batch.verdicts === null) {
       this.#standings = new Array(this.size).fill(null)
@@ -87,6 +92,18 @@ export class Lease {
     const mapping = mappingAt(this.#packed, position, this.batch.lane)
     if (mapping === null) throw new Error('a lease is asked only for mappings that it has')
     return mapping
+  }
+
+  /** The system that a mapping's record is to be read from; null where it brings it along. */
+  source(position: number): string | null {
+    return this.#packed.data?.[position] === undefined ? sourceAt(this.#packed, position) : null
+  }
+
+  /** What is to be delivered. */
+  task(position: number): Task {
+    const { request } = this.batch
+    const { metadata } = this
+    return { request, ordinal: this.ordinal(position), mapping: this.mapping(position), metadata }
   }
 
   ordinal(position: number): number {

@@ -1,6 +1,23 @@
-import { type Limits, rateTaken, rateWait, share, shareOfRate } from '../core/limits.ts'
+import {
+  type Adaptive,
+  type AdaptiveBounds,
+  adapted,
+  adaptiveStart,
+  roundLength,
+} from '../core/adaptive.ts'
+import {
+  type Limits,
+  type Rate,
+  rateSpent,
+  rateTaken,
+  rateWait,
+  share,
+  shareOfRate,
+} from '../core/limits.ts'
+import { type Allowance, allowanceAfter, type Quota } from '../core/quota.ts'
 import type { EpochMs } from '../core/units.ts'
-import type { Clock } from '../lib/clock.ts'
+import type { Cancel, Clock } from '../lib/clock.ts'
+import { Round } from './round.ts'
 
 /** Which part of a system's limits a worker may use: that of one of so many. */
 export interface Part {
@@ -8,28 +25,37 @@ export interface Part {
   readonly position: number
 }
 
+/** How a call went, as far as the number of calls at once is concerned. */
+export type CallEnd = 'fine' | 'failed' | 'throttled'
+
 /**
  * One worker's part of one system's limits, on its concurrency and its rate. Every call to the
  * system takes a turn and gives it back. Nobody holds one turn while waiting for another, so turns
  * cannot deadlock.
  */
 export class Limiter {
-  readonly #limits: Limits
+  #limits: Limits
   readonly #clock: Clock
   readonly #onFree: () => void
-  readonly #waiting: (() => void)[] = []
-  #part: Part = { workers: 1, position: 0 }
-  #concurrency: number
+  readonly #waiting: { readonly step: keyof Cost; readonly resolve: () => void }[] = []
+  #part: Part | null = { workers: 1, position: 0 }
+  #concurrency = 0
+  #adaptive: Adaptive | null = null
+  readonly #round: Round
+  /** This worker's part of each window, and its state. */
+  #windows: { readonly rate: Rate; tat: EpochMs }[] = []
+  #allowance: Allowance | null = null
   #taken = 0
-  #tat: EpochMs = 0
-  #timer: (() => void) | null = null
+  #timer: Cancel | null = null
 
   /** @param onFree called when a turn may be had again that time, or a larger part, has brought */
   constructor(limits: Limits, clock: Clock, onFree: () => void) {
     this.#limits = limits
     this.#clock = clock
     this.#onFree = onFree
-    this.#concurrency = limits.concurrency
+    this.#round = new Round(clock)
+    this.#windows = this.#divided(0)
+    this.#bound()
   }
 
   /** How many calls this worker may have under way at once. */
@@ -42,46 +68,81 @@ export class Limiter {
     return this.#taken <= this.#concurrency
   }
 
-  /** Nothing is under way or waited for, and the rate remembers nothing. */
+  /** Nothing is under way or waited for, and nothing is remembered. */
   get idle(): boolean {
-    return this.#taken === 0 && this.#waiting.length === 0 && this.#tat <= this.#clock.now()
+    const now = this.#clock.now()
+    return (
+      this.#taken === 0 &&
+      this.#waiting.length === 0 &&
+      this.#adaptive === null &&
+      (this.#allowance === null || this.#allowance.until <= now) &&
+      this.#windows.every(({ tat }) => tat <= now)
+    )
   }
 
   assign(part: Part | null): void {
-    this.#part = part ?? { workers: 1, position: 0 }
-    const { workers, position } = this.#part
-    this.#concurrency = part === null ? 0 : share(this.#limits.concurrency, workers, position)
+    this.#part = part
+    for (const [at, { rate }] of this.#divided(0).entries()) {
+      const window = this.#windows[at]
+      if (window !== undefined) this.#windows[at] = { rate, tat: window.tat }
+    }
+    this.#bound()
     this.#freed()
   }
 
-  /** Whether a turn could be had now. Where only the rate forbids it, `onFree` will be called. */
+  /** Other limits are in force from now on; what comes now is spread evenly. */
+  change(limits: Limits): void {
+    this.#limits = limits
+    this.#windows = this.#divided(this.#clock.now())
+    this.#bound()
+    this.#freed()
+  }
+
+  /** Keeps to what the system says of its own limit. */
+  learn(quota: Quota): void {
+    const workers = this.#part?.workers ?? 1
+    // The call whose answer it is has been counted already.
+    const others = this.#taken - 1
+    const now = this.#clock.now()
+    this.#allowance = allowanceAfter(this.#allowance, quota, workers, others, now)
+  }
+
+  /** Whether a turn could be had now. Where only the time forbids it, `onFree` will be called. */
   get open(): boolean {
     return this.#waiting.length === 0 && this.#free()
   }
 
   /** Takes a turn: at once, then it returns null, or when the promise resolves. */
-  take(): Promise<void> | null {
+  take(step: keyof Cost = 'write'): Promise<void> | null {
     if (this.open) {
-      this.#begin()
+      this.#begin(step)
       return null
     }
     return new Promise((resolve) => {
-      this.#waiting.push(resolve)
+      this.#waiting.push({ step, resolve })
     })
   }
 
   /** Gives a turn back; whoever has waited longest gets it. */
-  give(): void {
+  give(end: CallEnd = 'fine'): void {
+    if (this.#adaptive !== null) this.#adapt(this.#adaptive, end)
     this.#taken -= 1
     this.#serve()
   }
 
+  /** Gives a turn to everybody who waits, of whom none will make a call: they were called off. */
+  letGo(): void {
+    for (const { resolve } of this.#waiting.splice(0)) {
+      this.#taken += 1
+      resolve()
+    }
+  }
+
   #free(): boolean {
     if (this.#taken >= this.#concurrency) return false
-    const { rate } = this.#limits
-    if (rate === null) return true
-    const { workers } = this.#part
-    const wait = rateWait(shareOfRate(rate, workers), this.#tat, this.#clock.now())
+    if (this.#windows.length === 0 && this.#allowance === null) return true
+    const now = this.#clock.now()
+    const wait = Math.max(this.#rateWait(now), this.#allowanceWait(now))
     if (wait === 0) return true
     this.#timer ??= this.#clock.after(wait, () => {
       this.#timer = null
@@ -90,17 +151,35 @@ export class Limiter {
     return false
   }
 
-  #begin(): void {
+  #rateWait(now: EpochMs): number {
+    let wait = 0
+    for (const { rate, tat } of this.#windows) wait = Math.max(wait, rateWait(rate, tat, now))
+    return wait
+  }
+
+  #allowanceWait(now: EpochMs): number {
+    if (this.#allowance !== null && this.#allowance.until <= now) this.#allowance = null
+    return this.#allowance === null || this.#allowance.calls > 0 ? 0 : this.#allowance.until - now
+  }
+
+  #begin(step: keyof Cost): void {
+    if (this.#adaptive !== null) this.#round.began(this.#taken, this.#concurrency)
     this.#taken += 1
-    const { rate } = this.#limits
-    if (rate === null) return
-    this.#tat = rateTaken(shareOfRate(rate, this.#part.workers), this.#tat, this.#clock.now())
+    if (this.#allowance !== null) {
+      this.#allowance = { ...this.#allowance, calls: this.#allowance.calls - 1 }
+    }
+    if (this.#windows.length === 0) return
+    const now = this.#clock.now()
+    const cost = this.#limits.cost?.[step] ?? 1
+    for (const window of this.#windows) window.tat = rateTaken(window.rate, window.tat, now, cost)
   }
 
   #serve(): void {
     while (this.#waiting.length > 0 && this.#free()) {
-      this.#begin()
-      this.#waiting.shift()?.()
+      const next = this.#waiting.shift()
+      if (next === undefined) return
+      this.#begin(next.step)
+      next.resolve()
     }
   }
 
@@ -108,4 +187,42 @@ export class Limiter {
     this.#serve()
     if (this.#waiting.length === 0) this.#onFree()
   }
+
+  #adapt(state: Adaptive, end: CallEnd): void {
+    this.#round.ended(this.#taken, end)
+    if (this.#round.calls < roundLength(state) && end !== 'throttled') return
+    this.#adaptive = adapted(state, this.#bounds(), this.#round.close())
+    this.#concurrency = this.#adaptive.limit
+  }
+
+  /** The windows of the rate, as this worker's part of them. */
+  #divided(now: EpochMs): { rate: Rate; tat: EpochMs }[] {
+    const workers = this.#part?.workers ?? 1
+    return (this.#limits.rate ?? []).map((rate) => ({
+      rate: shareOfRate(rate, workers),
+      tat: now === 0 ? 0 : rateSpent(rate, now),
+    }))
+  }
+
+  #bound(): void {
+    const { max } = this.#bounds()
+    if (this.#limits.adaptiveFrom === undefined || max === 0) {
+      this.#adaptive = null
+      this.#concurrency = max
+      return
+    }
+    const known = this.#adaptive ?? adaptiveStart(this.#bounds())
+    this.#adaptive = { ...known, limit: Math.min(known.limit, max) }
+    this.#concurrency = this.#adaptive.limit
+  }
+
+  #bounds(): AdaptiveBounds {
+    const { concurrency, adaptiveFrom = 1 } = this.#limits
+    if (this.#part === null) return { min: 0, max: 0 }
+    const { workers, position } = this.#part
+    const max = share(concurrency, workers, position)
+    return { min: Math.min(max, Math.max(1, Math.floor(adaptiveFrom / workers))), max }
+  }
 }
+
+type Cost = NonNullable<Limits['cost']>

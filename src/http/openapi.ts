@@ -2,11 +2,13 @@ import swagger from '@fastify/swagger'
 import type { FastifyInstance } from 'fastify'
 import { ProblemSchema } from './problem.ts'
 import { StatusSchema } from './status.ts'
+import { SystemSchema } from './system.ts'
 
 /** Gathers the description of every route that is added afterwards. */
 export function describeRoutes(app: FastifyInstance, version: string): void {
   app.addSchema(ProblemSchema)
   app.addSchema(StatusSchema)
+  app.addSchema(SystemSchema)
   app.register(swagger, {
     convertConstToEnum: false,
     openapi: {
@@ -21,6 +23,7 @@ export function describeRoutes(app: FastifyInstance, version: string): void {
       servers: [{ url: '/' }],
       tags: [
         { name: 'Requests', description: 'Handing in mappings and following them.' },
+        { name: 'Systems', description: 'What is called: limits, gates, and how it fares.' },
         { name: 'Service', description: 'How the service is.' },
       ],
     },

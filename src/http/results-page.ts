@@ -3,7 +3,7 @@ import type { Request } from '../core/request.ts'
 import { type Result, resultsOf } from '../core/results.ts'
 import type { MappingState } from '../core/verdict.ts'
 import type { QueryStore } from '../store/store.ts'
-import { nullableTimeOf } from './status.ts'
+import { nullableTimeOf } from './time.ts'
 
 /** How many ordinals are read from the store at a time. */
 const WINDOW = 500

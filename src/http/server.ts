@@ -15,6 +15,7 @@ import { ingestRoutes } from './routes/ingest.ts'
 import { requestsRoutes } from './routes/requests.ts'
 import { resultsRoutes } from './routes/results.ts'
 import { statusRoutes } from './routes/status.ts'
+import { systemsRoutes } from './routes/systems.ts'
 
 /** The API server. */
 export interface HttpServer {
@@ -115,6 +116,7 @@ function apiRoutes(api: FastifyInstance, ports: HttpPorts): void {
   statusRoutes(api, ports)
   resultsRoutes(api, ports)
   requestsRoutes(api, ports)
+  systemsRoutes(api, ports)
   healthRoutes(api, ports)
 }
 

@@ -2,20 +2,11 @@ import Type, { type Static } from 'typebox'
 import { PRIORITIES } from '../core/mapping.ts'
 import { processed, progress, REQUEST_STATES, type Request, remainingMs } from '../core/request.ts'
 import type { EpochMs } from '../core/units.ts'
+import type { Waiting } from '../store/store.ts'
+import { NullableTime, nullableTimeOf, TimeSchema, timeOf } from './time.ts'
+import { freeAt, WaitingSchema, type WaitingView, waitingView } from './waiting.ts'
 
-const TimeSchema = Type.String({ format: 'date-time', examples: ['2026-01-31T09:30:00.000Z'] })
 const CountSchema = Type.Integer({ minimum: 0 })
-
-/** Something, or null where there is none yet. */
-export const NullableTime = Type.Union([TimeSchema, Type.Null()])
-
-const WaitingSchema = Type.Object({
-  system: Type.String(),
-  gate: Type.String(),
-  until: NullableTime,
-  reason: Type.String(),
-  mappings: CountSchema,
-})
 
 export const StatusSchema = Type.Object(
   {
@@ -42,9 +33,11 @@ export const StatusSchema = Type.Object(
     started_at: NullableTime,
     finished_at: NullableTime,
     eta_seconds: Type.Union([CountSchema, Type.Null()], {
-      description: 'Null where there is no pace yet to reckon with.',
+      description: 'By the pace of late; null where there is none yet, or nobody can know.',
     }),
-    waiting_on: Type.Array(WaitingSchema, { description: 'Why it is not moving.' }),
+    waiting_on: Type.Array(WaitingSchema, {
+      description: 'The systems that must not be called now.',
+    }),
     retry_of: Type.Union([Type.String({ format: 'uuid' }), Type.Null()]),
     metadata: Type.Record(Type.String(), Type.String()),
   },
@@ -77,9 +70,17 @@ export const StatusSchema = Type.Object(
 
 export type RequestStatus = Static<typeof StatusSchema>
 
-/** A request as its caller sees it at `now`. */
-export function statusOf(request: Request, now: EpochMs): RequestStatus {
-  const remaining = remainingMs(request, now)
+/**
+ * A request as its caller sees it at `now`.
+ *
+ * @param waiting what it waits for, as the store has it
+ */
+export function statusOf(
+  request: Request,
+  waiting: readonly Waiting[],
+  now: EpochMs,
+): RequestStatus {
+  const waitingOn = waitingView(waiting, now)
   return {
     request_id: request.id,
     status: request.state,
@@ -87,31 +88,34 @@ export function statusOf(request: Request, now: EpochMs): RequestStatus {
     total_mappings: request.total,
     processed_mappings: processed(request),
     failed_mappings: request.failed,
-    details: detailsOf(request),
+    details: detailsOf(request, waitingOn),
     completed_mappings: request.completed,
     cancelled_mappings: request.cancelled,
     priority: request.priority,
     created_at: timeOf(request.createdAt),
     started_at: nullableTimeOf(request.startedAt),
     finished_at: nullableTimeOf(request.finishedAt),
-    eta_seconds: remaining === null ? null : Math.ceil(remaining / 1000),
-    waiting_on: [],
+    eta_seconds: etaOf(request, waitingOn, now),
+    waiting_on: waitingOn,
     retry_of: null,
     metadata: { ...request.metadata },
   }
 }
 
-/** A moment as the API writes it: RFC 3339 in UTC, with milliseconds. */
-export function timeOf(moment: EpochMs): string {
-  return new Date(moment).toISOString()
+/** Null also where it waits for something that nobody can tell the end of. */
+function etaOf(request: Request, waiting: readonly WaitingView[], now: EpochMs): number | null {
+  const remaining = remainingMs(request, now)
+  const free = freeAt(waiting, now)
+  if (remaining === null || free === null) return null
+  return Math.ceil(Math.max(remaining, free - now) / 1000)
 }
 
-/** The same for a moment that may not have come yet. */
-export function nullableTimeOf(moment: EpochMs | null): string | null {
-  return moment === null ? null : timeOf(moment)
-}
-
-function detailsOf({ id, state, failed, total }: Request): string | null {
+function detailsOf(
+  { id, state, failed, total }: Request,
+  waiting: readonly WaitingView[],
+): string | null {
+  const [first] = waiting
+  if (first !== undefined) return `Waiting for ${first.system}, which is ${first.gate}.`
   if (state !== 'failed') return null
   return `${failed} of ${total} mappings failed; /status/${id}/results?status=failed tells why.`
 }

@@ -1,22 +1,52 @@
-import type { Json } from '../core/units.ts'
+import type { JsonObject } from '../core/units.ts'
+import { expressionsIn, mayHoldExpressions } from '../lib/expression.ts'
 import type { JsonPath } from '../lib/json/pointer.ts'
+import { faultOf } from '../lib/jsonata.ts'
 
-/** Where the first string lies that is an expression, `{% … %}` from end to end; null for none. */
-export function findExpression(value: Json): JsonPath | null {
-  if (typeof value === 'string') return isExpression(value) ? [] : null
-  if (typeof value !== 'object' || value === null) return null
-  for (const [key, inner] of Object.entries<Json>(value)) {
-    const path = findExpression(inner)
-    if (path !== null) return [key, ...path]
+/** What one request may ask to be computed. Texts that repeat, as in most lists they do, count once. */
+const LIMITS = { inTransformation: 100, charactersInRequest: 100_000 } as const
+
+/** What is wrong with one expression, and where in its transformation. */
+export interface ExpressionFault {
+  readonly path: JsonPath
+  readonly detail: string
+}
+
+/** Whether a body as it came may hold an expression at all; `{` and `%` can be escaped. */
+export function mayBringExpressions(body: string): boolean {
+  return mayHoldExpressions(body) || body.includes('\\u')
+}
+
+/** Checks the expressions of one request, each distinct one once. */
+export class ExpressionChecker {
+  readonly #faults = new Map<string, string | null>()
+  #characters = 0
+
+  /** All that is wrong with the expressions of one transformation. */
+  check(transformation: JsonObject): readonly ExpressionFault[] {
+    const found = expressionsIn(transformation)
+    if (found.length > LIMITS.inTransformation) {
+      const detail = `A transformation may hold at most ${LIMITS.inTransformation} expressions.`
+      return [{ path: [], detail }]
+    }
+    return found.flatMap(({ path, source }) => {
+      const detail = this.#faultOf(source)
+      return detail === null ? [] : [{ path, detail }]
+    })
   }
-  return null
+
+  #faultOf(source: string): string | null {
+    const known = this.#faults.get(source)
+    if (known !== undefined) return known
+    this.#characters += source.length
+    if (this.#characters > LIMITS.charactersInRequest) return TOO_MANY
+    const fault = faultOf(source)
+    this.#faults.set(source, fault)
+    return fault
+  }
 }
 
-/** Whether a body's text may hold an expression at all; `{` and `%` can be escaped. */
-export function mayHoldExpressions(text: string): boolean {
-  return text.includes('{%') || text.includes('\\u')
-}
-
-function isExpression(text: string): boolean {
-  return text.startsWith('{%') && text.endsWith('%}') && text.length >= '{%%}'.length
-}
+const TOO_MANY =
+  'The expressions of one request may have at most ' +
+  `${LIMITS.charactersInRequest.toLocaleString('en')} characters, each counted once. ` +
+  'Put what differs into data, and let one expression read it from the record.'

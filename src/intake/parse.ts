@@ -3,7 +3,7 @@ import Compile from 'typebox/compile'
 import type { Mapping } from '../core/mapping.ts'
 import { readJson } from '../lib/json/read.ts'
 import { explain } from './explain.ts'
-import { findExpression, mayHoldExpressions } from './expression.ts'
+import { ExpressionChecker, mayBringExpressions } from './expression.ts'
 import { Problems, type Refusal, refuseJson } from './problem.ts'
 import { type Envelope, EnvelopeSchema, MappingSchema } from './schema.ts'
 import { type SystemCatalogue, unknownSystem } from './systems.ts'
@@ -42,7 +42,7 @@ export function parse(body: Uint8Array, rules: ParseRules): Parsed | Refusal {
     problems.add('too_many_mappings', ['mappings'], detail)
     return problems.refusal(text)
   }
-  const mappings = checkMappings(candidates, problems, rules, mayHoldExpressions(text))
+  const mappings = checkMappings(candidates, problems, rules, mayBringExpressions(text))
   if (!problems.isEmpty || !envelope.Check(value)) return problems.refusal(text)
   return { ...value, kind: 'parsed', mappings }
 }
@@ -64,6 +64,7 @@ function checkMappings(
   const mappings: Mapping[] = []
   const ordinals = new Map<string, number>()
   const targets = new Set<string>()
+  const expressions = new ExpressionChecker()
   for (const [ordinal, candidate] of candidates.entries()) {
     if (problems.isFull) break
     if (!isMapping(candidate)) {
@@ -109,11 +110,10 @@ function checkMappings(
     }
   }
 
-  function checkExpressions({ transformation }: Mapping, ordinal: number): void {
-    const path = findExpression(transformation ?? null)
-    if (path === null) return
-    const detail = 'Expressions ({% … %}) are not available in this version; send plain values.'
-    problems.add('invalid_expression', [...place(ordinal), 'transformation', ...path], detail)
+  function checkExpressions({ transformation = {} }: Mapping, ordinal: number): void {
+    for (const { path, detail } of expressions.check(transformation)) {
+      problems.add('invalid_expression', [...place(ordinal), 'transformation', ...path], detail)
+    }
   }
 }
 

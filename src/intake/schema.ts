@@ -33,8 +33,8 @@ export const MappingSchema = Type.Object(
         {},
         {
           description:
-            'The payload to write. Absent: the record itself or, where there is none, the id, source and target.',
-          examples: [{ field1: 'value1' }],
+            'The payload to write. A string that is `{% … %}` from end to end is a JSONata expression over id, source, target, record and metadata, and stands for what it computes; all else stands for itself. Absent: the record itself or, where there is none, the id, source and target.',
+          examples: [{ field1: 'value1', email: '{% $lowercase(record.email) %}' }],
         },
       ),
     ),

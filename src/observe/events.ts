@@ -1,4 +1,5 @@
 import type { ClosedGate } from '../core/gate.ts'
+import type { Override } from '../core/limits.ts'
 import type { Priority } from '../core/mapping.ts'
 import type { RequestState } from '../core/request.ts'
 import type { DurationMs } from '../core/units.ts'
@@ -49,11 +50,16 @@ export type Event =
   /** A request's counters did not agree with its batches. A bug, mended. */
   | { readonly event: 'request_repaired'; readonly request: string }
   | { readonly event: 'requests_deleted'; readonly requests: number }
-  | { readonly event: 'gate_closed'; readonly lane: string; readonly gate: ClosedGate }
-  | { readonly event: 'gate_opened'; readonly lane: string }
+  | { readonly event: 'gate_closed'; readonly system: string; readonly gate: ClosedGate }
+  | { readonly event: 'gate_opened'; readonly system: string }
+  /** By an operator; null is as in the systems file. */
+  | { readonly event: 'system_changed'; readonly system: string; readonly override: Override }
+  | { readonly event: 'system_resumed'; readonly system: string }
   /** A write came too late: another worker has the batch. */
   | { readonly event: 'settlement_refused'; readonly batch: number }
   | { readonly event: 'store_unavailable'; readonly message: string }
+  /** The process that computes expressions could not be started; mappings with any wait for it. */
+  | { readonly event: 'transformer_unavailable'; readonly message: string }
 
 /** Never throws and never waits. */
 export type Emit = (event: Event) => void

@@ -16,8 +16,11 @@ const LEVELS: Readonly<Record<Event['event'], Level>> = {
   requests_deleted: 'info',
   gate_closed: 'warn',
   gate_opened: 'info',
+  system_changed: 'info',
+  system_resumed: 'info',
   settlement_refused: 'warn',
   store_unavailable: 'error',
+  transformer_unavailable: 'error',
 }
 
 /** What waits in memory for a log that nobody reads; more is dropped, so that work goes on. */

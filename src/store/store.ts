@@ -6,12 +6,14 @@
  * Expected endings are values. A rejection is a `StoreError` (below) or a bug.
  */
 import type { ClosedGate, Gate } from '../core/gate.ts'
+import type { Override } from '../core/limits.ts'
 import type { Priority } from '../core/mapping.ts'
+import type { SystemReport } from '../core/report.ts'
 import type { Request, RequestState } from '../core/request.ts'
 import type { EpochMs } from '../core/units.ts'
 import type { MappingState } from '../core/verdict.ts'
 
-export interface Store extends IntakeStore, DispatchStore, QueryStore {
+export interface Store extends IntakeStore, DispatchStore, QueryStore, OperatorStore {
   readonly kind: 'sqlite' | 'postgres'
   /** Waits for what was asked, then lets go of everything. Nothing may be called afterwards. */
   close(): Promise<void>
@@ -80,8 +82,8 @@ export interface DispatchStore {
   beat(worker: string, deadline: EpochMs, now: EpochMs, seen: number): Promise<Beat>
   /** Takes a worker off the list; what it still holds goes back to `ready`, unblamed. */
   leave(worker: string): Promise<void>
-  /** What there is to do, lane by lane. Cost grows with the number of lanes, not of batches. */
-  work(now: EpochMs): Promise<readonly LaneWork[]>
+  /** What there is to do, and how. Cost grows with the number of lanes, not of batches. */
+  work(now: EpochMs): Promise<Work>
   /** Promotes what is due and leases ready batches to a worker. Gives none to an unknown worker. */
   claim(worker: string, wants: readonly Want[], now: EpochMs): Promise<Claim>
   /**
@@ -91,8 +93,15 @@ export interface DispatchStore {
   keep(worker: string, held: readonly number[]): Promise<void>
   /** Writes verdicts and what becomes of their batches, and finishes requests that are done. */
   settle(settlements: readonly Settlement[], now: EpochMs): Promise<Settled>
-  /** Sets or, with null, opens a lane's gate for every worker. */
-  gate(lane: string, gate: Gate): Promise<void>
+  /** Sets or, with null, opens a system's gate for every worker. */
+  gate(system: string, gate: Gate): Promise<void>
+  /**
+   * Asks for the right to probe a closed gate with one call. It is given to one worker at a time,
+   * and again a minute later if nothing came of it.
+   */
+  probe(system: string, now: EpochMs): Promise<boolean>
+  /** Replaces what a live worker has told of these systems. It is forgotten with the worker. */
+  report(worker: string, reports: readonly NamedReport[]): Promise<void>
   /** Returns the batches of dead workers to `ready`, mends what does not add up, deletes old requests. */
   sweep(now: EpochMs, retainedSince: EpochMs): Promise<Sweep>
   /** Calls back when there may be work. A hint: it can come late, twice or never. Returns the undo. */
@@ -116,6 +125,24 @@ export interface Beat {
   readonly welcome: boolean
 }
 
+export interface Work {
+  readonly lanes: readonly LaneWork[]
+  /** The systems that must not be called as the systems file alone would have it. */
+  readonly systems: readonly SystemControl[]
+}
+
+/** How a system may be called, beyond what the systems file says. */
+export interface SystemControl {
+  readonly system: string
+  readonly gate: Gate
+  readonly override: Override
+}
+
+export interface NamedReport {
+  readonly system: string
+  readonly report: SystemReport
+}
+
 export interface LaneWork {
   readonly lane: string
   /** The lowest rank that is ready; null where nothing is. */
@@ -126,8 +153,8 @@ export interface LaneWork {
 
 export interface WorkHint {
   readonly lane: string
-  /** The lowest rank of what was added. */
-  readonly rank: number
+  /** The lowest rank of what was added; null where how its system may be called has changed. */
+  readonly rank: number | null
 }
 
 export interface Want {
@@ -160,6 +187,8 @@ export interface ClaimedBatch {
   readonly rescues: number
   readonly ordinals: Ordinals
   readonly mappings: string
+  /** The request's: a JSON object of strings. */
+  readonly metadata: string
   /** A JSON array of `Standing | null`; null where nothing is known yet. */
   readonly verdicts: string | null
   /** Its lane's gate lets one mapping through, to see. */
@@ -207,6 +236,37 @@ export interface QueryStore {
   /** The batches that reach into a range of ordinals, by their first one; none of another tenant's. */
   batches(tenant: string, request: string, range: BatchRange): Promise<readonly StoredBatch[]>
   totals(): Promise<Totals>
+  /** The systems that an open request waits for, because they must not be called. */
+  waiting(tenant: string, id: string): Promise<readonly Waiting[]>
+  /** The names, in order, of systems with open mappings, or of which something is known. */
+  systemNames(after: string, limit: number): Promise<readonly string[]>
+  system(name: string): Promise<StoredSystem>
+}
+
+/** What an operator changes while everything runs. Every worker acts on it within a second. */
+export interface OperatorStore {
+  /** Changes what is named, and gives what is then in force; null returns to the systems file. */
+  override(system: string, change: Partial<Override>): Promise<Override>
+  /** Lets a closed gate be probed, or pass, now. Gives the gate; null where it was open. */
+  resume(system: string, now: EpochMs): Promise<Gate>
+}
+
+export interface Waiting extends SystemControl {
+  /** How many open mappings of the request it holds up. */
+  readonly mappings: number
+}
+
+/** One system as the store knows it. */
+export interface StoredSystem extends SystemControl {
+  /** Mappings for it that are not final: all … */
+  readonly open: number
+  /** … those in the hands of workers … */
+  readonly leased: number
+  /** … and those that wait for a time to come; no more than 10,000 batches are counted. */
+  readonly waiting: number
+  /** When the request of the oldest mapping that nobody has in hand was made; null for none. */
+  readonly oldest: EpochMs | null
+  readonly reports: readonly SystemReport[]
 }
 
 export interface RequestFilter {

@@ -44,6 +44,8 @@ systems:
     concurrency: 5
     rate: 100/s
     retry: {attempts: 3, first: 1s, cap: 1m}
+    retry_on: [404, 500-503]
+    hold_on: [402]
   sandbox: {kind: simulated, success_rate: 0.5, latency: 50ms}
 `)
     expect(result).toEqual({
@@ -52,9 +54,17 @@ systems:
         {
           name: 'crm',
           kind: 'http',
-          limits: { concurrency: 5, rate: { count: 100, per: 1000 } },
+          limits: { concurrency: 5, rate: [{ count: 100, per: 1000 }] },
           timeout: 10_000,
           retry: { attempts: 3, first: 1000, cap: 60_000 },
+          answers: {
+            failOn: [],
+            holdOn: [[402, 402]],
+            retryOn: [
+              [404, 404],
+              [500, 503],
+            ],
+          },
           config: {
             base_url: 'https://crm.example.com/api',
             auth: { type: 'bearer', token: 'canary-token' },
@@ -68,6 +78,7 @@ systems:
           limits: { concurrency: 20, rate: null },
           timeout: 30_000,
           retry: { attempts: 5, first: 500, cap: 300_000 },
+          answers: { failOn: [], holdOn: [], retryOn: [] },
           config: { success_rate: 0.5, latency: '50ms' },
         },
       ],
@@ -96,7 +107,7 @@ systems:
     const result = read(crm('auth: {type: bearer, token: "${CRM_TOKEN}"}'))
     expect(result).toMatchObject({ ok: true })
     expect(problems(crm('concurrency: ${CRM_TOKEN}'))).toEqual([
-      '5: systems.crm.concurrency must be integer',
+      '5: systems.crm.concurrency must be a whole number from 1 to 10000, or adaptive, or {min, max} with such numbers',
     ])
   })
 })
@@ -124,10 +135,10 @@ describe('a bad systems file', () => {
       '5: systems.shop needs "base_url"',
       '6: systems.shop.base_ulr is not known (did you mean "base_url"?)',
       expect.stringMatching(/^7: systems.shop.timeout must be from 1ms to 10m/),
-      '8: systems.shop.concurrency must be >= 1',
+      '8: systems.shop.concurrency must be a whole number from 1 to 10000, or adaptive, or {min, max} with such numbers',
       '9: systems.shop.retry.frist is not known (did you mean "first"?)',
       '9: systems.shop.retry.attempts must be >= 1',
-      '10: systems.shop.auth.type must be one of bearer, header',
+      '10: systems.shop.auth.type must be one of bearer, basic, header, oauth2_client_credentials',
       '13: systems.sandbox.success_rate must be <= 1',
       '14: systems.sandbox.latency must be a duration of at most 10m, such as 50ms',
     ])
@@ -197,7 +208,7 @@ describe('a bad systems file', () => {
 test('a number where a quantity belongs is told how to write it', () => {
   expect(problems(crm('timeout: 10\nrate: 100\nmax_response: [5MB]'))).toEqual([
     expect.stringMatching(/^5: systems.crm.timeout must be from 1ms to 10m, such as 500ms/),
-    '6: systems.crm.rate must be a rate such as 100/s or 5000/h',
+    '6: systems.crm.rate must be a rate such as 100/s or 5000/h, or a list of them',
     '7: systems.crm.max_response must be a size of at most 64MB, such as 1MB',
   ])
 })

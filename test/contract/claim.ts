@@ -14,7 +14,8 @@ export const claim = {
 
   async 'a batch is handed over as it was taken in'(store) {
     await join(store)
-    const request = await inserted(store, { tenant: 'acme', total: 3 })
+    const metadata = { ticket: 'OPS-1' }
+    const request = await inserted(store, { tenant: 'acme', total: 3, metadata })
     expect(await claimed(store)).toEqual([
       {
         id: expect.any(Number),
@@ -26,6 +27,7 @@ export const claim = {
         rescues: 0,
         ordinals: { first: 0, last: 2, count: 3, list: null },
         mappings: request.batches[0]?.mappings,
+        metadata: JSON.stringify(metadata),
         verdicts: null,
         probe: false,
       },

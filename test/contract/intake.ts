@@ -21,9 +21,10 @@ export const intake = {
       startedAt: null,
       finishedAt: null,
       metadata: { ticket: 'OPS-1' },
+      pace: null,
     })
     expect(await allBatches(store, request.id)).toEqual(
-      request.batches.map(({ ordinals, mappings }) => ({ ordinals, mappings, verdicts: null })),
+      request.batches.map((batch) => ({ ...batch, verdicts: null })),
     )
   },
 
@@ -33,7 +34,7 @@ export const intake = {
     )
     const request = await inserted(store, { batches })
     expect(await allBatches(store, request.id)).toHaveLength(1000)
-    expect(await store.work(NOW)).toHaveLength(50)
+    expect((await store.work(NOW)).lanes).toHaveLength(50)
     expect(await store.totals()).toEqual({ activeRequests: 1, openMappings: 1000 })
   },
 
@@ -62,7 +63,7 @@ export const intake = {
     ])
     expect(await store.request(TENANT, broken.id)).toBeNull()
     expect((await audited(store, first)).total).toBe(3)
-    expect((await store.work(NOW)).map(({ lane }) => lane)).toEqual([LANE])
+    expect((await store.work(NOW)).lanes.map(({ lane }) => lane)).toEqual([LANE])
     expect(await store.totals()).toEqual({ activeRequests: 2, openMappings: 5 })
   },
 

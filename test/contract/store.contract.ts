@@ -14,6 +14,7 @@ import { order } from './order.ts'
 import { queries } from './queries.ts'
 import { retention } from './retention.ts'
 import { settle } from './settle.ts'
+import { systems } from './systems.ts'
 import { work } from './work.ts'
 import { workers } from './workers.ts'
 
@@ -29,6 +30,7 @@ const TOPICS = {
   workers,
   joining,
   gates,
+  systems,
   work,
   queries,
   retention,

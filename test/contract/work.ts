@@ -7,7 +7,7 @@ import type { Promises } from './store.contract.ts'
 /** How a dispatcher learns what there is to do: the list of lanes, and the hints. */
 export const work = {
   async 'an empty store has nothing to do'(store) {
-    expect(await store.work(NOW)).toEqual([])
+    expect(await store.work(NOW)).toEqual({ lanes: [], systems: [] })
   },
 
   async 'each lane is listed with the rank that its next claim will give'(store) {
@@ -15,7 +15,7 @@ export const work = {
     for (const [lane, total] of Object.entries({ crm: 5, erp: 25, shop: 500 })) {
       await inserted(store, { lane, total })
     }
-    const lanes = await store.work(NOW)
+    const { lanes } = await store.work(NOW)
     expect(lanes.map(({ lane }) => lane).sort()).toEqual(['crm', 'erp', 'shop'])
     for (const { lane, rank, due } of lanes) {
       expect(due).toBeNull()
@@ -100,6 +100,6 @@ export const work = {
 
 /** The lane’s work; a store may leave out a lane that has none. */
 async function laneWork(store: Store): Promise<LaneWork> {
-  const lanes = await store.work(NOW)
+  const { lanes } = await store.work(NOW)
   return lanes.find(({ lane }) => lane === LANE) ?? { lane: LANE, rank: null, due: null }
 }

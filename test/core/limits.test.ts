@@ -1,6 +1,15 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { type Rate, rateTaken, rateWait, share, shareOfRate } from '../../src/core/limits.ts'
+import {
+  inForce,
+  type Limits,
+  NO_OVERRIDE,
+  type Rate,
+  rateTaken,
+  rateWait,
+  share,
+  shareOfRate,
+} from '../../src/core/limits.ts'
 import { NOW } from '../support/requests.ts'
 
 describe('a share of a whole limit', () => {
@@ -39,7 +48,7 @@ describe('a rate', () => {
 
   test('spreads calls evenly once the burst is used up', () => {
     const starts = startsOf({ count: 10, per: 1000 }, 4)
-    expect(starts).toEqual([0, 50, 150, 250])
+    expect(starts).toEqual([0, 80, 180, 280])
   })
 
   test('is used to the full by whoever always has something to do', () => {
@@ -52,23 +61,45 @@ describe('a rate', () => {
     )
   })
 
-  test('is never exceeded by more than a twentieth and a call, whenever calls come', () => {
+  test('is never exceeded by more than a fiftieth and a call, whenever calls come', () => {
     const anyPauses = fc.array(fc.double({ min: 0, max: 3, noNaN: true }), { maxLength: 60 })
     fc.assert(
       fc.property(anyRate, anyPauses, (rate, pauses) => {
         const starts = startsOf(rate, 3 * rate.count, pauses)
-        expect(mostIn(rate.per, starts)).toBeLessThanOrEqual(1.05 * rate.count + 1)
+        expect(mostIn(rate.per, starts)).toBeLessThanOrEqual(Math.ceil(1.02 * rate.count) + 1)
       }),
       { numRuns: 200 },
     )
   })
 
-  test('is never exceeded by more than a twentieth, and a call each, by many workers', () => {
+  test('lets as many calls through at once as its burst says, and then one by one', () => {
+    const rate = { count: 2, per: 1000, burst: 4 }
+    expect(startsOf(rate, 6)).toEqual([0, 0, 0, 0, 500, 1000])
+  })
+
+  test('with a burst is never exceeded by more than that', () => {
+    fc.assert(
+      fc.property(anyRate, fc.integer({ min: 1, max: 100 }), (rate, burst) => {
+        const starts = startsOf({ ...rate, burst }, 3 * rate.count)
+        expect(mostIn(rate.per, starts)).toBeLessThanOrEqual(rate.count + burst)
+      }),
+      { numRuns: 100 },
+    )
+  })
+
+  test('makes a call wait the longer the more it costs', () => {
+    const rate = { count: 10, per: 1000 }
+    const after = rateTaken(rate, 0, NOW, 5)
+    expect(rateWait(rate, after, NOW)).toBe(500 - 20)
+    expect(rateTaken(rate, 0, NOW, 0)).toBe(NOW)
+  })
+
+  test('is never exceeded by more than a fiftieth, and a call each, by many workers', () => {
     fc.assert(
       fc.property(anyRate, fc.integer({ min: 1, max: 16 }), (rate, workers) => {
         const starts = startsOf(shareOfRate(rate, workers), 3 * rate.count)
         const together = workers * mostIn(rate.per, starts)
-        expect(together).toBeLessThanOrEqual(1.05 * rate.count + workers)
+        expect(together).toBeLessThanOrEqual(Math.ceil(1.02 * rate.count) + workers)
       }),
       { numRuns: 200 },
     )
@@ -102,3 +133,27 @@ function mostIn(window: number, moments: readonly number[]): number {
   }
   return most
 }
+
+describe('limits that are in force', () => {
+  const file: Limits = {
+    concurrency: 20,
+    adaptiveFrom: 2,
+    rate: [{ count: 100, per: 1000 }],
+    cost: { read: 1, write: 3 },
+  }
+
+  test('are those of the file where an operator says nothing', () => {
+    expect(inForce(file, NO_OVERRIDE)).toEqual(file)
+    expect(inForce(file, { ...NO_OVERRIDE, paused: true })).toEqual(file)
+  })
+
+  test('are what an operator says, one by one; a number is no longer found out', () => {
+    const rate = [{ count: 50, per: 1000 }]
+    expect(inForce(file, { ...NO_OVERRIDE, rate })).toEqual({ ...file, rate })
+    expect(inForce(file, { ...NO_OVERRIDE, concurrency: 10 })).toEqual({
+      concurrency: 10,
+      rate: file.rate,
+      cost: file.cost,
+    })
+  })
+})

@@ -58,15 +58,16 @@ describe('the time that remains', () => {
     startedAt: NOW - 10_000,
     finishedAt: null,
     metadata: {},
+    pace: { at: NOW - 5000, processed: 15 },
   } as const
 
-  test('goes by the pace since the start', () => {
-    expect(remainingMs(request, NOW)).toBe(30_000)
+  test('goes by the pace it has had of late', () => {
+    expect(remainingMs(request, NOW)).toBe(37_500)
   })
 
   test('is unknown while there is no pace, and when there is nothing to wait for', () => {
-    expect(remainingMs({ ...request, startedAt: null }, NOW)).toBeNull()
-    expect(remainingMs({ ...request, completed: 0, failed: 0 }, NOW)).toBeNull()
+    expect(remainingMs({ ...request, pace: null }, NOW)).toBeNull()
+    expect(remainingMs({ ...request, completed: 10, failed: 5 }, NOW)).toBeNull()
     expect(remainingMs({ ...request, completed: 95, finishedAt: NOW }, NOW)).toBeNull()
   })
 })

@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest'
+import { AddressNotAllowed } from '../../src/deliver/connect/guard.ts'
 import { failureOf } from '../../src/deliver/kinds/http/failure.ts'
 
 test.each([
@@ -6,16 +7,16 @@ test.each([
   ['ENOTFOUND', 'connection_failed', 'The host name in base_url is unknown'],
   ['EAI_AGAIN', 'connection_failed', 'The host name in base_url could not be looked up'],
   ['EHOSTUNREACH', 'connection_failed', 'The host cannot be reached'],
-  ['CERT_HAS_EXPIRED', 'connection_failed', 'The certificate of the host is not trusted'],
+  ['CERT_HAS_EXPIRED', 'connection_failed', 'The certificate of the host has expired'],
   [
     'DEPTH_ZERO_SELF_SIGNED_CERT',
     'connection_failed',
-    'The certificate of the host is not trusted',
+    'The certificate of the host is not trusted; tls.ca can name who signed it',
   ],
   [
     'ERR_TLS_CERT_ALTNAME_INVALID',
     'connection_failed',
-    'The certificate of the host is not trusted',
+    'The certificate of the host is for another name',
   ],
   [
     'UND_ERR_RES_CONTENT_LENGTH_MISMATCH',
@@ -29,6 +30,13 @@ test.each([
     kind: 'failure',
     code: kind,
     message: `${message} (${code}).`,
+  })
+})
+
+test('an address that is not allowed is no failure of the system', () => {
+  expect(failureOf(new AddressNotAllowed('Say so.'))).toEqual({
+    kind: 'forbidden',
+    message: 'Say so.',
   })
 })
 

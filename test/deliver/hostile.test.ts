@@ -1,8 +1,12 @@
 import type { Socket } from 'node:net'
-import { gzipSync } from 'node:zlib'
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
+import { brotliCompressSync, gzipSync, zstdCompressSync } from 'node:zlib'
 import { describe, expect, test } from 'vitest'
 import { call } from './calls.ts'
 import { answer, type Behaviour, connect, rawTarget } from './targets.ts'
+
+setFlagsFromString('--expose-gc')
 
 const NOW = Date.UTC(2026, 0, 1)
 
@@ -158,6 +162,20 @@ describe.each(HOSTILE)('a target that $target', ({ behave, code, says }) => {
   })
 })
 
+const GZIP_BOMB = gzipSync(Buffer.alloc(8_000_000))
+const BROTLI_BOMB = brotliCompressSync(Buffer.alloc(8_000_000))
+
+function encoded(socket: Socket, status: string, encoding: string, body: Buffer): void {
+  const head = [
+    `HTTP/1.1 ${status}`,
+    'content-type: application/json',
+    `content-encoding: ${encoding}`,
+    `content-length: ${body.length}`,
+  ]
+  socket.write(`${head.join('\r\n')}\r\n\r\n`)
+  socket.write(body)
+}
+
 /** Bodies that are left unread. The status has been said by then, and counts. */
 const UNFIT: readonly {
   readonly target: string
@@ -178,15 +196,29 @@ const UNFIT: readonly {
     is: 'larger than 10000 bytes',
   },
   {
-    target: 'compresses the answer',
-    behave: (socket, status) => {
-      const body = gzipSync('a'.repeat(100_000))
-      socket.write(
-        `HTTP/1.1 ${status}\r\ncontent-encoding: gzip\r\ncontent-length: ${body.length}\r\n\r\n`,
-      )
-      socket.write(body)
-    },
-    is: 'compressed',
+    target: 'sends a bomb of gzip',
+    behave: (socket, status) => encoded(socket, status, 'gzip', GZIP_BOMB),
+    is: 'larger than 10000 bytes',
+  },
+  {
+    target: 'sends a bomb of brotli',
+    behave: (socket, status) => encoded(socket, status, 'br', BROTLI_BOMB),
+    is: 'larger than 10000 bytes',
+  },
+  {
+    target: 'encodes the answer twice',
+    behave: (socket, status) => encoded(socket, status, 'gzip, gzip', gzipSync(gzipSync('{}'))),
+    is: 'encoded in a way that was not asked for',
+  },
+  {
+    target: 'does not encode the answer as it says',
+    behave: (socket, status) => encoded(socket, status, 'gzip', Buffer.from('canary')),
+    is: 'not encoded in the way it says',
+  },
+  {
+    target: 'breaks off in the middle of the encoding',
+    behave: (socket, status) => encoded(socket, status, 'gzip', gzipSync('canary').subarray(0, 15)),
+    is: 'not encoded in the way it says',
   },
 ]
 
@@ -223,6 +255,43 @@ describe.each(UNFIT)('a target that $target', ({ behave, is }) => {
     expect(await connection.read?.(call())).toMatchObject({ ...refused, stage: 'read' })
   })
 })
+
+test.each([
+  ['gzip', gzipSync],
+  ['x-gzip', gzipSync],
+  ['GZIP', gzipSync],
+  ['br', brotliCompressSync],
+  ['zstd', zstdCompressSync],
+  ['identity', Buffer.from],
+])('an answer in %s is understood', async (encoding, encode) => {
+  const url = await rawTarget((socket) => {
+    encoded(socket, '200 OK', encoding, encode(Buffer.from('{"id":7}')))
+  })
+  const connection = connect({ base_url: url, read: { path: '/' } })
+  expect(await connection.write(call(), {})).toEqual({ kind: 'delivered', result: { id: 7 } })
+  expect(await connection.read?.(call())).toEqual({ kind: 'record', record: { id: 7 } })
+})
+
+test('floods and bombs leave memory flat', async () => {
+  const targets = [...HOSTILE, ...UNFIT].map(({ behave }) => {
+    return rawTarget((socket) => behave(socket, '200 OK'))
+  })
+  const connections = (await Promise.all(targets)).map((base_url) => {
+    return connect({ base_url, max_response: '10KB' }, { timeout: 100 })
+  })
+  const round = () => Promise.all(connections.map((connection) => connection.write(call(), {})))
+  for (let n = 0; n < 3; n++) await round()
+  const before = held()
+  for (let n = 0; n < 10; n++) await round()
+  expect(held() - before).toBeLessThan(8e6)
+})
+
+/** What is still needed of the memory, in bytes. */
+function held(): number {
+  runInNewContext('gc')()
+  const { heapUsed, external } = process.memoryUsage()
+  return heapUsed + external
+}
 
 test('a target that takes no connections is told from one that gives no answer', async () => {
   const connection = connect({ base_url: 'http://127.0.0.1:1' })

@@ -15,7 +15,7 @@ describe('a write', () => {
       host: new URL(url).host,
       connection: 'keep-alive',
       accept: 'application/json',
-      'accept-encoding': 'identity',
+      'accept-encoding': 'gzip, br, zstd',
       'content-type': 'application/json',
       'content-length': '18',
       'idempotency-key': 'request-1:0',

@@ -1,5 +1,6 @@
 import Type from 'typebox'
 import { describe, expect, test } from 'vitest'
+import { USUAL_ANSWERS } from '../../src/core/answers.ts'
 import type { SystemEntry } from '../../src/core/system.ts'
 import type { Kind } from '../../src/deliver/kind.ts'
 import { openDemoSystems, openSystems } from '../../src/deliver/systems.ts'
@@ -32,7 +33,15 @@ function countingKind() {
 function entry(name: string): SystemEntry {
   const limits = { concurrency: 3, rate: null }
   const retry = { attempts: 1, first: 1, cap: 1 }
-  return { name, kind: 'counting', limits, retry, timeout: 5, config: { of: name } }
+  return {
+    name,
+    kind: 'counting',
+    limits,
+    retry,
+    timeout: 5,
+    answers: USUAL_ANSWERS,
+    config: { of: name },
+  }
 }
 
 describe('configured systems', () => {

@@ -2,6 +2,7 @@ import { once } from 'node:events'
 import { createServer as createHttpServer, type IncomingMessage } from 'node:http'
 import { createServer, type Server, type Socket } from 'node:net'
 import { onTestFinished } from 'vitest'
+import type { Resolve } from '../../src/deliver/connect/guard.ts'
 import type { Connection } from '../../src/deliver/kind.ts'
 import type { HttpConfig } from '../../src/deliver/kinds/http/config.ts'
 import { http } from '../../src/deliver/kinds/http.ts'
@@ -50,13 +51,26 @@ export async function goodTarget(answer: string, type = 'application/json') {
   return { url: await listen(server), seen }
 }
 
-/** A connection of the kind `http`, closed when the test ends. */
+interface Surroundings {
+  readonly timeout?: number
+  readonly clock?: Clock
+  readonly resolve?: Resolve
+}
+
+/** A connection of the kind `http` that may call this machine, closed when the test ends. */
 export function connect(
   config: HttpConfig,
-  { timeout = 5000, clock = systemClock }: { timeout?: number; clock?: Clock } = {},
+  { timeout = 5000, clock = systemClock, resolve }: Surroundings = {},
 ): Connection {
-  const system = { name: 'shop', config, timeout, concurrency: 4, clock, random: systemRandom }
-  const connection = http('sluice/0.0.0').connect(system)
+  const system = {
+    name: 'shop',
+    config: { allow_private: ['127.0.0.0/8'], ...config },
+    timeout,
+    concurrency: 4,
+    clock,
+    random: systemRandom,
+  }
+  const connection = http('sluice/0.0.0', resolve).connect(system)
   onTestFinished(() => connection.close())
   return connection
 }
@@ -66,7 +80,8 @@ export function answer(head: string, body = ''): string {
   return `HTTP/1.1 ${head}\r\ncontent-length: ${Buffer.byteLength(body)}\r\n\r\n${body}`
 }
 
-async function listen(server: Server): Promise<string> {
+/** Listens on a free port; gives the URL. */
+export async function listen(server: Server): Promise<string> {
   server.listen(0, '127.0.0.1')
   await once(server, 'listening')
   const address = server.address()

@@ -26,6 +26,7 @@ export function claimedBatch({ count = 1, standings, ...rest }: BatchOptions = {
     rescues: 0,
     ordinals: { first: 0, last: count - 1, count, list: null },
     mappings: pack(mappings),
+    metadata: '{}',
     verdicts: standings === undefined ? null : JSON.stringify(standings),
     probe: false,
     ...rest,

@@ -96,7 +96,7 @@ describe('a worker that is told to stop', () => {
     expect(stage.calls).toHaveLength(underWay)
     const completed = (await stage.results(request.id)).filter(({ state }) => state === 'completed')
     expect(completed).toHaveLength(underWay)
-    const [lane] = await stage.store.work(stage.clock.now())
+    const [lane] = (await stage.store.work(stage.clock.now())).lanes
     expect(lane).toMatchObject({ lane: LANE, due: null })
 
     stage.start()

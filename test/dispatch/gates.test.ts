@@ -34,7 +34,7 @@ describe('a system that asks to be left alone', () => {
     expect(next).toBeGreaterThanOrEqual(opened + RETRY_AFTER_MS)
     expect(next).toBeLessThan(opened + RETRY_AFTER_MS + 1000)
     expect(stage.events).toContainEqual(
-      expect.objectContaining({ event: 'gate_closed', lane: LANE }),
+      expect.objectContaining({ event: 'gate_closed', system: LANE }),
     )
   })
 
@@ -81,6 +81,6 @@ describe('a system that refuses our credentials', () => {
     const [probe = 0, ...others] = stage.calls.slice(before).map(({ at }) => at)
     expect(Math.min(...others)).toBeGreaterThan(probe)
     expect(Math.max(...others)).toBeLessThan(probe + 2000)
-    expect(stage.events).toContainEqual({ event: 'gate_opened', lane: LANE })
+    expect(stage.events).toContainEqual({ event: 'gate_opened', system: LANE })
   })
 })

@@ -1,4 +1,5 @@
 import { beforeEach, describe, expect, test } from 'vitest'
+import { Access } from '../../src/dispatch/access.ts'
 import { Isolation } from '../../src/dispatch/isolation.ts'
 import { Lane } from '../../src/dispatch/lane.ts'
 import { Lease } from '../../src/dispatch/lease.ts'
@@ -15,7 +16,8 @@ let isolation: Isolation
 beforeEach(() => {
   isolation = new Isolation()
   const limits = { concurrency: CONCURRENCY, rate: null }
-  lane = new Lane(LANE, new Limiter(limits, new SimulatedClock(), () => {}), isolation)
+  const limiter = new Limiter(limits, new SimulatedClock(), () => {})
+  lane = new Lane(new Access(LANE, limiter), isolation)
 })
 
 function add(options: Parameters<typeof claimedBatch>[0]): Lease {
@@ -95,7 +97,7 @@ describe('what a lane has in hand', () => {
 
   test('is as many times more as one call holds, whether or not there is a turn just now', () => {
     const together = 20
-    lane = new Lane(LANE, lane.limiter, isolation, together)
+    lane = new Lane(lane.access, isolation, together)
     for (let turn = 0; turn < CONCURRENCY; turn++) void lane.limiter.take()
     add({ count: 1000 })
     expect(lane.open(NOW)).toBe(true)
@@ -154,16 +156,16 @@ describe('what a lane wants', () => {
 
   test('is nothing while its gate is closed, or a probe is out', () => {
     lane.more = true
-    lane.closedUntil = NOW + 1
+    lane.gate.closedUntil = NOW + 1
     expect(lane.want(NOW)).toBeNull()
     expect(lane.want(NOW + 1)).not.toBeNull()
-    lane.probing = true
+    lane.gate.probing = true
     expect(lane.want(NOW + 1)).toBeNull()
   })
 })
 
 test('a closed gate starts nothing until its time has come', () => {
-  lane.closedUntil = NOW + 1
+  lane.gate.closedUntil = NOW + 1
   expect(lane.open(NOW)).toBe(false)
   expect(lane.open(NOW + 1)).toBe(true)
 })

@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest'
+import { pack } from '../../src/core/packed.ts'
 import type { MappingError, Standing } from '../../src/core/verdict.ts'
 import { Lease } from '../../src/dispatch/lease.ts'
 import { NOW } from '../support/requests.ts'
@@ -44,6 +45,16 @@ test('a mapping has the ordinal it has in its request', () => {
   expect([between.ordinal(0), between.ordinal(1)]).toEqual([3, 9])
   const after = lease({ count: 2, ordinals: { first: 7, last: 8, count: 2, list: null } })
   expect([after.ordinal(0), after.ordinal(1)]).toEqual([7, 8])
+})
+
+test("the request's metadata is there where an expression may ask for it, and nowhere else", () => {
+  const metadata = '{"run":"nightly"}'
+  const mapping = { id: 'map', source: 'source', target: 'crm' }
+  const expressions = pack([{ ...mapping, transformation: { run: '{% metadata.run %}' } }])
+  const literals = pack([{ ...mapping, transformation: { run: 'nightly' } }])
+  const batch = { ...claimedBatch(), metadata }
+  expect(new Lease({ ...batch, mappings: expressions }, NOW).metadata).toEqual({ run: 'nightly' })
+  expect(new Lease({ ...batch, mappings: literals }, NOW).metadata).toBeNull()
 })
 
 describe('what is written', () => {

@@ -1,10 +1,12 @@
 /** Real workers on a store in memory, in simulated time; their targets answer as the test says. */
+import { USUAL_ANSWERS } from '../../src/core/answers.ts'
 import type { Mapping } from '../../src/core/mapping.ts'
 import { type Result, resultsOf } from '../../src/core/results.ts'
 import type { DurationMs, EpochMs } from '../../src/core/units.ts'
 import { deliverer } from '../../src/deliver/deliver.ts'
-import type { Connection, WriteAnswer } from '../../src/deliver/kind.ts'
-import { Dispatcher, type SystemRules } from '../../src/dispatch/dispatcher.ts'
+import type { Connection, ReadAnswer, WriteAnswer } from '../../src/deliver/kind.ts'
+import { Dispatcher } from '../../src/dispatch/dispatcher.ts'
+import type { SystemRules } from '../../src/dispatch/rules.ts'
 import { type Clock, sleep } from '../../src/lib/clock.ts'
 import type { Event } from '../../src/observe/events.ts'
 import { openMemoryStore } from '../../src/store/sqlite/memory.ts'
@@ -12,10 +14,13 @@ import type { NewRequest, Store } from '../../src/store/store.ts'
 import { SimulatedClock } from '../sim/clock.ts'
 import { troubled } from '../sim/faults.ts'
 import { newRequest, type RequestOptions, TENANT } from '../support/requests.ts'
+import { literalOnly } from '../support/transform.ts'
 import { pass, until } from './time.ts'
 
 /** How long the way to the store takes, there and back: longer than most calls. */
 const STORE_MS: DurationMs = 30
+
+const RECORD: ReadAnswer = { kind: 'record', record: {} }
 
 export const DELIVERED: WriteAnswer = { kind: 'delivered', result: {} }
 
@@ -53,11 +58,19 @@ export class Stage {
   rules: SystemRules = {
     limits: { concurrency: 4, rate: null },
     retry: { attempts: 3, first: 100, cap: 1000 },
+    answers: USUAL_ANSWERS,
     together: 1,
+    readable: false,
   }
   answer: Answer = () => DELIVERED
   /** How long every call takes. */
   latency: DurationMs = 10
+  /** What a source says; null where nothing is read. */
+  read: ((mapping: Mapping) => ReadAnswer) | null = null
+  /** When the sources were asked. */
+  readonly reads: SeenCall[] = []
+  /** How long a call to one target takes, in place of `latency`. */
+  latencyOf: ((mapping: Mapping) => DurationMs) | null = null
   readonly store: Store
   #workers = 0
 
@@ -83,10 +96,11 @@ export class Stage {
         () => ({
           lostCall: 0,
           lostReply: 0,
+          lateCall: 0,
           delay: STORE_MS,
         }),
       ),
-      deliver: deliverer(() => this.#connection(near, worker)),
+      deliver: deliverer(() => this.#connection(near, worker), literalOnly),
       rules: () => this.rules,
       clock: near,
       random: () => 0.5,
@@ -131,12 +145,21 @@ export class Stage {
 
   #connection(near: Clock, worker: Worker): Connection {
     return {
-      read: null,
+      read:
+        this.read === null
+          ? null
+          : async ({ mapping }) => {
+              const { id, source } = mapping
+              this.reads.push({ id, target: source, at: this.clock.now() })
+              const answer = this.read?.(mapping) ?? RECORD
+              await sleep(near, this.latency)
+              return answer
+            },
       write: async ({ mapping, signal }) => {
         const { id, target } = mapping
         this.calls.push({ id, target, at: this.clock.now() })
         const answer = this.answer(mapping, worker)
-        await sleep(near, this.latency)
+        await sleep(near, this.latencyOf?.(mapping) ?? this.latency)
         return signal.aborted ? { kind: 'interrupted' } : answer
       },
       bulk: null,

@@ -31,7 +31,12 @@ export class HeldTarget {
   system(concurrency: number): object {
     const address = this.#server.address()
     if (address === null || typeof address === 'string') throw new Error('not listening on a port')
-    return { kind: 'http', base_url: `http://127.0.0.1:${address.port}`, concurrency }
+    return {
+      kind: 'http',
+      base_url: `http://127.0.0.1:${address.port}`,
+      concurrency,
+      allow_private: ['127.0.0.0/8'],
+    }
   }
 
   /** Resolves when so many calls have come, since the beginning. */

@@ -341,6 +341,78 @@ export const ROWS: readonly Row[] = [
     status: 400,
     slug: 'malformed-request',
   },
+  ...[
+    { name: 'an empty change', body: '', ...malformed },
+    { name: 'a truncated change', body: '{"paused":', ...malformed },
+    { name: 'a change that is null', body: 'null', ...invalid, code: 'invalid_type' },
+    { name: 'a change of nothing', body: '{}', ...invalid, code: 'required', pointer: '#' },
+    { name: 'a change said twice', body: '{"paused":true,"paused":false}', ...invalid },
+    {
+      name: 'a change of something unknown',
+      body: '{"breaker":null}',
+      status: 400,
+      slug: 'unknown-property',
+      pointer: '#/breaker',
+    },
+    {
+      name: '__proto__ in a change',
+      body: '{"__proto__":{"paused":true}}',
+      ...invalid,
+      code: 'forbidden_key',
+    },
+    { name: 'a concurrency no double holds', body: '{"concurrency":9007199254740993}', ...invalid },
+    {
+      name: 'a rate of a thousand windows',
+      body: `{"rate":[${'"1/s",'.repeat(999)}"1/s"]}`,
+      ...invalid,
+    },
+    { name: 'a change in a form', headers: { 'content-type': 'text/plain' }, ...unsupported },
+    {
+      name: 'a change that is too large',
+      body: `{"rate":"${'9'.repeat(70_000)}/s"}`,
+      status: 413,
+      slug: 'body-too-large',
+    },
+  ].map((row) => ({ start: 'PATCH /systems/crm', ...row })),
+  {
+    name: 'a system of a name too long',
+    get: `/systems/${'x'.repeat(129)}`,
+    status: 404,
+    slug: 'not-found',
+  },
+  {
+    name: 'a system with a bad escape',
+    get: '/systems/%ff',
+    status: 400,
+    slug: 'malformed-request',
+  },
+  {
+    name: 'systems by a made-up cursor',
+    get: '/systems?cursor=x',
+    status: 400,
+    slug: 'invalid-cursor',
+  },
+  {
+    name: 'systems by something else',
+    get: '/systems?kind=http',
+    status: 400,
+    slug: 'unknown-property',
+  },
+  {
+    name: 'a resume with a body',
+    start: 'POST /systems/crm/resume',
+    body: '{}',
+    status: 400,
+    slug: 'unknown-property',
+    pointer: '#',
+  },
+  {
+    name: 'a resume of what is open',
+    start: 'POST /systems/crm/resume',
+    headers: { 'content-type': null },
+    status: 409,
+    slug: 'invalid-state',
+  },
 ]
 
 /** Inputs that look bad and are not. */

@@ -53,7 +53,11 @@ describe('/openapi.json', () => {
       'get /requests',
       'get /status/{id}',
       'get /status/{id}/results',
+      'get /systems',
+      'get /systems/{name}',
+      'patch /systems/{name}',
       'post /ingest',
+      'post /systems/{name}/resume',
     ])
   })
 

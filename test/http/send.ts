@@ -5,6 +5,8 @@ export interface Input {
   readonly name: string
   /** The request target; `POST /ingest` unless said. */
   readonly get?: string
+  /** Method and request target of any other. */
+  readonly start?: string
   /** Beside Content-Type: application/json; null leaves a header out. */
   readonly headers?: Readonly<Record<string, string | null>>
   readonly body?: string | Buffer
@@ -35,7 +37,7 @@ export async function send(url: string, input: Input): Promise<Answer> {
   const lines = Object.entries(headers).flatMap(([name, value]) =>
     value === null ? [] : [`${name}: ${value}`],
   )
-  const start = input.get === undefined ? 'POST /ingest' : `GET ${input.get}`
+  const start = input.start ?? (input.get === undefined ? 'POST /ingest' : `GET ${input.get}`)
   const head = `${[`${start} HTTP/1.1`, ...lines].join('\r\n')}\r\n\r\n`
   const text = await exchange(url, Buffer.concat([Buffer.from(head), body]))
   const [answerHead = '', answerBody = ''] = text.split(/\r\n\r\n(.*)/s)

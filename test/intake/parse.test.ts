@@ -101,12 +101,58 @@ describe('systems', () => {
   })
 })
 
-describe('expressions are not available yet', () => {
-  test.each(['{"a":["{% x %}"]}', '{"a":["\\u007b% x %}"]}'])('%s', (transformation) => {
-    const body = `{"mappings":[{"id":"a","source":"s","target":"t","transformation":${transformation}}]}`
-    expect(read(body)).toMatchObject({
+describe('expressions', () => {
+  const body = (...transformations: readonly string[]) =>
+    `{"mappings":[${transformations
+      .map((text, at) => `{"id":"${at}","source":"s","target":"t","transformation":${text}}`)
+      .join(',')}]}`
+
+  test.each(['{"a":["{% x %}"]}', '{"a":["\\u007b% $sum([1, 2]) %}"]}', '{"a":"{%id%}"}'])(
+    '%s is taken',
+    (transformation) => {
+      expect(read(body(transformation)).kind).toBe('parsed')
+    },
+  )
+
+  test.each([
+    ['{"a":["{% x( %}"]}', '#/mappings/0/transformation/a/0', /end of expression .*character 4/],
+    ['{"a":["\\u007b% x( %}"]}', '#/mappings/0/transformation/a/0', /end of expression/],
+    ['{"a":{"b":"{%%}"}}', '#/mappings/0/transformation/a/b', /Unexpected end of expression/],
+    ['{"a":"{% \'open %}"}', '#/mappings/0/transformation/a', /matching quote/],
+    ['{"a":"{% /a**/ %}"}', '#/mappings/0/transformation/a', /regular expression/],
+    ['{"a":"{% $eval(x) %}"}', '#/mappings/0/transformation/a', /\$eval is not available/],
+    [`{"a":"{% ${'('.repeat(4000)} %}"}`, '#/mappings/0/transformation/a', /Expected "\)"/],
+    [`{"a":"{% ${'x'.repeat(4095)} %}"}`, '#/mappings/0/transformation/a', /at most 4096 char/],
+    [`{"a":[${'"{%1%}",'.repeat(100)}"{%1%}"]}`, '#/mappings/0/transformation', /at most 100 /],
+  ])('%s is refused, and says where and why', (transformation, pointer, detail) => {
+    expect(read(body(transformation))).toMatchObject({
       slug: 'invalid-expression',
-      problems: [{ pointer: '#/mappings/0/transformation/a/0', code: 'invalid_expression' }],
+      problems: [{ pointer, code: 'invalid_expression', detail: expect.stringMatching(detail) }],
+    })
+  })
+
+  test('repeat nothing of themselves in what is said of them', () => {
+    const told = JSON.stringify(read(body('{"a":"{% hunter2 hunter2 %}"}')))
+    expect(told).toContain('Syntax error')
+    expect(told).not.toContain('hunter2')
+  })
+
+  test('that are wrong in many mappings are told of each', () => {
+    expect(read(body('{"a":"{% ( %}"}', '{}', '{"a":"{% ( %}"}'))).toMatchObject({
+      problems: [
+        { pointer: '#/mappings/0/transformation/a' },
+        { pointer: '#/mappings/2/transformation/a' },
+      ],
+    })
+  })
+
+  test('may repeat at will, and differ up to 100,000 characters', () => {
+    const of = (differ: boolean) =>
+      Array.from({ length: 100 }, (_, at) => `{"a":"{% ${'x'.repeat(1000)}${differ ? at : 0} %}"}`)
+    expect(read(body(...of(false))).kind).toBe('parsed')
+    expect(read(body(...of(true)))).toMatchObject({
+      slug: 'invalid-expression',
+      problems: [{ pointer: '#/mappings/99/transformation/a' }],
     })
   })
 

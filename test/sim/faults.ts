@@ -8,11 +8,15 @@ export interface Trouble {
   readonly lostCall: number
   /** The call is carried out, and the caller is told that it failed. */
   readonly lostReply: number
+  /** The call is under way for up to half a minute: long enough for its sender to be given up. */
+  readonly lateCall: number
   /** Each way takes up to this long. */
   readonly delay: DurationMs
 }
 
-export const PEACE: Trouble = { lostCall: 0, lostReply: 0, delay: 5 }
+const LATE_MS: DurationMs = 30_000
+
+export const PEACE: Trouble = { lostCall: 0, lostReply: 0, lateCall: 0, delay: 5 }
 
 /** The store as a node sees it across a network that delays, loses calls and loses replies. */
 export function troubled(
@@ -22,8 +26,9 @@ export function troubled(
   trouble: () => Trouble,
 ): Store {
   async function across<T>(call: () => Promise<T>): Promise<T> {
-    const { lostCall, lostReply, delay } = trouble()
-    await sleep(clock, random() * delay)
+    const { lostCall, lostReply, lateCall, delay } = trouble()
+    const late = random() < lateCall ? LATE_MS : delay
+    await sleep(clock, random() * late)
     if (random() < lostCall) throw new StoreUnavailable('simulated: the call was lost')
     const answer = await call()
     await sleep(clock, random() * delay)
@@ -41,13 +46,20 @@ export function troubled(
     claim: (worker, wants, now) => across(() => store.claim(worker, wants, now)),
     keep: (worker, held) => across(() => store.keep(worker, held)),
     settle: (settlements, now) => across(() => store.settle(settlements, now)),
-    gate: (lane, gate) => across(() => store.gate(lane, gate)),
+    gate: (system, gate) => across(() => store.gate(system, gate)),
+    probe: (system, now) => across(() => store.probe(system, now)),
+    report: (worker, reports) => across(() => store.report(worker, reports)),
+    override: (system, change) => across(() => store.override(system, change)),
+    resume: (system, now) => across(() => store.resume(system, now)),
     sweep: (now, retainedSince) => across(() => store.sweep(now, retainedSince)),
     touch: () => across(() => store.touch()),
     request: (tenant, id) => store.request(tenant, id),
     requests: (tenant, filter) => store.requests(tenant, filter),
     batches: (tenant, request, range) => store.batches(tenant, request, range),
     totals: () => store.totals(),
+    waiting: (tenant, id) => store.waiting(tenant, id),
+    systemNames: (after, limit) => store.systemNames(after, limit),
+    system: (name) => store.system(name),
     onWork: (listener) =>
       store.onWork((hint) => {
         clock.after(random() * trouble().delay, () => {

@@ -1,14 +1,17 @@
+import { USUAL_ANSWERS } from '../../src/core/answers.ts'
 import type { DurationMs, Random } from '../../src/core/units.ts'
 import { deliverer } from '../../src/deliver/deliver.ts'
 import { Dispatcher } from '../../src/dispatch/dispatcher.ts'
 import type { Cancel, Clock } from '../../src/lib/clock.ts'
 import type { Event } from '../../src/observe/events.ts'
 import type { Store } from '../../src/store/store.ts'
+import { literalOnly } from '../support/transform.ts'
 import { type Trouble, troubled } from './faults.ts'
 import type { Targets } from './targets.ts'
 
 export const LIMITS = { concurrency: 4, rate: null }
 export const RETRY = { attempts: 4, first: 500, cap: 10_000 }
+const BREAKER = { failureRatio: 0.4, window: 10_000, minimum: 8, cooldown: 3000 }
 
 /** A node's own time: it stands still while the node is stopped, and for ever once it is dead. */
 class NodeClock implements Clock {
@@ -73,8 +76,15 @@ export class Node {
     const near = this.#clock
     this.#dispatcher = new Dispatcher({
       store: troubled(store, near, random, trouble),
-      deliver: deliverer((lane) => targets.connection(lane, near)),
-      rules: () => ({ limits: LIMITS, retry: RETRY, together: 1 }),
+      deliver: deliverer((lane) => targets.connection(lane, near), literalOnly),
+      rules: () => ({
+        limits: LIMITS,
+        retry: RETRY,
+        answers: USUAL_ANSWERS,
+        breaker: BREAKER,
+        together: 1,
+        readable: true,
+      }),
       clock: near,
       random,
       newId,

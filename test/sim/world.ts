@@ -1,4 +1,5 @@
 import type { DatabaseSync } from 'node:sqlite'
+import { NO_OVERRIDE } from '../../src/core/limits.ts'
 import { PRIORITIES, type Priority } from '../../src/core/mapping.ts'
 import type { Random } from '../../src/core/units.ts'
 import type { Standing } from '../../src/core/verdict.ts'
@@ -16,10 +17,13 @@ import { isFinal, Watch } from './watch.ts'
 const TROUBLED_FOR_MS = 45_000
 const FINISHED_WITHIN_MS = 3_600_000
 
+const LANES = Object.keys(MANNERS)
+const RATE = [{ count: 5, per: 1000 }]
+
 /**
  * One run of the whole of a small world, decided by its seed: two workers at a time on one store,
- * crashes, stops, drains, lost calls and lost replies for a while, then peace, in which everything
- * must finish.
+ * crashes, stops, drains, lost calls and lost replies for a while, and an operator who meddles; then
+ * peace, in which everything must finish.
  *
  * @param database a store that was spoilt on purpose
  * @returns everything that went against the promises; the run must be called off if it never ends
@@ -40,7 +44,9 @@ class World {
   readonly #requests: { id: string; total: number }[] = []
   readonly #nodes: Node[] = []
   readonly #calm: boolean
+  readonly #meddled: boolean
   #trouble: Trouble = PEACE
+  #operating = true
   #ids = 0
 
   constructor(seed: number, store: Store) {
@@ -51,6 +57,8 @@ class World {
     this.#targets = new Targets(this.#clock, this.#random)
     // In a fifth of the worlds nothing goes wrong: there, nothing may happen twice.
     this.#calm = seed % 5 === 0
+    // In half of them an operator changes things.
+    this.#meddled = seed % 2 === 0
   }
 
   async live(): Promise<void> {
@@ -61,11 +69,14 @@ class World {
       this.#clock.after(random() * 20_000, () => void this.#post())
     }
     if (!this.#calm) {
-      this.#trouble = { lostCall: 0.03, lostReply: 0.03, delay: 60 }
+      this.#trouble = { lostCall: 0.03, lostReply: 0.03, lateCall: 0.01, delay: 60 }
       this.#clock.after(1000, () => this.#misfortune())
     }
+    if (this.#meddled) this.#clock.after(random() * 5000, () => void this.#operate())
     await this.#runUntil(this.#clock.now() + TROUBLED_FOR_MS, () => false)
     this.#trouble = PEACE
+    this.#operating = false
+    for (const lane of LANES) await this.#base.override(lane, NO_OVERRIDE)
     for (const node of this.#nodes) node.goOn()
     const end = this.#clock.now() + FINISHED_WITHIN_MS
     await this.#runUntil(end, () => this.#allFinished())
@@ -130,10 +141,25 @@ class World {
     this.#clock.after(2000 + random() * 10_000, () => this.#misfortune())
   }
 
+  /** Every few seconds an operator pauses a system, changes its limits, or has it tried again. */
+  async #operate(): Promise<void> {
+    if (!this.#operating) return
+    const { random } = this
+    const lane = pick(LANES, random)
+    const fate = random()
+    if (fate < 0.25) await this.#base.override(lane, { paused: true })
+    else if (fate < 0.5) await this.#base.override(lane, { paused: false })
+    else if (fate < 0.65)
+      await this.#base.override(lane, { concurrency: pick([1, 2, null], random) })
+    else if (fate < 0.8) await this.#base.override(lane, { rate: pick([RATE, null], random) })
+    else await this.#base.resume(lane, this.#clock.now())
+    this.#clock.after(random() * 5000, () => void this.#operate())
+  }
+
   async #post(): Promise<void> {
     const { random } = this
     const total = pick([1, 3, 20, 60, 120], random)
-    const lanes = [pick(Object.keys(MANNERS), random), pick(Object.keys(MANNERS), random)]
+    const lanes = [pick(LANES, random), pick(LANES, random)]
     const request: NewRequest = {
       id: this.#newId(),
       tenant: 'default',

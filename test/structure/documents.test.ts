@@ -7,12 +7,14 @@ import { readSystems } from '../../src/config/systems.ts'
 import { SETTINGS } from '../../src/config/table.ts'
 import { http } from '../../src/deliver/kinds/http.ts'
 import { simulated } from '../../src/deliver/kinds/simulated.ts'
+import { changeIn } from '../../src/http/system-change.ts'
 import { parse } from '../../src/intake/parse.ts'
 import { ROOT } from './sources.ts'
 
 const DOCUMENTS = [
   ...['README.md', 'ARCHITECTURE.md', 'CONTRIBUTING.md', 'CHANGELOG.md'],
-  ...['docs/settings.md', 'docs/operations.md', 'docs/benchmarks.md'],
+  ...['docs/settings.md', 'docs/operations.md', 'docs/benchmarks.md', 'docs/transformations.md'],
+  ...['docs/kinds.md', 'docs/http.md'],
   ...readdirSync(join(ROOT, 'docs/adr')).map((name) => `docs/adr/${name}`),
 ]
 
@@ -88,6 +90,31 @@ describe('README.md', () => {
       readFile: () => '',
     })
     expect(result).toMatchObject({ ok: true, systems: [{ kind: 'http' }, { kind: 'simulated' }] })
+  })
+})
+
+describe('docs/limits-and-gates.md', () => {
+  const text = read('docs/limits-and-gates.md')
+
+  test('shows a systems file that is read without a problem', () => {
+    const [file = ''] = fenced(text, 'yaml')
+    const kinds = [http('sluice')]
+    const surroundings = { env: {}, readFile: () => '' }
+    const source = { text: file, fileName: 'systems.yaml', kinds, concurrency: 1, ...surroundings }
+    expect(readSystems(source)).toMatchObject({
+      ok: true,
+      systems: [
+        { limits: { concurrency: 20, rate: [{ burst: 10 }, { count: 5000 }] } },
+        { limits: { concurrency: 100, adaptiveFrom: 2 }, breaker: { minimum: 20 } },
+      ],
+    })
+  })
+
+  test('shows changes that are taken, and a status that is JSON', () => {
+    const changes = all(text, /-d '(\{.*\})'/g)
+    expect(changes).toHaveLength(2)
+    for (const change of changes) expect(changeIn(Buffer.from(change)).kind).toBe('change')
+    for (const answer of fenced(text, 'json')) expect(() => JSON.parse(answer)).not.toThrow()
   })
 })
 

@@ -129,12 +129,14 @@ const RULES: Readonly<Record<string, Rule>> = {
     caught: [
       { 'dispatch/claimer.ts': "const sql = 'SELECT id FROM batches'" },
       { 'http/status.ts': 'const sql = `UPDATE requests SET state = 1`' },
+      { 'deliver/kinds/postgres/pool.ts': "const sql = 'SELECT id FROM batches'" },
       { 'app.ts': "database.exec('PRAGMA user_version')" },
       { 'app.ts': "database.exec('INSERT OR REPLACE INTO keys VALUES (1)')" },
       { 'app.ts': "database.exec('DELETE FROM keys')" },
     ],
     allowed: {
       'store/sqlite/claim.ts': "const sql = 'SELECT id FROM batches'",
+      'deliver/kinds/postgres/statements.ts': "const sql = 'SELECT id FROM contacts'",
       'http/status.ts': "// SELECT id FROM batches\nconst text = 'select one from the list'",
     },
   },

@@ -1,99 +1,115 @@
-import { type Dispatcher, Pool } from 'undici'
-import type { Outcome } from '../../core/outcome.ts'
-import { parseSize } from '../../core/quantity.ts'
-import type { Json } from '../../core/units.ts'
-import type { Call, Connection, Kind, SystemContext } from '../kind.ts'
-import { recordOf, refusalOf, resultOf, succeeded } from './http/answer.ts'
-import { config, type HttpConfig, MAX_RESPONSE_DEFAULT } from './http/config.ts'
-import { type Exchanged, exchange, type Line } from './http/exchange.ts'
-import { callHeaders, fixedHeaders, secretsOf } from './http/headers.ts'
-import { compilePath } from './http/path.ts'
+import type { Resolve } from '../connect/guard.ts'
+import type { Connection, Kind, SystemContext } from '../kind.ts'
+import { recordOf, resultOf } from './http/answer.ts'
+import { CONTENT_TYPES, ENCODERS } from './http/body.ts'
+import { openBulk } from './http/bulk.ts'
+import type { BulkConfig } from './http/bulk-config.ts'
+import { type Calls, openCalls, type Refusal } from './http/calls.ts'
+import { config, type HttpConfig, type ReadConfig, type WriteConfig } from './http/config.ts'
+import {
+  compileHeaders,
+  fixedHeaders,
+  type HeaderSources,
+  type HeaderTemplate,
+} from './http/headers.ts'
+import { compilePath, type PathTemplate } from './http/path.ts'
+import { parsePointer } from './http/pointer.ts'
+import { withLearned } from './http/rate-headers.ts'
 
 /**
- * Any system with an HTTP API: one call reads a record, one call writes a payload.
+ * Any system with an HTTP API: one call reads a record, one call writes a payload, or many.
  *
  * @param userAgent how Sluice names itself, as `sluice/1.2.3`
+ * @param resolve looks names up in the place of the machine
  */
-export function http(userAgent: string): Kind<HttpConfig> {
-  return { name: 'http', config, connect: (system) => connect(system, userAgent) }
+export function http(userAgent: string, resolve?: Resolve): Kind<HttpConfig> {
+  return { name: 'http', config, connect: (system) => connect(system, userAgent, resolve) }
 }
 
-function connect(system: SystemContext<HttpConfig>, userAgent: string): Connection {
-  const { clock } = system
-  const { base_url: baseUrl, read, write } = system.config
-  const line = openLine(system)
-  const fixed = fixedHeaders(system.config, userAgent)
-  const secrets = secretsOf(system.config)
-  const { pathname } = new URL(baseUrl)
+function connect(
+  system: SystemContext<HttpConfig>,
+  userAgent: string,
+  resolve: Resolve | undefined,
+): Connection {
+  const { read, write = {}, bulk, auth, headers: common = {}, base_url } = system.config
+  const calls = openCalls(system, userAgent, resolve)
+  const { pathname } = new URL(base_url)
   const prefix = pathname.replace(/\/$/, '')
-  const readPath = read === undefined ? null : compilePath(prefix, read.path)
-  const writePath =
-    write?.path === undefined ? compilePath('', pathname) : compilePath(prefix, write.path)
-  const readMethod = read?.method ?? 'GET'
-  const writeMethod = write?.method ?? 'POST'
+  const sources = (own: HeaderSources['own'] = {}, contentType: string | null): HeaderSources => {
+    return { common, own, auth, userAgent, contentType }
+  }
 
-  function send(
-    call: Call,
-    method: Dispatcher.HttpMethod,
-    path: string,
-    body: string | null,
-  ): Promise<Exchanged> {
-    const headers = callHeaders(fixed, call, body !== null)
-    return exchange(line, { method, path, headers, body }, call.signal)
+  function connectRead({ path, query, headers, ...config }: ReadConfig) {
+    const template = {
+      path: compilePath(prefix, path, query),
+      headers: compileHeaders(sources(headers, null)),
+    }
+    return reader(config, template, calls)
+  }
+
+  function connectWrite({ path, query, headers, ...config }: WriteConfig) {
+    const contentType = CONTENT_TYPES[config.body ?? 'json']
+    const template = {
+      path:
+        path === undefined ? compilePath('', pathname, query) : compilePath(prefix, path, query),
+      headers: compileHeaders(sources(headers, contentType)),
+    }
+    return writer(config, template, calls)
+  }
+
+  function connectBulk(config: BulkConfig) {
+    const headers = fixedHeaders(sources(config.headers, CONTENT_TYPES.json))
+    return openBulk(config, { calls, path: prefix + config.path, headers })
   }
 
   return {
-    read:
-      readPath === null
-        ? null
-        : async (call) => {
-            const path = readPath(call.mapping)
-            if (path === null) return unsafePath('read')
-            const ending = await send(call, readMethod, path, null)
-            if (ending.kind !== 'answer') return failed(ending, 'read')
-            if (succeeded(ending)) return recordOf(ending)
-            return refusalOf(ending, 'read', baseUrl, secrets, clock.now())
-          },
-    async write(call, payload) {
-      const path = writePath(call.mapping)
-      if (path === null) return unsafePath('write')
-      const body = serialize(payload)
-      if (body === null) return TOO_DEEP
-      const ending = await send(call, writeMethod, path, body)
-      if (ending.kind !== 'answer') return failed(ending, 'write')
-      if (succeeded(ending)) return { kind: 'delivered', result: resultOf(ending, secrets) }
-      return refusalOf(ending, 'write', baseUrl, secrets, clock.now())
-    },
-    bulk: null,
-    close: () => line.pool.destroy(),
+    read: read === undefined ? null : connectRead(read),
+    write: connectWrite(write),
+    bulk: bulk === undefined ? null : connectBulk(bulk),
+    close: () => calls.close(),
   }
 }
 
-const HEADER_BYTES_MAX = 16_384
-const KEEP_ALIVE_MS = 4000
-
-function openLine({ config, concurrency, timeout, clock }: SystemContext<HttpConfig>): Line {
-  const pool = new Pool(new URL(config.base_url).origin, {
-    connections: concurrency,
-    pipelining: 1,
-    keepAliveTimeout: KEEP_ALIVE_MS,
-    maxHeaderSize: HEADER_BYTES_MAX,
-    // One deadline of our own bounds a call; see `Exchange`.
-    headersTimeout: 0,
-    bodyTimeout: 0,
-    connectTimeout: timeout,
-    // One connection a call is what `concurrency` means; HTTP/2 would share one between all.
-    allowH2: false,
-  })
-  const maxResponse = parseSize(config.max_response ?? MAX_RESPONSE_DEFAULT) ?? 0
-  return { pool, clock, timeout, maxResponse }
+/** The parts of a call that its mapping has a part in. */
+interface CallTemplate {
+  readonly path: PathTemplate
+  readonly headers: HeaderTemplate
 }
 
-type Refusal = Exclude<Outcome, { kind: 'delivered' }>
+function reader(
+  { method = 'GET', record }: Omit<ReadConfig, 'path'>,
+  template: CallTemplate,
+  calls: Calls,
+): NonNullable<Connection['read']> {
+  const at = parsePointer(record ?? '') ?? []
+  return async (call) => {
+    const path = template.path(call)
+    if (path === null) return unsafePath('read')
+    const request = { method, path, headers: template.headers(call), body: null }
+    const answer = await calls.make(request, 'read', call.signal)
+    if (answer.kind !== 'answer') return answer
+    return withLearned(recordOf(answer, at), answer.headers, calls.now())
+  }
+}
 
-function failed(ending: Exclude<Exchanged, { kind: 'answer' }>, stage: 'read' | 'write'): Refusal {
-  if (ending.kind === 'interrupted') return ending
-  return { kind: 'unanswered', stage, code: ending.code, message: ending.message }
+function writer(
+  { method = 'POST', body: form = 'json', result }: WriteConfig,
+  template: CallTemplate,
+  calls: Calls,
+): Connection['write'] {
+  const encode = ENCODERS[form]
+  const at = result === undefined ? null : parsePointer(result)
+  return async (call, payload) => {
+    const path = template.path(call)
+    if (path === null) return unsafePath('write')
+    const body = encode(payload)
+    if (body.kind === 'unfit') return unfit(body.message)
+    const request = { method, path, headers: template.headers(call), body: body.text }
+    const answer = await calls.make(request, 'write', call.signal)
+    if (answer.kind !== 'answer') return answer
+    const kept = result === 'none' ? null : resultOf(answer, at, calls.secrets())
+    return withLearned({ kind: 'delivered', result: kept }, answer.headers, calls.now())
+  }
 }
 
 function unsafePath(stage: 'read' | 'write'): Refusal {
@@ -101,18 +117,6 @@ function unsafePath(stage: 'read' | 'write'): Refusal {
   return { kind: 'impossible', stage, code: 'unsafe_path', message }
 }
 
-const TOO_DEEP: Refusal = {
-  kind: 'impossible',
-  stage: 'write',
-  code: 'invalid_payload',
-  message: 'The payload is nested too deeply, or is too large, to be written as JSON.',
-}
-
-/** Null where it cannot be: a record from a source may be nested without bound. */
-function serialize(payload: Json): string | null {
-  try {
-    return JSON.stringify(payload)
-  } catch {
-    return null
-  }
+function unfit(message: string): Refusal {
+  return { kind: 'impossible', stage: 'write', code: 'invalid_payload', message }
 }

@@ -5,7 +5,7 @@ import { NoParameters } from '../parameters.ts'
 import { inTime } from '../patience.ts'
 import type { HttpPorts } from '../ports.ts'
 import { sendProblem } from '../problem.ts'
-import { timeOf } from '../status.ts'
+import { timeOf } from '../time.ts'
 import { watchWritable } from '../writable.ts'
 
 const HealthSchema = Type.Object(

@@ -5,8 +5,8 @@ import { idempotencyKeyIn } from '../../intake/idempotency-key.ts'
 import { refuse } from '../../intake/problem.ts'
 import { IngestSchema } from '../../intake/schema.ts'
 import type { Backlog } from '../backlog.ts'
+import { refuseBody } from '../body.ts'
 import { answer, refusals, STORE_PROBLEMS } from '../documented.ts'
-import { faultOfBody } from '../negotiation.ts'
 import { NoParameters } from '../parameters.ts'
 import type { HttpPorts } from '../ports.ts'
 import { sendBadInput, sendProblem } from '../problem.ts'
@@ -94,14 +94,8 @@ export function ingestRoutes(app: FastifyInstance, ports: HttpPorts, backlog: Ba
   })
 
   function refuseUnread(request: FastifyRequest, reply: FastifyReply, done: () => void): void {
-    const { headers } = request
-    const fault = faultOfBody(headers['content-type'], headers['content-encoding'])
-    if (fault === 'unsupported-media-type') {
-      sendProblem(reply, fault, 'Send the body as application/json, in UTF-8.')
-    } else if (fault === 'unsupported-encoding') {
-      reply.header('accept-encoding', 'identity')
-      sendProblem(reply, fault, 'Send the body as it is, without a Content-Encoding.')
-    } else if (backlog.isFull()) {
+    if (refuseBody(request, reply)) return
+    if (backlog.isFull()) {
       const detail = `At most ${limits.maxBacklog} mappings may be open at once; try again later.`
       sendProblem(reply, 'overloaded', detail)
     } else {

@@ -6,7 +6,8 @@ import { cursorOf, positionIn } from '../cursor.ts'
 import { answer, refusals, STORE_PROBLEMS } from '../documented.ts'
 import { NextCursorSchema, pageLimit, pagingParameters, sendInvalidCursor } from '../paging.ts'
 import type { HttpPorts } from '../ports.ts'
-import { type RequestStatus, statusOf } from '../status.ts'
+import type { RequestStatus } from '../status.ts'
+import { statusNow } from './status.ts'
 
 const Query = Type.Object(
   {
@@ -54,9 +55,8 @@ export function requestsRoutes(app: FastifyInstance, ports: HttpPorts): void {
       const found = await ports.store.requests(ports.tenant, filter)
       const page = found.slice(0, limit)
       const last = found.length > limit ? page.at(-1) : undefined
-      const now = ports.clock.now()
       return reply.send({
-        requests: page.map((request) => statusOf(request, now)),
+        requests: await Promise.all(page.map((request) => statusNow(ports, request))),
         next_cursor: last === undefined ? null : cursorOf(scope, last.id),
       } satisfies Static<typeof RequestListSchema>)
     },

@@ -8,7 +8,7 @@ import { NextCursorSchema, pageLimit, pagingParameters, sendInvalidCursor } from
 import type { HttpPorts } from '../ports.ts'
 import { sendProblem } from '../problem.ts'
 import { resultsPage } from '../results-page.ts'
-import { NullableTime } from '../status.ts'
+import { NullableTime } from '../time.ts'
 import { findRequest, NO_REQUEST, RequestParams } from './status.ts'
 
 const Query = Type.Object(

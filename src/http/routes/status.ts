@@ -5,7 +5,7 @@ import { answer, refusals, STORE_PROBLEMS } from '../documented.ts'
 import { NoParameters } from '../parameters.ts'
 import type { HttpPorts } from '../ports.ts'
 import { sendProblem } from '../problem.ts'
-import { statusOf } from '../status.ts'
+import { type RequestStatus, statusOf } from '../status.ts'
 
 /** The path parameter of everything about one request. */
 export const RequestParams = Type.Object({
@@ -30,8 +30,17 @@ export function statusRoutes(app: FastifyInstance, ports: HttpPorts): void {
   app.get<{ Params: { id: string } }>('/status/:id', { schema }, async (request, reply) => {
     const found = await findRequest(ports, request.params.id)
     if (found === null) return sendProblem(reply, 'not-found', NO_REQUEST)
-    return reply.send(statusOf(found, ports.clock.now()))
+    return reply.send(await statusNow(ports, found))
   })
+}
+
+/** A request as its caller sees it now. What is finished waits for nothing. */
+export async function statusNow(
+  { store, tenant, clock }: Pick<HttpPorts, 'store' | 'tenant' | 'clock'>,
+  request: Request,
+): Promise<RequestStatus> {
+  const waiting = request.finishedAt === null ? await store.waiting(tenant, request.id) : []
+  return statusOf(request, waiting, clock.now())
 }
 
 export const NO_REQUEST = 'There is no request with this id.'

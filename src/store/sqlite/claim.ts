@@ -2,9 +2,10 @@ import type { DatabaseSync } from 'node:sqlite'
 import { type ClosedGate, PROBE_EVERY_MS, passage } from '../../core/gate.ts'
 import { takesOldest } from '../../core/rank.ts'
 import type { EpochMs } from '../../core/units.ts'
-import type { Claim, ClaimedBatch, LaneWork, Want } from '../store.ts'
+import type { Claim, ClaimedBatch, LaneWork, Want, Work } from '../store.ts'
 import { prepare } from './database.ts'
 import { type OrdinalsRow, toOrdinals } from './rows.ts'
+import { type SystemRow, toControl } from './systems.ts'
 
 /** How many waiting batches of a lane one claim makes ready: bounds the transaction. */
 const PROMOTE_MAX = 1000
@@ -18,17 +19,16 @@ interface ReadyRow extends OrdinalsRow {
   readonly rank: number
   readonly rescues: number
   readonly mappings: string
+  readonly metadata: string
   readonly verdicts: string | null
 }
 
 /** Gives out leases, and says which lanes have work. */
 export function claimOperations(database: DatabaseSync) {
   const findWorker = prepare(database, 'SELECT 1 FROM workers WHERE id = ?')
-  const findGate = prepare<ClosedGate>(
-    database,
-    'SELECT state, until, reason FROM gates WHERE lane = ?',
-  )
-  const delayProbe = prepare(database, 'UPDATE gates SET until = ? WHERE lane = ?')
+  const findSystem = prepare<SystemRow>(database, 'SELECT * FROM systems WHERE system = ?')
+  const allSystems = prepare<SystemRow>(database, 'SELECT * FROM systems')
+  const delayProbe = prepare(database, 'UPDATE systems SET until = ? WHERE system = ?')
   const promote = prepare(
     database,
     `UPDATE batches SET state = 'ready', run_at = NULL WHERE id IN (SELECT id FROM batches
@@ -36,7 +36,7 @@ export function claimOperations(database: DatabaseSync) {
   )
   const ready = (which: string) => `
     SELECT b.id, b.token, b.rank, b.rescues, b.first, b.last, b.count, p.ordinals, p.mappings,
-      v.verdicts, r.seq, r.id AS request, r.tenant
+      v.verdicts, r.seq, r.id AS request, r.tenant, r.metadata
     FROM (SELECT * FROM batches WHERE lane = ? AND state = 'ready' ${which} LIMIT 1) b
       JOIN payloads p ON p.batch = b.id
       JOIN requests r ON r.seq = b.request
@@ -49,7 +49,8 @@ export function claimOperations(database: DatabaseSync) {
   )
   const start = prepare(
     database,
-    `UPDATE requests SET state = 'in_progress', started_at = ? WHERE seq = ? AND state = 'pending'`,
+    `UPDATE requests SET state = 'in_progress', started_at = ?1, marked_at = ?1, earlier_at = ?1
+     WHERE seq = ?2 AND state = 'pending'`,
   )
   const nextDue = prepare<{ at: number }>(
     database,
@@ -73,10 +74,11 @@ export function claimOperations(database: DatabaseSync) {
   function take(row: ReadyRow, worker: string, lane: string, probe: boolean, now: EpochMs) {
     lease.run(worker, row.id)
     start.run(now, row.seq)
-    const { id, rank, rescues, request, tenant, mappings, verdicts } = row
+    const { id, rank, rescues, request, tenant, mappings, metadata, verdicts } = row
     const token = row.token + 1
     const ordinals = toOrdinals(row)
-    return { id, token, request, tenant, lane, rank, rescues, ordinals, mappings, verdicts, probe }
+    const texts = { mappings, metadata, verdicts }
+    return { id, token, request, tenant, lane, rank, rescues, ordinals, ...texts, probe }
   }
 
   function claim(worker: string, wants: readonly Want[], now: EpochMs): Claim {
@@ -85,7 +87,9 @@ export function claimOperations(database: DatabaseSync) {
     const due: { lane: string; at: EpochMs }[] = []
     if (findWorker.get(worker) === undefined) return { batches, closed, due }
     for (const want of wants) {
-      const gate = findGate.get(want.lane) ?? null
+      const row = findSystem.get(want.lane)
+      if (row?.paused === 1) continue
+      const gate = row === undefined ? null : toControl(row).gate
       const open = passage(gate, now)
       if (gate !== null && open !== 'all') closed.push({ lane: want.lane, gate })
       if (open === 'none') continue
@@ -105,7 +109,7 @@ export function claimOperations(database: DatabaseSync) {
     return { batches, closed, due }
   }
 
-  function work(): readonly LaneWork[] {
+  function work(): Work {
     const lanes = new Map<string, LaneWork>()
     for (let row = nextReady.get(''); row !== undefined; row = nextReady.get(row.lane)) {
       lanes.set(row.lane, { lane: row.lane, rank: row.rank, due: null })
@@ -114,7 +118,7 @@ export function claimOperations(database: DatabaseSync) {
       const rank = lanes.get(row.lane)?.rank ?? null
       lanes.set(row.lane, { lane: row.lane, rank, due: row.run_at })
     }
-    return [...lanes.values()]
+    return { lanes: [...lanes.values()], systems: allSystems.all().map(toControl) }
   }
 
   return { claim, work }

@@ -72,9 +72,11 @@ function attempt(call: () => unknown): Outcome<unknown> {
   }
 }
 
+/** Of a lane, one hint that there is work, the lowest, and one that its system has changed. */
 function keepLowest(hint: WorkHint): void {
-  const known = hints.get(hint.lane)
-  if (known === undefined || hint.rank < known.rank) hints.set(hint.lane, hint)
+  const key = `${hint.rank === null ? 'system' : 'work'} ${hint.lane}`
+  const known = hints.get(key)?.rank ?? Number.POSITIVE_INFINITY
+  if (hint.rank === null || hint.rank < known) hints.set(key, hint)
 }
 
 function serve(): void {

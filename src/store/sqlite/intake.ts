@@ -29,6 +29,7 @@ export function intakeOperations(database: DatabaseSync, hint: (hint: WorkHint) 
     `INSERT INTO flows VALUES (?, ?, ?, 1, ?)
      ON CONFLICT DO UPDATE SET requests = requests + 1, mappings = mappings + excluded.mappings`,
   )
+  const openLane = prepare(database, 'INSERT INTO request_lanes VALUES (?, ?, ?)')
   const leastLeased = prepare<{ start: number }>(
     database,
     `SELECT start FROM batches WHERE lane = ? AND state = 'leased' ORDER BY rank LIMIT 1`,
@@ -52,11 +53,11 @@ export function intakeOperations(database: DatabaseSync, hint: (hint: WorkHint) 
   function insertInto(
     lane: string,
     batches: readonly NewBatch[],
+    mappings: number,
     seq: number,
     request: NewRequest,
   ) {
     const { tenant, priority } = request
-    const mappings = batches.reduce((sum, batch) => sum + batch.ordinals.count, 0)
     const others = findFlow.get(lane, tenant, priority)?.requests ?? 0
     growFlow.run(lane, tenant, priority, mappings)
     let rank = virtualTime(lane)
@@ -92,7 +93,11 @@ export function intakeOperations(database: DatabaseSync, hint: (hint: WorkHint) 
     if (idempotency !== null) {
       insertKey.run(tenant, idempotency.key, idempotency.fingerprint, seq, createdAt)
     }
-    for (const [lane, batches] of lanes) insertInto(lane, batches, seq, request)
+    for (const [lane, batches] of lanes) {
+      const mappings = batches.reduce((sum, batch) => sum + batch.ordinals.count, 0)
+      if (lanes.size > 1) openLane.run(seq, lane, mappings)
+      insertInto(lane, batches, mappings, seq, request)
+    }
     return { kind: 'inserted' }
   }
 

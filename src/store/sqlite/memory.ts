@@ -36,13 +36,20 @@ export async function openMemoryStore(database = openWriter(':memory:')): Promis
     claim: (worker, wants, now) => call(() => writes.claim(worker, wants, now)),
     keep: (worker, held) => call(() => writes.keep(worker, held)),
     settle: (settlements, now) => call(() => writes.settle(settlements, now)),
-    gate: (lane, gate) => call(() => writes.gate(lane, gate)),
+    gate: (system, gate) => call(() => writes.gate(system, gate)),
+    probe: (system, now) => call(() => writes.probe(system, now)),
+    report: (worker, reports) => call(() => writes.report(worker, reports)),
+    override: (system, change) => call(() => writes.override(system, change)),
+    resume: (system, now) => call(() => writes.resume(system, now)),
     sweep: (now, retainedSince) => call(() => writes.sweep(now, retainedSince)),
     touch: () => call(() => writes.touch()),
     request: (tenant, id) => call(() => reads.request(tenant, id)),
     requests: (tenant, filter) => call(() => reads.requests(tenant, filter)),
     batches: (tenant, request, range) => call(() => reads.batches(tenant, request, range)),
     totals: () => call(() => reads.totals()),
+    waiting: (tenant, id) => call(() => reads.waiting(tenant, id)),
+    systemNames: (after, limit) => call(() => reads.systemNames(after, limit)),
+    system: (name) => call(() => reads.system(name)),
     onWork(listener) {
       listeners.add(listener)
       return () => listeners.delete(listener)

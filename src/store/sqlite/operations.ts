@@ -5,7 +5,9 @@ import { intakeOperations } from './intake.ts'
 import { queryOperations } from './queries.ts'
 import { settleOperations } from './settle.ts'
 import { sweepOperations } from './sweep.ts'
+import { systemOperations } from './systems.ts'
 import { touchOperations } from './touch.ts'
+import { watchOperations } from './watch.ts'
 import { workerOperations } from './workers.ts'
 
 /** The port's promises as plain calls: SQLite answers at once, in the thread that asks. */
@@ -25,10 +27,22 @@ export const WRITES = [
   'keep',
   'settle',
   'gate',
+  'probe',
+  'report',
+  'override',
+  'resume',
   'sweep',
   'touch',
 ] as const
-export const READS = ['request', 'requests', 'batches', 'totals'] as const
+export const READS = [
+  'request',
+  'requests',
+  'batches',
+  'totals',
+  'waiting',
+  'systemNames',
+  'system',
+] as const
 
 export type Writes = Synchronous<Pick<Store, (typeof WRITES)[number]>>
 export type Reads = Synchronous<Pick<Store, (typeof READS)[number]>>
@@ -39,6 +53,7 @@ export function writeOperations(database: DatabaseSync, hint: (hint: WorkHint) =
   const operations: Writes = {
     ...intakeOperations(database, hint),
     ...workerOperations(database),
+    ...systemOperations(database, hint),
     ...claimOperations(database),
     ...settleOperations(database),
     ...touchOperations(database),
@@ -49,5 +64,5 @@ export function writeOperations(database: DatabaseSync, hint: (hint: WorkHint) =
 
 /** Everything a connection that only reads can answer. */
 export function readOperations(database: DatabaseSync): Reads {
-  return queryOperations(database)
+  return { ...queryOperations(database), ...watchOperations(database) }
 }

@@ -17,6 +17,9 @@ export interface RequestRow {
   readonly finished_at: number | null
   readonly metadata: string
   readonly lanes: string
+  readonly marked_at: number | null
+  readonly earlier_at: number | null
+  readonly earlier: number
 }
 
 /** A request as the port has it. */
@@ -34,6 +37,7 @@ export function toRequest(row: RequestRow): Request {
     startedAt: row.started_at,
     finishedAt: row.finished_at,
     metadata: JSON.parse(row.metadata),
+    pace: row.earlier_at === null ? null : { at: row.earlier_at, processed: row.earlier },
   }
 }
 

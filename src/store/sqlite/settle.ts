@@ -6,6 +6,9 @@ import type { Settled, Settlement } from '../store.ts'
 import { prepare } from './database.ts'
 import { type RequestRow, toRequest } from './rows.ts'
 
+/** A request's speed is measured over this long at least, and mostly no longer than twice that. */
+const PACE_MS = 5000
+
 interface LeasedRow {
   readonly request: number
   readonly lane: string
@@ -33,6 +36,7 @@ export function finishOperations(database: DatabaseSync) {
     database,
     `UPDATE flows SET requests = requests - 1 WHERE lane = ? AND tenant = ? AND priority = ?`,
   )
+  const closeLanes = prepare(database, 'DELETE FROM request_lanes WHERE request = ?')
   const dropFlow = prepare(
     database,
     `DELETE FROM flows WHERE lane = ? AND tenant = ? AND priority = ? AND requests <= 0`,
@@ -44,6 +48,7 @@ export function finishOperations(database: DatabaseSync) {
     const state = finalState(row)
     finish.run(state, now, row.seq)
     const lanes: readonly string[] = JSON.parse(row.lanes)
+    if (lanes.length > 1) closeLanes.run(row.seq)
     for (const lane of lanes) {
       closeFlow.run(lane, row.tenant, row.priority)
       dropFlow.run(lane, row.tenant, row.priority)
@@ -74,8 +79,18 @@ export function settleOperations(database: DatabaseSync) {
   )
   const count = prepare<RequestRow>(
     database,
-    `UPDATE requests SET completed = completed + ?, failed = failed + ?, cancelled = cancelled + ?
-     WHERE seq = ? RETURNING *`,
+    `UPDATE requests SET completed = completed + ?1, failed = failed + ?2,
+       cancelled = cancelled + ?3 WHERE seq = ?4 RETURNING *`,
+  )
+  const mark = prepare(
+    database,
+    `UPDATE requests SET earlier_at = marked_at, earlier = marked, marked_at = ?1,
+       marked = completed + failed + cancelled
+     WHERE seq = ?2`,
+  )
+  const shrinkLane = prepare(
+    database,
+    'UPDATE request_lanes SET open = open - ? WHERE request = ? AND lane = ?',
   )
   const shrinkFlow = prepare<never, [number, string, string, Priority]>(
     database,
@@ -103,8 +118,11 @@ export function settleOperations(database: DatabaseSync) {
     const row = count.get(change.completed, change.failed, change.cancelled, seq)
     if (row === undefined) return null
     for (const [lane, settled] of change.byLane) {
-      if (settled !== 0) shrinkFlow.run(settled, lane, row.tenant, row.priority)
+      if (settled === 0) continue
+      shrinkFlow.run(settled, lane, row.tenant, row.priority)
+      shrinkLane.run(settled, seq, lane)
     }
+    if (row.marked_at !== null && row.marked_at <= now - PACE_MS) mark.run(now, seq)
     return processed(row) < row.total ? null : finishIfDone(row, now)
   }
 

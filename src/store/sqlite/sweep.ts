@@ -23,6 +23,7 @@ export function sweepOperations(database: DatabaseSync) {
   const { finishIfDone } = finishOperations(database)
   const findDead = prepare<{ id: string }>(database, 'SELECT id FROM workers WHERE deadline < ?')
   const removeWorker = prepare(database, 'DELETE FROM workers WHERE id = ?')
+  const forgetReports = prepare(database, 'DELETE FROM reports WHERE worker = ?')
   const rescue = prepare(
     database,
     `UPDATE batches SET state = 'ready', worker = NULL, rescues = rescues + 1
@@ -34,6 +35,7 @@ export function sweepOperations(database: DatabaseSync) {
      WHERE state = 'leased'`,
   )
   const removeWorkers = prepare(database, 'DELETE FROM workers')
+  const forgetAllReports = prepare(database, 'DELETE FROM reports')
   const openAfter = prepare<RequestRow>(
     database,
     `SELECT * FROM requests WHERE finished_at IS NULL AND state <> 'receiving' AND seq > ?
@@ -62,7 +64,13 @@ export function sweepOperations(database: DatabaseSync) {
   const deleteKeys = prepare(database, 'DELETE FROM idempotency_keys WHERE created_at < ?')
   const dropOpenGates = prepare(
     database,
-    `DELETE FROM gates WHERE state = 'throttled' AND until < ?`,
+    `UPDATE systems SET state = NULL, until = NULL, reason = NULL
+     WHERE state = 'throttled' AND until < ?`,
+  )
+  const dropPlainSystems = prepare(
+    database,
+    `DELETE FROM systems WHERE state IS NULL AND concurrency IS NULL AND rate IS NULL
+       AND paused = 0`,
   )
   const deleteKeysOf = prepare(database, 'DELETE FROM idempotency_keys WHERE request = ?')
   const deleteRequest = prepare(database, 'DELETE FROM requests WHERE seq = ?')
@@ -101,12 +109,14 @@ export function sweepOperations(database: DatabaseSync) {
   function sweep(now: EpochMs, retainedSince: EpochMs): Sweep {
     const rescued = findDead.all(now).map(({ id }) => {
       const batches = rescue.run(id)
+      forgetReports.run(id)
       removeWorker.run(id)
       return { worker: id, batches }
     })
     const repaired = auditSome(now)
     const deleted = deleteOld(retainedSince)
     dropOpenGates.run(now)
+    dropPlainSystems.run()
     deleteKeys.run(now - KEY_LIFETIME_MS)
     return { rescued, repaired, deleted }
   }
@@ -115,6 +125,7 @@ export function sweepOperations(database: DatabaseSync) {
   function recover(): void {
     rescueAll.run()
     removeWorkers.run()
+    forgetAllReports.run()
   }
 
   return { sweep, recover }

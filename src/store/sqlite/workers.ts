@@ -1,12 +1,11 @@
 import type { DatabaseSync } from 'node:sqlite'
-import type { Gate } from '../../core/gate.ts'
 import type { EpochMs } from '../../core/units.ts'
-import type { Beat, Worker } from '../store.ts'
+import type { Beat, NamedReport, Worker } from '../store.ts'
 import { prepare } from './database.ts'
 
 const NOBODY = { workers: 0, position: 0, epoch: 0, late: 0 }
 
-/** Keeps the list of live workers, what they hold, and the gates they closed. */
+/** Keeps the list of live workers, what they hold, and what they tell of the systems. */
 export function workerOperations(database: DatabaseSync) {
   const insert = prepare(
     database,
@@ -34,12 +33,12 @@ export function workerOperations(database: DatabaseSync) {
     `UPDATE batches SET state = 'ready', worker = NULL WHERE state = 'leased' AND worker = ?
        AND id NOT IN (SELECT value FROM json_each(?))`,
   )
-  const closeGate = prepare(
+  const writeReport = prepare(
     database,
-    `INSERT INTO gates VALUES (?, ?, ?, ?) ON CONFLICT DO UPDATE
-     SET state = excluded.state, until = excluded.until, reason = excluded.reason`,
+    `INSERT INTO reports SELECT ?1, id, ?3 FROM workers WHERE id = ?2
+     ON CONFLICT DO UPDATE SET report = excluded.report`,
   )
-  const openGate = prepare(database, 'DELETE FROM gates WHERE lane = ?')
+  const forgetReports = prepare(database, 'DELETE FROM reports WHERE worker = ?')
 
   function join(worker: Worker, deadline: EpochMs): void {
     insert.run(worker.id, worker.host, deadline)
@@ -54,6 +53,7 @@ export function workerOperations(database: DatabaseSync) {
 
   function leave(worker: string): void {
     release.run(worker)
+    forgetReports.run(worker)
     remove.run(worker)
   }
 
@@ -61,10 +61,11 @@ export function workerOperations(database: DatabaseSync) {
     releaseOthers.run(worker, JSON.stringify(held))
   }
 
-  function gate(lane: string, gate: Gate): void {
-    if (gate === null) openGate.run(lane)
-    else closeGate.run(lane, gate.state, gate.until, gate.reason)
+  function report(worker: string, reports: readonly NamedReport[]): void {
+    for (const { system, report } of reports) {
+      writeReport.run(system, worker, JSON.stringify(report))
+    }
   }
 
-  return { join, beat, leave, keep, gate }
+  return { join, beat, leave, keep, report }
 }

@@ -1,60 +1,18 @@
 import Type, { type Static } from 'typebox'
+import { parseStatuses } from '../../../core/answers.ts'
 import { parseSize } from '../../../core/quantity.ts'
+import { AllowPrivate } from '../../connect/guard.ts'
+import { Tls } from '../../connect/tls.ts'
+import { Auth } from './auth.ts'
+import { BODY_FORMS } from './body.ts'
+import { Bulk } from './bulk-config.ts'
+import { BaseUrl, Headers, isPointer, PointerText } from './forms.ts'
 import { pathFault } from './path.ts'
+import { isTemplate, PLACEHOLDERS } from './template.ts'
 
 /** An answer larger than this is not taken in where the systems file does not say. */
 export const MAX_RESPONSE_DEFAULT = '1MB'
 const MAX_RESPONSE_MAX = 64e6
-
-const BaseUrl = Type.Refine(
-  Type.String(),
-  (text) => isBaseUrl(text),
-  () => 'must be an http:// or https:// URL without credentials, a query or a fragment',
-)
-
-function isBaseUrl(text: string): boolean {
-  const url = /^https?:\/\/[!-[\]-~]+$/.test(text) && !/[?#]/.test(text) ? URL.parse(text) : null
-  return url !== null && url.username === '' && url.password === '' && url.port !== '0'
-}
-
-/** What would break the message around it, and what Sluice says itself. */
-const RESERVED = new Set([
-  ...['host', 'content-length', 'transfer-encoding', 'connection', 'keep-alive', 'upgrade'],
-  ...['expect', 'te', 'trailer', 'cookie', 'accept-encoding'],
-  ...['idempotency-key', 'sluice-request-id', 'sluice-mapping-id'],
-])
-
-function isHeaderName(name: string): boolean {
-  return /^[\w!#$%&'*+.^`|~-]{1,128}$/.test(name) && !RESERVED.has(name.toLowerCase())
-}
-
-const HEADER_NAME = `must be a header name, and none of ${[...RESERVED].join(', ')}`
-
-const HeaderName = Type.Refine(Type.String(), isHeaderName, () => HEADER_NAME)
-
-const HeaderValue = Type.Refine(
-  Type.String(),
-  (value) => /^[\t\x20-\x7e]{0,8192}$/.test(value),
-  () => 'must be printable ASCII on one line',
-)
-
-const Headers = Type.Refine(
-  Type.Record(Type.String(), HeaderValue, { maxProperties: 64 }),
-  (headers) => Object.keys(headers).every(isHeaderName),
-  () => `holds a name that is not allowed; each ${HEADER_NAME}`,
-)
-
-const Auth = Type.Union([
-  Type.Object({
-    type: Type.Literal('bearer'),
-    token: Type.Refine(
-      Type.String(),
-      (token) => /^[!-~]{1,8192}$/.test(token),
-      () => 'must be printable ASCII without spaces',
-    ),
-  }),
-  Type.Object({ type: Type.Literal('header'), name: HeaderName, value: HeaderValue }),
-])
 
 const Path = Type.Refine(
   Type.String({ maxLength: 2048 }),
@@ -62,21 +20,66 @@ const Path = Type.Refine(
   (path) => pathFault(String(path)) ?? '',
 )
 
+const HeaderTemplates = Type.Refine(
+  Headers,
+  (headers) => Object.values(headers).every(isTemplate),
+  () => PLACEHOLDERS,
+)
+
+const Query = Type.Refine(
+  Type.Record(Type.String({ minLength: 1 }), Type.String({ maxLength: 2048 }), {
+    maxProperties: 64,
+  }),
+  (query) => Object.values(query).every(isTemplate),
+  () => PLACEHOLDERS,
+)
+
+const Read = Type.Object({
+  method: Type.Optional(Type.Enum(['GET', 'POST'])),
+  path: Path,
+  query: Type.Optional(Query),
+  headers: Type.Optional(HeaderTemplates),
+  /** Where in the answer the record is; without it, the whole answer. */
+  record: Type.Optional(PointerText),
+})
+
+const Write = Type.Object({
+  method: Type.Optional(Type.Enum(['POST', 'PUT', 'PATCH', 'DELETE'])),
+  /** Without one, base_url itself. */
+  path: Type.Optional(Path),
+  query: Type.Optional(Query),
+  headers: Type.Optional(HeaderTemplates),
+  body: Type.Optional(Type.Enum([...BODY_FORMS])),
+  /** Where in the answer the result is; `none` keeps nothing of it. */
+  result: Type.Optional(
+    Type.Refine(
+      Type.String(),
+      (text) => text === 'none' || isPointer(text),
+      () => 'must be a JSON pointer such as /data/id, or none',
+    ),
+  ),
+})
+
+const Statuses = Type.Refine(
+  Type.Unsafe<readonly unknown[]>({}),
+  (value) => Array.isArray(value) && value.every((one) => parseStatuses(one) !== null),
+  () => 'must be a list of HTTP statuses, such as [200-299, 409]',
+)
+
 /** What the systems file may say of an HTTP system. */
 export const config = Type.Object({
   base_url: BaseUrl,
   headers: Type.Optional(Headers),
   auth: Type.Optional(Auth),
-  read: Type.Optional(
-    Type.Object({ method: Type.Optional(Type.Enum(['GET', 'POST'])), path: Path }),
-  ),
-  write: Type.Optional(
-    Type.Object({
-      method: Type.Optional(Type.Enum(['POST', 'PUT', 'PATCH', 'DELETE'])),
-      /** Without one, base_url itself. */
-      path: Type.Optional(Path),
-    }),
-  ),
+  read: Type.Optional(Read),
+  write: Type.Optional(Write),
+  bulk: Type.Optional(Bulk),
+  /** The statuses that are a success. */
+  ok: Type.Optional(Statuses),
+  tls: Type.Optional(Tls),
+  /** Speaks HTTP/2 where the target does. */
+  http2: Type.Optional(Type.Boolean()),
+  allow_private: Type.Optional(AllowPrivate),
   max_response: Type.Optional(
     Type.Refine(
       Type.Unsafe<string>({}),
@@ -89,3 +92,5 @@ export const config = Type.Object({
 })
 
 export type HttpConfig = Static<typeof config>
+export type ReadConfig = Static<typeof Read>
+export type WriteConfig = Static<typeof Write>

@@ -1,23 +1,25 @@
 import type { IncomingHttpHeaders } from 'node:http'
 import type { Dispatcher, Pool } from 'undici'
 import type { DurationMs } from '../../../core/units.ts'
-import type { Cancel, Clock } from '../../../lib/clock.ts'
 import type { Answer } from './answer.ts'
-import { type Failure, failureOf } from './failure.ts'
+import { decode, tooLarge } from './decode.ts'
+import { type Failure, type Forbidden, failureOf } from './failure.ts'
+import type { Cuttable, InFlight } from './in-flight.ts'
 
 /** How one call over HTTP ended. */
 export type Exchanged =
   | ({ readonly kind: 'answer' } & Answer)
   | Failure
+  | Forbidden
   | { readonly kind: 'interrupted' }
 
 /** What all calls to one system share. */
 export interface Line {
   readonly pool: Pool
-  readonly clock: Clock
+  readonly inFlight: InFlight
   /** From the start of a call to the last byte of its answer. */
   readonly timeout: DurationMs
-  /** The largest answer, in bytes. */
+  /** The largest answer, in bytes, as it comes and decoded. */
   readonly maxResponse: number
 }
 
@@ -42,15 +44,14 @@ const EMPTY = Buffer.alloc(0)
 const CUT_OFF = new Error('cut off')
 
 /**
- * One call in flight. A class with fields, and its own listener, because this runs once for every
- * call: no closure but the deadline's is made on the way. The library's own time-outs are off: they
- * start anew with each piece of an answer, so a slow drip or endless 1xx answers outlive them.
+ * One call in flight. A class with fields, because this runs once for every call: no closure is made
+ * on the way. The library's own time-outs are off: they start anew with each piece of an answer, so a
+ * slow drip or endless 1xx answers outlive them.
  */
-class Exchange implements Dispatcher.DispatchHandler {
+class Exchange implements Dispatcher.DispatchHandler, Cuttable {
+  readonly signal: AbortSignal
   readonly #line: Line
-  readonly #signal: AbortSignal
   readonly #resolve: (ending: Exchanged) => void
-  readonly #cancelDeadline: Cancel
   #ended: boolean = false
   #controller: Dispatcher.DispatchController | null = null
   #status = 0
@@ -60,17 +61,14 @@ class Exchange implements Dispatcher.DispatchHandler {
 
   constructor(line: Line, signal: AbortSignal, resolve: (ending: Exchanged) => void) {
     this.#line = line
-    this.#signal = signal
+    this.signal = signal
     this.#resolve = resolve
-    this.#cancelDeadline = line.clock.after(line.timeout, () => {
-      this.#cutOff(failure('timeout', `There was no complete answer within ${line.timeout} ms.`))
-    })
-    signal.addEventListener('abort', this)
+    line.inFlight.add(this)
   }
 
-  /** The signal was aborted. */
-  handleEvent(): void {
-    this.#cutOff(INTERRUPTED)
+  cutOff(why: 'timeout' | 'interrupted'): void {
+    this.#end(why === 'timeout' ? timedOut(this.#line.timeout) : INTERRUPTED)
+    this.#controller?.abort(CUT_OFF)
   }
 
   onRequestStart(controller: Dispatcher.DispatchController): void {
@@ -86,34 +84,31 @@ class Exchange implements Dispatcher.DispatchHandler {
   ): void {
     this.#status = status
     this.#headers = headers
-    if (status < 200) return
-    const encoding = headers['content-encoding'] ?? 'identity'
-    const announced = Number(headers['content-length'])
-    if (encoding !== 'identity') this.#leaveUnread('compressed')
-    else if (announced > this.#line.maxResponse) this.#leaveUnread(this.#tooLarge)
+    if (status >= 200 && Number(headers['content-length']) > this.#line.maxResponse) {
+      this.#leaveUnread()
+    }
   }
 
   onResponseData(_controller: Dispatcher.DispatchController, chunk: Buffer): void {
     this.#size += chunk.length
-    if (this.#size > this.#line.maxResponse) this.#leaveUnread(this.#tooLarge)
+    if (this.#size > this.#line.maxResponse) this.#leaveUnread()
     else this.#chunks.push(chunk)
   }
 
   onResponseEnd(): void {
     const [first = EMPTY] = this.#chunks
-    this.#answer(this.#chunks.length <= 1 ? first : Buffer.concat(this.#chunks, this.#size))
+    const whole = this.#chunks.length <= 1 ? first : Buffer.concat(this.#chunks, this.#size)
+    const encoding = this.#headers['content-encoding']
+    const isPlain = encoding === undefined
+    this.#answer(isPlain ? whole : decode(whole, encoding, this.#line.maxResponse))
   }
 
   onResponseError(_controller: Dispatcher.DispatchController | undefined, error: Error): void {
     this.#end(failureOf(error))
   }
 
-  get #tooLarge(): string {
-    return `larger than ${this.#line.maxResponse} bytes`
-  }
-
-  #leaveUnread(unread: string): void {
-    this.#answer({ unread })
+  #leaveUnread(): void {
+    this.#answer({ unread: tooLarge(this.#line.maxResponse) })
     this.#controller?.abort(CUT_OFF)
   }
 
@@ -121,20 +116,16 @@ class Exchange implements Dispatcher.DispatchHandler {
     this.#end({ kind: 'answer', status: this.#status, headers: this.#headers, body })
   }
 
-  #cutOff(ending: Exchanged): void {
-    this.#end(ending)
-    this.#controller?.abort(CUT_OFF)
-  }
-
   #end(ending: Exchanged): void {
     if (this.#ended) return
     this.#ended = true
-    this.#cancelDeadline()
-    this.#signal.removeEventListener('abort', this)
+    this.#line.inFlight.remove(this)
     this.#resolve(ending)
   }
 }
 
-function failure(code: Failure['code'], message: string): Failure {
-  return { kind: 'failure', code, message }
+/** What becomes of a call that took longer than it may. */
+export function timedOut(timeout: DurationMs): Failure {
+  const message = `There was no complete answer within ${timeout} ms.`
+  return { kind: 'failure', code: 'timeout', message }
 }

@@ -1,9 +1,16 @@
 import type { Outcome } from '../../../core/outcome.ts'
+import { AddressNotAllowed } from '../../connect/guard.ts'
 
 /** A call that brought no answer that could be understood. */
 export interface Failure {
   readonly kind: 'failure'
   readonly code: Extract<Outcome, { kind: 'unanswered' }>['code']
+  readonly message: string
+}
+
+/** A call that was not made: its address is none that the systems file allows. */
+export interface Forbidden {
+  readonly kind: 'forbidden'
   readonly message: string
 }
 
@@ -21,10 +28,16 @@ const CAUSES: readonly (readonly [codes: RegExp, code: Failure['code'], message:
   [/ENOTFOUND/, 'connection_failed', 'The host name in base_url is unknown'],
   [/EAI_AGAIN/, 'connection_failed', 'The host name in base_url could not be looked up'],
   [/EHOSTUNREACH|ENETUNREACH/, 'connection_failed', 'The host cannot be reached'],
-  [/CERT|VERIFY/, 'connection_failed', 'The certificate of the host is not trusted'],
+  [/CERT_HAS_EXPIRED/, 'connection_failed', 'The certificate of the host has expired'],
+  [/ALTNAME/, 'connection_failed', 'The certificate of the host is for another name'],
+  [
+    /CERT|VERIFY/,
+    'connection_failed',
+    'The certificate of the host is not trusted; tls.ca can name who signed it',
+  ],
   [/EPROTO|ERR_SSL|ERR_TLS/, 'connection_failed', 'TLS failed; perhaps base_url needs http://'],
   [
-    /ECONNRESET|EPIPE|UND_ERR_SOCKET/,
+    /ECONNRESET|EPIPE|UND_ERR_SOCKET|HTTP2/,
     'connection_failed',
     'The connection was closed before the answer was complete',
   ],
@@ -34,7 +47,8 @@ const CAUSES: readonly (readonly [codes: RegExp, code: Failure['code'], message:
  * What an error of the connection means. Only its code, or else its name, is told: its text may
  * quote the answer.
  */
-export function failureOf(error: Error): Failure {
+export function failureOf(error: Error): Failure | Forbidden {
+  if (error instanceof AddressNotAllowed) return { kind: 'forbidden', message: error.message }
   const errorCode = 'code' in error && typeof error.code === 'string' ? error.code : error.name
   const cause = CAUSES.find(([codes]) => codes.test(errorCode))
   const [, code, message] = cause ?? ([null, 'connection_failed', 'The connection failed'] as const)

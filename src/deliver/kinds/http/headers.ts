@@ -1,58 +1,80 @@
 import type { Call } from '../../kind.ts'
-import type { HttpConfig } from './config.ts'
+import { type Auth, authHeader } from './auth.ts'
+import { ACCEPTED_ENCODINGS } from './decode.ts'
+import { compileTemplate, varies } from './template.ts'
 
 /** Names and values in turn, as undici takes them fastest. */
 export type Headers = readonly string[]
 
-export interface FixedHeaders {
-  /** For a call without a body. */
-  readonly bare: Headers
-  /** For a call that carries JSON. */
-  readonly withBody: Headers
-}
+type Values = Readonly<Record<string, string>>
 
-/** The headers that are the same for every call; what the systems file says goes before our own. */
-export function fixedHeaders({ auth, headers }: HttpConfig, userAgent: string): FixedHeaders {
-  const given = new Map(
-    Object.entries(headers ?? {}).map(([name, value]) => [name.toLowerCase(), value]),
-  )
-  if (auth?.type === 'bearer') given.set('authorization', `Bearer ${auth.token}`)
-  if (auth?.type === 'header') given.set(auth.name.toLowerCase(), auth.value)
-  const unlessGiven = (name: string, value: string) => (given.has(name) ? [] : [name, value])
-  const bare = [
-    ...[...given].flat(),
-    ...unlessGiven('accept', 'application/json'),
-    ...unlessGiven('user-agent', userAgent),
-    // A compressed answer could be small on the wire and fill the memory.
-    ...['accept-encoding', 'identity'],
-  ]
-  return { bare, withBody: [...bare, ...unlessGiven('content-type', 'application/json')] }
+/** What the headers of one sort of call are made of. */
+export interface HeaderSources {
+  /** For every call to the system. */
+  readonly common: Values
+  /** For calls of this sort: templates, which go before the common ones. */
+  readonly own: Values
+  /** Goes before both. */
+  readonly auth: Auth | undefined
+  readonly userAgent: string
+  /** Null for calls without a body. */
+  readonly contentType: string | null
 }
 
 /** The headers of one call. */
-export function callHeaders(fixed: FixedHeaders, call: Call, hasBody: boolean): string[] {
-  return (hasBody ? fixed.withBody : fixed.bare).concat(
-    'idempotency-key',
-    call.idempotencyKey,
-    'sluice-request-id',
-    call.request,
-    'sluice-mapping-id',
-    headerSafe(call.mapping.id),
+export type HeaderTemplate = (call: Call) => string[]
+
+/** Puts together, once, whatever does not differ from call to call. */
+export function compileHeaders(sources: HeaderSources): HeaderTemplate {
+  const { fixed, varying } = arrange(sources)
+  const templates = varying.map(
+    ([name, text]) => [name, compileTemplate(text, headerSafe)] as const,
   )
+  return (call) => {
+    const headers = fixed.concat(
+      'idempotency-key',
+      call.idempotencyKey,
+      'sluice-request-id',
+      call.request,
+      'sluice-mapping-id',
+      headerSafe(call.mapping.id),
+    )
+    for (const [name, template] of templates) headers.push(name, template(call))
+    return headers
+  }
+}
+
+/** The headers of calls that no single mapping has a part in; nothing in them is a template. */
+export function fixedHeaders(sources: HeaderSources): Headers {
+  return arrange(sources).fixed
+}
+
+/** What is set later goes before what was set earlier. */
+function arrange({ common, own, auth, userAgent, contentType }: HeaderSources) {
+  const headers = new Map<string, { readonly text: string; readonly isTemplate: boolean }>()
+  const set = (values: Values, areTemplates = false) => {
+    for (const [name, text] of Object.entries(values)) {
+      headers.set(name.toLowerCase(), { text, isTemplate: areTemplates && varies(text) })
+    }
+  }
+  set({ accept: 'application/json', 'user-agent': userAgent })
+  set({ 'accept-encoding': ACCEPTED_ENCODINGS })
+  if (contentType !== null) set({ 'content-type': contentType })
+  set(common)
+  set(own, true)
+  if (auth !== undefined) set(authHeader(auth))
+  // Each call brings its token, which may be a new one.
+  if (auth?.type === 'oauth2_client_credentials') headers.delete('authorization')
+  const fixed: string[] = []
+  const varying: (readonly [name: string, template: string])[] = []
+  for (const [name, { text, isTemplate }] of headers) {
+    if (isTemplate) varying.push([name, text])
+    else fixed.push(name, text)
+  }
+  return { fixed, varying }
 }
 
 /** An id may hold any character; those that a header cannot are percent-encoded. */
-function headerSafe(id: string): string {
-  return /^[!-~]+$/.test(id) ? id : encodeURIComponent(id.toWellFormed())
-}
-
-/** Shorter ones would be found everywhere, and hiding them would garble more than it hides. */
-const SECRET_LENGTH_MIN = 8
-
-/** The values that may be secret and that a target could send back to us. */
-export function secretsOf({ auth, headers = {} }: HttpConfig): readonly string[] {
-  const values = Object.values(headers)
-  if (auth?.type === 'bearer') values.push(auth.token)
-  if (auth?.type === 'header') values.push(auth.value)
-  return values.filter((value) => value.length >= SECRET_LENGTH_MIN)
+function headerSafe(value: string): string {
+  return /^[!-~]+$/.test(value) ? value : encodeURIComponent(value.toWellFormed())
 }

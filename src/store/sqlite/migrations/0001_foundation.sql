@@ -19,6 +19,11 @@ CREATE TABLE requests (
   finished_at  INTEGER,
   metadata     TEXT NOT NULL,
   lanes        TEXT NOT NULL,
+  -- How many were final when it was last looked at, and the time before: its speed is read from them.
+  marked_at    INTEGER,
+  marked       INTEGER NOT NULL DEFAULT 0,
+  earlier_at   INTEGER,
+  earlier      INTEGER NOT NULL DEFAULT 0,
   UNIQUE (tenant, id),
   CHECK (completed >= 0 AND failed >= 0 AND cancelled >= 0
          AND completed + failed + cancelled <= total)
@@ -91,13 +96,36 @@ CREATE TABLE flows (
   PRIMARY KEY (lane, tenant, priority)
 ) STRICT, WITHOUT ROWID;
 
--- A row for each gate that is closed.
-CREATE TABLE gates (
-  lane         TEXT PRIMARY KEY,
-  state        TEXT NOT NULL CHECK (state = 'throttled' OR state = 'held'),
-  until        INTEGER NOT NULL,
-  reason       TEXT NOT NULL
+-- How many mappings of an open request are open, by lane; only where it has more lanes than one.
+CREATE TABLE request_lanes (
+  request      INTEGER NOT NULL,
+  lane         TEXT NOT NULL,
+  open         INTEGER NOT NULL,
+  PRIMARY KEY (request, lane)
 ) STRICT, WITHOUT ROWID;
+
+-- A row for each system that must not be called as the systems file alone would have it: its gate is
+-- closed (state, until, reason), or an operator has changed its limits or paused it.
+CREATE TABLE systems (
+  system       TEXT PRIMARY KEY,
+  state        TEXT CHECK (state = 'throttled' OR state = 'tripped' OR state = 'held'),
+  until        INTEGER,
+  reason       TEXT,
+  concurrency  INTEGER,
+  rate         TEXT,
+  paused       INTEGER NOT NULL DEFAULT 0,
+  CHECK ((state IS NULL) = (until IS NULL) AND (state IS NULL) = (reason IS NULL))
+) STRICT, WITHOUT ROWID;
+
+-- What each worker tells of each system it deals with.
+CREATE TABLE reports (
+  system       TEXT NOT NULL,
+  worker       TEXT NOT NULL,
+  report       TEXT NOT NULL,
+  PRIMARY KEY (system, worker)
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX reports_of_worker ON reports (worker);
 
 CREATE TABLE workers (
   epoch        INTEGER PRIMARY KEY AUTOINCREMENT,

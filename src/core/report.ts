@@ -1,0 +1,41 @@
+import type { Quota } from './quota.ts'
+import type { DurationMs, EpochMs } from './units.ts'
+import type { MappingError } from './verdict.ts'
+
+/** What one worker tells of its dealings with one system. */
+export interface SystemReport {
+  readonly at: EpochMs
+  /** How many calls it may have under way at once: its share, or what it found out. */
+  readonly concurrency: number
+  /** How many mappings for this target it brought to an end in the minute before. */
+  readonly perMinute: number
+  readonly learned: (Quota & { readonly at: EpochMs }) | null
+  readonly lastError: (MappingError & { readonly at: EpochMs }) | null
+}
+
+/** What all workers together tell; null where none says anything. */
+export interface Reported {
+  readonly concurrency: number | null
+  readonly perMinute: number
+  readonly learned: SystemReport['learned']
+  readonly lastError: SystemReport['lastError']
+}
+
+/** A worker counts what it did for so long. */
+export const REPORTED_MS: DurationMs = 60_000
+
+/** Puts the reports of all workers together. What is old says nothing of the last minute. */
+export function together(reports: readonly SystemReport[], now: EpochMs): Reported {
+  const sum = (values: readonly number[]) => values.reduce((total, value) => total + value, 0)
+  const fresh = reports.filter(({ at }) => at > now - REPORTED_MS)
+  return {
+    concurrency: reports.length === 0 ? null : sum(reports.map((report) => report.concurrency)),
+    perMinute: sum(fresh.map(({ perMinute }) => perMinute)),
+    learned: latest(reports.map(({ learned }) => learned)),
+    lastError: latest(reports.map(({ lastError }) => lastError)),
+  }
+}
+
+function latest<T extends { readonly at: EpochMs }>(all: readonly (T | null)[]): T | null {
+  return all.reduce((last, each) => ((each?.at ?? -1) > (last?.at ?? -1) ? each : last), null)
+}

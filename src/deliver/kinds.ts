@@ -1,0 +1,35 @@
+import type { Kind } from './kind.ts'
+import { amqp } from './kinds/amqp.ts'
+import { file } from './kinds/file.ts'
+import { http } from './kinds/http.ts'
+import { mongodb } from './kinds/mongodb.ts'
+import { postgres } from './kinds/postgres.ts'
+import { redis } from './kinds/redis.ts'
+import { type SimulatedDefaults, simulated } from './kinds/simulated.ts'
+import { type LoadedKind, loadKinds } from './load-kinds.ts'
+
+/** What kinds take from the settings, and from Sluice itself. */
+export interface KindSettings {
+  readonly simulated: SimulatedDefaults
+  /** How Sluice names itself to HTTP systems, as `sluice/1.2.3`. */
+  readonly userAgent: string
+  /** Of the systems file: where kinds of one's own are. */
+  readonly directory: string
+}
+
+/** Every kind of system that Sluice brings along, in the order in which people are told of them. */
+export function builtInKinds(settings: KindSettings): readonly Kind[] {
+  return [
+    http(settings.userAgent),
+    ...[postgres, mongodb, redis, amqp, file],
+    simulated(settings.simulated),
+  ]
+}
+
+/** The built-in kinds, and from their files those of `names` that are paths. */
+export async function kindsFor(
+  names: readonly string[],
+  settings: KindSettings,
+): Promise<readonly LoadedKind[]> {
+  return [...builtInKinds(settings), ...(await loadKinds(names, settings.directory))]
+}

@@ -1,0 +1,82 @@
+import Type, { type Static } from 'typebox'
+import { BaseUrl, HeaderName, HeaderValue, Printable } from './forms.ts'
+
+/** How the systems file says who we are. */
+export const Auth = Type.Union([
+  Type.Object({ type: Type.Literal('bearer'), token: Printable }),
+  Type.Object({
+    type: Type.Literal('basic'),
+    username: Type.Refine(
+      Type.String(),
+      (text) => /^[^:\p{Cc}]{0,1024}$/u.test(text),
+      () => 'must be without a colon or control characters',
+    ),
+    password: Type.Refine(
+      Type.String(),
+      (text) => /^\P{Cc}{0,1024}$/u.test(text),
+      () => 'must be without control characters',
+    ),
+  }),
+  Type.Object({ type: Type.Literal('header'), name: HeaderName, value: HeaderValue }),
+  Type.Object({
+    type: Type.Literal('oauth2_client_credentials'),
+    token_url: BaseUrl,
+    client_id: Printable,
+    client_secret: Printable,
+    scope: Type.Optional(HeaderValue),
+    audience: Type.Optional(HeaderValue),
+    /** Where the token endpoint looks for the id and the secret: as Basic, or in the form. */
+    credentials_in: Type.Optional(Type.Enum(['header', 'body'])),
+  }),
+])
+
+export type Auth = Static<typeof Auth>
+export type OAuth = Extract<Auth, { type: 'oauth2_client_credentials' }>
+
+/** The header that says who we are; none where a token is asked for first. */
+export function authHeader(auth: Auth): Readonly<Record<string, string>> {
+  switch (auth.type) {
+    case 'bearer':
+      return { authorization: `Bearer ${auth.token}` }
+    case 'basic':
+      return { authorization: basic(auth.username, auth.password) }
+    case 'header':
+      return { [auth.name]: auth.value }
+    case 'oauth2_client_credentials':
+      return {}
+  }
+}
+
+/** The credentials of RFC 7617, in UTF-8. */
+export function basic(username: string, password: string): string {
+  return `Basic ${Buffer.from(`${username}:${password}`).toString('base64')}`
+}
+
+/** Shorter ones would be found everywhere, and hiding them would garble more than it hides. */
+const SECRET_LENGTH_MIN = 8
+
+interface HeaderSource {
+  readonly headers?: Readonly<Record<string, string>>
+}
+
+interface SecretSources extends HeaderSource {
+  readonly auth?: Auth
+  readonly read?: HeaderSource
+  readonly write?: HeaderSource
+  readonly bulk?: HeaderSource
+}
+
+/** The values that may be secret and that a target could send back to us. */
+export function secretsOf({ auth, ...config }: SecretSources): readonly string[] {
+  const sources = [config, config.read, config.write, config.bulk]
+  const values = sources.flatMap((source) => Object.values(source?.headers ?? {}))
+  if (auth?.type === 'bearer') values.push(auth.token)
+  if (auth?.type === 'basic') values.push(auth.password, basicToken(auth))
+  if (auth?.type === 'header') values.push(auth.value)
+  if (auth?.type === 'oauth2_client_credentials') values.push(auth.client_secret)
+  return values.filter((value) => value.length >= SECRET_LENGTH_MIN)
+}
+
+function basicToken({ username, password }: Extract<Auth, { type: 'basic' }>): string {
+  return basic(username, password).slice('Basic '.length)
+}

@@ -1,0 +1,91 @@
+import { createHash } from 'node:crypto'
+import type { Bulk, Delivery, WriteAnswer } from '../../kind.ts'
+import type { Answer } from './answer.ts'
+import { serialize, TOO_DEEP } from './body.ts'
+import { compileAnswers } from './bulk-answers.ts'
+import type { BulkConfig } from './bulk-config.ts'
+import type { Calls } from './calls.ts'
+import type { Headers } from './headers.ts'
+import { withLearned } from './rate-headers.ts'
+
+/** What hands over many at once. */
+export interface BulkPorts {
+  readonly calls: Calls
+  readonly path: string
+  /** Those that are the same for every call. */
+  readonly headers: Headers
+}
+
+/** Hands over many payloads in one call, and tells from its answer what became of each. */
+export function openBulk(config: BulkConfig, { calls, path, headers }: BulkPorts): Bulk {
+  const { max, method = 'POST', wrap } = config
+  const readAnswers = config.answers === undefined ? null : compileAnswers(config.answers, calls.ok)
+  const [open, close] = wrap === undefined ? ['[', ']'] : [`{${JSON.stringify(wrap)}:[`, ']}']
+
+  async function send(
+    deliveries: readonly Delivery[],
+    texts: readonly string[],
+    signal: AbortSignal,
+  ): Promise<readonly WriteAnswer[]> {
+    const request = {
+      method,
+      path,
+      headers: [...headers, ...headersOf(deliveries)],
+      body: open + texts.join(',') + close,
+    }
+    const answer = await calls.make(request, 'write', signal)
+    return answer.kind === 'answer' ? read(answer, deliveries) : deliveries.map(() => answer)
+  }
+
+  function read(answer: Answer, deliveries: readonly Delivery[]): readonly WriteAnswer[] {
+    const now = calls.now()
+    const answers =
+      readAnswers === null
+        ? deliveries.map(() => (answer.status === MULTI_STATUS ? UNREADABLE : TAKEN))
+        : readAnswers(answer, deliveries, calls.secrets(), now)
+    return answers.map((one) => withLearned(one, answer.headers, now))
+  }
+
+  return {
+    max,
+    async writeMany(deliveries, signal) {
+      const texts = deliveries.map(({ payload }) => serialize(payload))
+      const fit = deliveries.filter((_, at) => texts[at] !== null)
+      const sendable = texts.filter((text) => text !== null)
+      const answers = fit.length === 0 ? [] : await send(fit, sendable, signal)
+      const byDelivery = new Map(fit.map((delivery, at) => [delivery, answers[at]]))
+      return deliveries.map((delivery) => byDelivery.get(delivery) ?? UNFIT)
+    },
+  }
+}
+
+/** The same mappings bring the same key, however they are ordered. */
+function headersOf(deliveries: readonly Delivery[]): Headers {
+  const keys = deliveries.map(({ call }) => call.idempotencyKey).sort()
+  const key = createHash('sha256').update(keys.join('\n')).digest('base64url')
+  const [request, ...others] = new Set(deliveries.map(({ call }) => call.request))
+  const one = request !== undefined && others.length === 0 ? ['sluice-request-id', request] : []
+  return ['idempotency-key', key, ...one]
+}
+
+/** Whose answer tells of each mapping by itself. */
+const MULTI_STATUS = 207
+
+const TAKEN: WriteAnswer = { kind: 'delivered', result: null }
+
+const UNFIT: WriteAnswer = {
+  kind: 'impossible',
+  stage: 'write',
+  code: 'invalid_payload',
+  message: TOO_DEEP,
+}
+
+/** To take it for a success would lose those that were refused. */
+const UNREADABLE: WriteAnswer = {
+  kind: 'misconfigured',
+  stage: 'write',
+  code: 'bulk_answers_unknown',
+  message:
+    'Answered 207 Multi-Status, which tells of each mapping by itself; ' +
+    'bulk.answers in the systems file must say how to read that.',
+}

@@ -1,0 +1,47 @@
+import { Pool } from 'undici'
+import { parseSize } from '../../../core/quantity.ts'
+import { safeConnector } from '../../connect/connector.ts'
+import type { Guard } from '../../connect/guard.ts'
+import type { SystemContext } from '../../kind.ts'
+import { type HttpConfig, MAX_RESPONSE_DEFAULT } from './config.ts'
+import type { Line } from './exchange.ts'
+import { InFlight } from './in-flight.ts'
+
+const HEADER_BYTES_MAX = 16_384
+const KEEP_ALIVE_MS = 4000
+
+/** Opens the way to the system's own address. */
+export function openLine(system: SystemContext<HttpConfig>, guard: Guard): Line {
+  const { base_url: url, tls } = system.config
+  const name = tls?.server_name
+  return openLineTo(url, system, guard, name === undefined ? {} : { servername: name })
+}
+
+/**
+ * Opens the way to an address that belongs to a system; nothing is connected yet. The system's own
+ * certificates count there, too.
+ */
+export function openLineTo(
+  url: string,
+  { config, timeout, clock }: SystemContext<HttpConfig>,
+  guard: Guard,
+  name: { readonly servername?: string } = {},
+): Line {
+  const { ca, cert, key } = config.tls ?? {}
+  const allowH2 = config.http2 ?? false
+  const pool = new Pool(new URL(url).origin, {
+    // How many calls there are is not for the pool to say: their limit holds over all workers, and
+    // an operator may change it while they run.
+    connections: null,
+    pipelining: 1,
+    allowH2,
+    keepAliveTimeout: KEEP_ALIVE_MS,
+    maxHeaderSize: HEADER_BYTES_MAX,
+    // One deadline of our own bounds a call; see `Exchange`.
+    headersTimeout: 0,
+    bodyTimeout: 0,
+    connect: safeConnector(guard, { ca, cert, key, ...name, allowH2, preferH2: allowH2, timeout }),
+  })
+  const maxResponse = parseSize(config.max_response ?? MAX_RESPONSE_DEFAULT) ?? 0
+  return { pool, inFlight: new InFlight(clock, timeout), timeout, maxResponse }
+}

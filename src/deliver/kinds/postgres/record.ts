@@ -1,0 +1,16 @@
+import type { Json } from '../../../core/units.ts'
+
+/** A double holds every number of so many digits. */
+const DIGITS_EXACT = 15
+
+/** Reads a row. A number that a double cannot hold, a large bigint perhaps, comes as its text. */
+export function parseRecord(text: string): Json {
+  return JSON.parse(text, exact)
+}
+
+function exact(_key: string, value: unknown, context?: { readonly source?: string }): unknown {
+  const source = context?.source
+  if (typeof value !== 'number' || source === undefined) return value
+  const digits = source.replaceAll(/\D/g, '').length
+  return digits <= DIGITS_EXACT || String(value) === source ? value : source
+}

@@ -1,0 +1,87 @@
+import type { RedisClientType } from 'redis'
+import { openGuard } from '../connect/guard.ts'
+import { tlsOptions } from '../connect/tls.ts'
+import type { Connection, Delivery, Kind, SystemContext, WriteAnswer } from '../kind.ts'
+import { addressOf } from './address.ts'
+import { serialize } from './endings.ts'
+import { compileTemplate } from './http/template.ts'
+import { writing } from './many.ts'
+import { asItIs } from './names.ts'
+import { config, type RedisConfig } from './redis/config.ts'
+import { judge } from './redis/judge.ts'
+import { SharedLine, writeOver } from './shared-line.ts'
+
+const PORT = 6379
+
+/**
+ * A Redis stream: each payload becomes an entry. Redis cannot tell a repeat, so after a call without
+ * an answer an entry may be there twice, with the same `idempotency_key`.
+ */
+export const redis: Kind<RedisConfig> = { name: 'redis', config, connect }
+
+function connect(system: SystemContext<RedisConfig>): Connection {
+  const { stream, max_length, bulk } = system.config
+  const streamName = compileTemplate(stream, asItIs)
+  const options =
+    max_length === undefined
+      ? {}
+      : {
+          TRIM: {
+            strategy: 'MAXLEN' as const,
+            strategyModifier: '~' as const,
+            threshold: max_length,
+          },
+        }
+  const line = new SharedLine<RedisClientType>({
+    open: (lose) => openClient(system, lose),
+    end: (client) => client.destroy(),
+  })
+
+  /** Commands that are given in one moment are sent in one go. */
+  async function add({ call, payload }: Delivery, client: RedisClientType): Promise<WriteAnswer> {
+    const text = serialize(payload)
+    if (typeof text !== 'string') return text
+    try {
+      const entry = { mapping_id: call.mapping.id, idempotency_key: call.idempotencyKey }
+      const id = await client.xAdd(streamName(call), '*', { ...entry, payload: text }, options)
+      return { kind: 'delivered', result: { id } }
+    } catch (error) {
+      return judge(error, 'write')
+    }
+  }
+
+  return {
+    read: null,
+    ...writing(bulk, writeOver(line, system, add, judge)),
+    close: async () => line.end(),
+  }
+}
+
+async function openClient(
+  { config, timeout }: SystemContext<RedisConfig>,
+  lose: () => void,
+): Promise<RedisClientType> {
+  const { createClient } = await import('redis')
+  const { tls, host, port, user, password } = addressOf(config, PORT)
+  const guard = openGuard(config.allow_private)
+  const refused = guard.check(host)
+  if (refused !== null) throw refused
+  const socket = { host, port, lookup: guard.lookup, connectTimeout: timeout }
+  const client: RedisClientType = createClient({
+    socket: {
+      ...socket,
+      ...(tls && { ...tlsOptions(config.tls), tls: true as const }),
+      // What is under way then fails at once, and is tried again when its time has come.
+      reconnectStrategy: false,
+    },
+    ...(user !== '' && { username: user }),
+    ...(password !== '' && { password }),
+    database: config.database ?? 0,
+    disableOfflineQueue: true,
+    name: 'sluice',
+  })
+  client.on('error', lose)
+  client.on('end', lose)
+  await client.connect()
+  return client
+}

@@ -1,0 +1,31 @@
+import type { Manner } from '../../../core/outcome.ts'
+import { type CallStage, declined, disconnected, misconfigured, type Refusal } from '../endings.ts'
+
+/** By the first word of an error that the server answers with. */
+const REPLIES: Readonly<Record<string, readonly [Manner | 'misconfigured', string]>> = {
+  NOAUTH: ['unauthorized', 'it asks for a password'],
+  WRONGPASS: ['unauthorized', 'it does not take our credentials'],
+  NOPERM: ['unauthorized', 'we may not add to this stream'],
+  LOADING: ['unavailable', 'it is starting'],
+  BUSY: ['unavailable', 'a script keeps it busy'],
+  OOM: ['unavailable', 'its memory is full'],
+  MISCONF: ['unavailable', 'it cannot save to its disk'],
+  READONLY: ['unavailable', 'it is a replica'],
+  MASTERDOWN: ['unavailable', 'it has lost its master'],
+  NOREPLICAS: ['unavailable', 'it has too few replicas'],
+  CLUSTERDOWN: ['unavailable', 'its cluster is down'],
+  TRYAGAIN: ['unavailable', 'its cluster is changing'],
+  MOVED: ['misconfigured', 'it is one of a cluster, which is not spoken to'],
+  WRONGTYPE: ['rejected', 'what has this name is no stream'],
+}
+
+/** What an error of the driver means. The server's words are not told: they may quote what was sent. */
+export function judge(error: unknown, stage: CallStage): Refusal {
+  const [, word] = error instanceof Error ? (/^([A-Z]{2,})\b/.exec(error.message) ?? []) : []
+  if (word === undefined) return disconnected(stage, error)
+  const [manner, words] = REPLIES[word] ?? (['rejected', 'it refused the command'] as const)
+  const message = `Redis: ${words} (${word}).`
+  return manner === 'misconfigured'
+    ? misconfigured(stage, 'command_refused', message)
+    : declined(stage, manner, message)
+}

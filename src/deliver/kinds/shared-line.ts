@@ -1,0 +1,64 @@
+import type { Bulk, Delivery, WriteAnswer } from '../kind.ts'
+import { type Deadline, within } from '../within.ts'
+import { type CallStage, type Refusal, refusalOf } from './endings.ts'
+
+/** How one connection is made and ended. */
+export interface LineMaker<Line> {
+  /** Connects; `lose` is called when the connection is of no use any more, with the reason if any. */
+  open(lose: () => void): Promise<Line>
+  end(line: Line): void
+}
+
+/** One connection that all calls of a system share: made when first needed, and again once it is lost. */
+export class SharedLine<Line> {
+  readonly #maker: LineMaker<Line>
+  #current: Promise<Line> | null = null
+
+  constructor(maker: LineMaker<Line>) {
+    this.#maker = maker
+  }
+
+  /** Rejects where no connection can be made; the next call tries anew. */
+  get(): Promise<Line> {
+    if (this.#current !== null) return this.#current
+    const lose = () => {
+      if (this.#current === line) this.#current = null
+    }
+    const line = this.#maker.open(lose)
+    this.#current = line
+    line.catch(lose)
+    return line
+  }
+
+  /** Ends the connection, if there is one, with all that is under way on it. */
+  end(): void {
+    const line = this.#current
+    this.#current = null
+    line?.then(this.#maker.end).catch(() => {})
+  }
+}
+
+/**
+ * Hands each payload over on the one line, all of them at once.
+ *
+ * @param write answers for one delivery, and never rejects
+ * @param judge says what it means that there is no line
+ */
+export function writeOver<Line>(
+  line: SharedLine<Line>,
+  deadline: Deadline,
+  write: (delivery: Delivery, line: Line) => Promise<WriteAnswer>,
+  judge: (error: unknown, stage: CallStage) => Refusal,
+): Bulk['writeMany'] {
+  return async (deliveries, signal) => {
+    const ended = await within(deadline, signal, async () => {
+      const open = await line.get()
+      return Promise.all(deliveries.map((delivery) => write(delivery, open)))
+    })
+    if (ended.kind === 'done') return ended.value
+    // Who says nothing may be gone without a word: the next call makes a new connection.
+    if (ended.kind === 'timeout') line.end()
+    const refusal = refusalOf(ended, 'write', deadline.timeout, judge)
+    return deliveries.map(() => refusal)
+  }
+}

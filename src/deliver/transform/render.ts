@@ -1,0 +1,146 @@
+/** Computes one transformation. It runs in the transformer process, and nowhere else. */
+import jsonata from 'jsonata'
+import type { Json, JsonObject } from '../../core/units.ts'
+import { expressionIn } from '../../lib/expression.ts'
+import { type JsonPath, pointerTo } from '../../lib/json/pointer.ts'
+import { inWords } from '../../lib/jsonata.ts'
+import type { Answer, Input, Job } from './job.ts'
+
+/** Nothing that expressions compute may lie deeper than this. */
+const DEPTH_MAX = 32
+
+/** How many characters of JSON the expressions of one transformation may compute, all together. */
+const COMPUTED_CHARACTERS_MAX = 1_000_000
+
+/** The payload of one mapping, or the first of its expressions that gives none, and why. */
+export async function render({ transformation, input }: Job): Promise<Answer> {
+  const room = { left: COMPUTED_CHARACTERS_MAX }
+  try {
+    return { kind: 'payload', payload: await renderObject(transformation, [], input, room) }
+  } catch (thrown) {
+    if (!(thrown instanceof Unusable)) throw thrown
+    return { kind: 'failed', message: thrown.message }
+  }
+}
+
+/** Why an expression gives nothing that can be sent. */
+class Unusable extends Error {
+  constructor(path: JsonPath, reason: string) {
+    super(`The expression at ${pointerTo(path)} failed: ${reason}.`)
+  }
+}
+
+/** How much more may be computed. */
+interface Room {
+  left: number
+}
+
+async function renderObject(
+  object: JsonObject,
+  path: JsonPath,
+  input: Input,
+  room: Room,
+): Promise<JsonObject> {
+  const entries: [string, Json][] = []
+  for (const [key, inner] of Object.entries(object)) {
+    const value = await renderValue(inner, [...path, key], input, room)
+    if (value !== undefined) entries.push([key, value])
+  }
+  return Object.fromEntries(entries)
+}
+
+/** Undefined where an expression finds nothing. */
+async function renderValue(
+  value: Json,
+  path: JsonPath,
+  input: Input,
+  room: Room,
+): Promise<Json | undefined> {
+  if (typeof value === 'string') {
+    const source = expressionIn(value)
+    return source === null ? value : compute(source, path, input, room)
+  }
+  if (typeof value !== 'object' || value === null) return value
+  if (!isList(value)) return renderObject(value, path, input, room)
+  const items: Json[] = []
+  for (const [index, inner] of value.entries()) {
+    const item = await renderValue(inner, [...path, index], input, room)
+    if (item !== undefined) items.push(item)
+  }
+  return items
+}
+
+function isList(value: readonly Json[] | JsonObject): value is readonly Json[] {
+  return Array.isArray(value)
+}
+
+async function compute(
+  source: string,
+  path: JsonPath,
+  input: Input,
+  room: Room,
+): Promise<Json | undefined> {
+  let computed: unknown
+  try {
+    computed = await compiled(source).evaluate(input, HIDDEN)
+  } catch (thrown) {
+    throw new Unusable(path, inWords(thrown))
+  }
+  return computed === undefined ? undefined : plain(computed, DEPTH_MAX)
+
+  /** A copy with nothing in it but what JSON can carry; a value that is shared is copied each time. */
+  function plain(value: unknown, depthLeft: number): Json {
+    spend(1)
+    if (value === null || typeof value === 'boolean') return value
+    if (typeof value === 'string') {
+      spend(value.length)
+      return value
+    }
+    if (typeof value === 'number') {
+      if (!Number.isFinite(value)) throw new Unusable(path, 'its number is not finite')
+      return value
+    }
+    if (typeof value !== 'object' || isFunction(value)) {
+      throw new Unusable(path, 'it gives a function')
+    }
+    if (depthLeft === 0) throw new Unusable(path, `it nests deeper than ${DEPTH_MAX} levels`)
+    if (Array.isArray(value)) return value.map((item) => plain(item ?? null, depthLeft - 1))
+    const entries = Object.entries(value).filter(([, inner]) => inner !== undefined)
+    return Object.fromEntries(
+      entries.map(([key, inner]) => {
+        spend(key.length)
+        return [key, plain(inner, depthLeft - 1)]
+      }),
+    )
+  }
+
+  function spend(characters: number): void {
+    room.left -= characters
+    if (room.left < 0) {
+      const most = COMPUTED_CHARACTERS_MAX.toLocaleString('en')
+      throw new Unusable(path, `more than ${most} characters are computed`)
+    }
+  }
+}
+
+/** JSONata's own functions and those of the expression, as JSONata represents them. */
+function isFunction(value: object): boolean {
+  return '_jsonata_function' in value || '_jsonata_lambda' in value
+}
+
+/** What a record says must never be run: `$eval` is not there. */
+const HIDDEN = { eval: undefined }
+
+const COMPILED_MAX = 1000
+
+/** By their source, the one used last at the end. */
+const cache = new Map<string, jsonata.Expression>()
+
+function compiled(source: string): jsonata.Expression {
+  const expression = cache.get(source) ?? jsonata(source)
+  cache.delete(source)
+  cache.set(source, expression)
+  const [oldest] = cache.keys()
+  if (cache.size > COMPILED_MAX && oldest !== undefined) cache.delete(oldest)
+  return expression
+}

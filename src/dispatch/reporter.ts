@@ -1,0 +1,70 @@
+import type { DurationMs } from '../core/units.ts'
+import type { Cancel, Clock } from '../lib/clock.ts'
+import type { Emit } from '../observe/events.ts'
+import { type DispatchStore, type NamedReport, StoreUnavailable } from '../store/store.ts'
+import type { Access } from './access.ts'
+
+const REPORT_EVERY_MS: DurationMs = 1000
+
+export interface ReporterPorts {
+  readonly store: DispatchStore
+  readonly clock: Clock
+  readonly emit: Emit
+}
+
+/** Tells the store what this worker sees of the systems, once a second, where that has changed. */
+export class Reporter {
+  readonly #ports: ReporterPorts
+  readonly #worker: () => string | null
+  readonly #accesses: () => Iterable<Access>
+  #next: Cancel = () => {}
+  #told: string | null = null
+
+  constructor(
+    { store, clock, emit }: ReporterPorts,
+    worker: () => string | null,
+    accesses: () => Iterable<Access>,
+  ) {
+    this.#ports = { store, clock, emit }
+    this.#worker = worker
+    this.#accesses = accesses
+  }
+
+  start(): void {
+    this.#next = this.#ports.clock.after(REPORT_EVERY_MS, () => {
+      this.start()
+      void this.#report()
+    })
+  }
+
+  stop(): void {
+    this.#next()
+  }
+
+  async #report(): Promise<void> {
+    const { store, clock, emit } = this.#ports
+    const worker = this.#worker()
+    if (worker === null) return
+    // What was told under another name is forgotten with it.
+    if (worker !== this.#told) this.#untold()
+    this.#told = worker
+    const now = clock.now()
+    const reports: NamedReport[] = []
+    for (const { system, tally, limiter } of this.#accesses()) {
+      const report = tally.news(limiter.concurrency, now)
+      if (report !== null) reports.push({ system, report })
+    }
+    if (reports.length === 0) return
+    try {
+      await store.report(worker, reports)
+    } catch (error) {
+      if (!(error instanceof StoreUnavailable)) throw error
+      emit({ event: 'store_unavailable', message: error.message })
+      this.#untold()
+    }
+  }
+
+  #untold(): void {
+    for (const { tally } of this.#accesses()) tally.untold()
+  }
+}

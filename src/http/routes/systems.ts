@@ -1,0 +1,198 @@
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import Type, { type Static } from 'typebox'
+import { MAPPING_LIMITS } from '../../core/mapping.ts'
+import { refuse } from '../../intake/problem.ts'
+import { unknownSystem } from '../../intake/systems.ts'
+import { refuseBody } from '../body.ts'
+import { cursorOf, positionIn } from '../cursor.ts'
+import { answer, refusals, STORE_PROBLEMS } from '../documented.ts'
+import { NextCursorSchema, pageLimit, pagingParameters, sendInvalidCursor } from '../paging.ts'
+import { NoParameters } from '../parameters.ts'
+import type { HttpPorts } from '../ports.ts'
+import { sendBadInput, sendProblem } from '../problem.ts'
+import { type SystemDescription, type SystemView, systemView } from '../system.ts'
+import { changeIn, SystemChangeSchema } from '../system-change.ts'
+
+const Params = Type.Object({ name: Type.String({ description: 'As the systems file has it.' }) })
+const Query = Type.Object(pagingParameters, { additionalProperties: false })
+const View = Type.Unsafe<SystemView>({ $ref: 'System#' })
+const SystemListSchema = Type.Object({ systems: Type.Array(View), next_cursor: NextCursorSchema })
+
+/** A change is small. */
+const BODY_BYTES_MAX = 65_536
+
+const tags = ['Systems']
+
+const listSchema = {
+  summary: 'List systems',
+  description:
+    'By name. Without a systems file, those that have open mappings, or of which something is known.',
+  operationId: 'listSystems',
+  tags,
+  querystring: Query,
+  response: {
+    200: answer('A page of systems.', SystemListSchema),
+    ...refusals(...STORE_PROBLEMS, 'validation-failed', 'invalid-cursor'),
+  },
+}
+
+const getSchema = {
+  summary: 'See how a system fares',
+  description: 'Its limits, its gate, what waits for it, and what went wrong last.',
+  operationId: 'getSystem',
+  tags,
+  params: Params,
+  querystring: NoParameters,
+  response: {
+    200: answer('The system.', View),
+    ...refusals(...STORE_PROBLEMS, 'not-found'),
+  },
+}
+
+const patchSchema = {
+  summary: 'Change the limits of a system, or pause it',
+  description:
+    'Kept through restarts, and in force on every worker within a second. Null returns to the systems file.',
+  operationId: 'updateSystem',
+  tags,
+  params: Params,
+  querystring: NoParameters,
+  consumes: ['application/json'],
+  body: SystemChangeSchema,
+  response: {
+    200: answer('The system as it is now.', View),
+    ...refusals(
+      ...STORE_PROBLEMS,
+      'malformed-json',
+      'invalid-utf8',
+      'too-deep',
+      'validation-failed',
+      'not-found',
+      'body-too-large',
+      'unsupported-media-type',
+      'unsupported-encoding',
+    ),
+  },
+}
+
+const resumeSchema = {
+  summary: 'Try a system again now',
+  description:
+    'A held or tripped gate lets one mapping through at once, to see; a throttled one opens.',
+  operationId: 'resumeSystem',
+  tags,
+  params: Params,
+  querystring: NoParameters,
+  response: {
+    200: answer('The system as it is now.', View),
+    ...refusals(
+      ...STORE_PROBLEMS,
+      'validation-failed',
+      'not-found',
+      'invalid-state',
+      'body-too-large',
+      'unsupported-media-type',
+    ),
+  },
+}
+
+interface Named {
+  readonly Params: { readonly name: string }
+}
+
+/** `GET /systems`, `GET` and `PATCH /systems/{name}`, `POST /systems/{name}/resume`. */
+export function systemsRoutes(app: FastifyInstance, ports: HttpPorts): void {
+  const { store, clock, emit, systems } = ports
+
+  async function view(name: string, described: SystemDescription): Promise<SystemView> {
+    return systemView(described, await store.system(name), clock.now())
+  }
+
+  function find(name: string): SystemDescription | null {
+    const isName = name.length > 0 && name.length <= MAPPING_LIMITS.systemNameLengthMax
+    return isName ? ports.describe(name) : null
+  }
+
+  function sendUnknown(reply: FastifyReply, name: string): FastifyReply {
+    return sendProblem(reply, 'not-found', unknownSystem(name, systems))
+  }
+
+  app.get<{ Querystring: Static<typeof Query> }>(
+    '/systems',
+    { schema: listSchema },
+    async ({ query }, reply) => {
+      const scope = ['systems']
+      const after = query.cursor === undefined ? '' : positionIn(query.cursor, scope)
+      if (after === null) return sendInvalidCursor(reply)
+      const limit = pageLimit(query.limit)
+      const names = await namesAfter(ports, after, limit + 1)
+      const page = names.slice(0, limit)
+      const last = names.length > limit ? page.at(-1) : undefined
+      const found = await Promise.all(
+        page.map((name) => {
+          const described = find(name)
+          return described === null ? null : view(name, described)
+        }),
+      )
+      return reply.send({
+        systems: found.filter((one) => one !== null),
+        next_cursor: last === undefined ? null : cursorOf(scope, last),
+      } satisfies Static<typeof SystemListSchema>)
+    },
+  )
+
+  app.get<Named>('/systems/:name', { schema: getSchema }, async ({ params: { name } }, reply) => {
+    const described = find(name)
+    return described === null ? sendUnknown(reply, name) : reply.send(await view(name, described))
+  })
+
+  app.patch<Named & { Body: Buffer }>('/systems/:name', {
+    schema: patchSchema,
+    bodyLimit: BODY_BYTES_MAX,
+    onRequest: (request, reply, done) => {
+      if (!refuseBody(request, reply)) done()
+    },
+    handler: async ({ params: { name }, body }, reply) => {
+      const described = find(name)
+      if (described === null) return sendUnknown(reply, name)
+      const read = changeIn(body)
+      if (read.kind === 'refused') return sendBadInput(reply, read)
+      const override = await store.override(name, read.change)
+      emit({ event: 'system_changed', system: name, override })
+      return reply.send(await view(name, described))
+    },
+  })
+
+  app.post<Named>('/systems/:name/resume', {
+    schema: resumeSchema,
+    bodyLimit: BODY_BYTES_MAX,
+    handler: async (request: FastifyRequest<Named>, reply) => {
+      const { name } = request.params
+      const described = find(name)
+      if (described === null) return sendUnknown(reply, name)
+      if (request.body !== undefined && request.body !== null) return sendBadInput(reply, NO_BODY)
+      const gate = await store.resume(name, clock.now())
+      if (gate === null) return sendProblem(reply, 'invalid-state', NOT_CLOSED)
+      emit({ event: 'system_resumed', system: name })
+      return reply.send(await view(name, described))
+    },
+  })
+}
+
+const NOT_CLOSED =
+  'Its gate is not closed. If it is paused, PATCH it with {"paused": false} to let it go on.'
+
+const NO_BODY = refuse([
+  { pointer: '#', code: 'unknown_property', detail: 'This takes no body; leave it out.' },
+])
+
+/** In demo mode every name is a system: those are listed that the store knows of. */
+async function namesAfter(
+  { store, systems }: HttpPorts,
+  after: string,
+  limit: number,
+): Promise<readonly string[]> {
+  if (systems.mode === 'demo') return store.systemNames(after, limit)
+  const names = systems.names.filter((name) => name > after)
+  return names.sort().slice(0, limit)
+}

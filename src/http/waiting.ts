@@ -1,0 +1,56 @@
+import Type, { type Static } from 'typebox'
+import { CLOSED_STATES } from '../core/gate.ts'
+import type { EpochMs } from '../core/units.ts'
+import type { SystemControl, Waiting } from '../store/store.ts'
+import { NullableTime, nullableTimeOf } from './time.ts'
+
+const GATE_STATES = ['open', ...CLOSED_STATES, 'paused'] as const
+
+export const GateSchema = Type.Object({
+  state: Type.Enum(GATE_STATES, { type: 'string' }),
+  until: NullableTime,
+  reason: Type.Union([Type.String(), Type.Null()]),
+})
+export type GateView = Static<typeof GateSchema>
+
+const OPEN: GateView = { state: 'open', until: null, reason: null }
+
+/** A system's gate as people see it at `now`; being paused goes before anything else. */
+export function gateView({ gate, override }: SystemControl, now: EpochMs): GateView {
+  if (override.paused) return { state: 'paused', until: null, reason: 'An operator has paused it.' }
+  if (gate === null || (gate.state === 'throttled' && gate.until <= now)) return OPEN
+  return { state: gate.state, until: nullableTimeOf(gate.until), reason: gate.reason }
+}
+
+export const WaitingSchema = Type.Object({
+  system: Type.String(),
+  gate: Type.Enum([...CLOSED_STATES, 'paused'], { type: 'string' }),
+  until: NullableTime,
+  reason: Type.String(),
+  mappings: Type.Integer({ minimum: 0, description: 'How many of them it holds up.' }),
+})
+export type WaitingView = Static<typeof WaitingSchema>
+
+/** What a request waits for, as its caller sees it. */
+export function waitingView(waiting: readonly Waiting[], now: EpochMs): WaitingView[] {
+  return waiting.flatMap((one) => {
+    const { state, until, reason } = gateView(one, now)
+    if (state === 'open') return []
+    return [
+      { system: one.system, gate: state, until, reason: reason ?? '', mappings: one.mappings },
+    ]
+  })
+}
+
+/**
+ * When all that a request waits for may go on: now where it waits for nothing, null where nobody
+ * can know.
+ */
+export function freeAt(waiting: readonly WaitingView[], now: EpochMs): EpochMs | null {
+  let latest = now
+  for (const { gate, until } of waiting) {
+    if (gate !== 'throttled' || until === null) return null
+    latest = Math.max(latest, Date.parse(until))
+  }
+  return latest
+}

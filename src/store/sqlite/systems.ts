@@ -1,0 +1,92 @@
+import type { DatabaseSync } from 'node:sqlite'
+import { type Gate, PROBE_EVERY_MS } from '../../core/gate.ts'
+import type { Override } from '../../core/limits.ts'
+import type { EpochMs } from '../../core/units.ts'
+import type { SystemControl, WorkHint } from '../store.ts'
+import { prepare } from './database.ts'
+
+export interface SystemRow {
+  readonly system: string
+  readonly state: NonNullable<Gate>['state'] | null
+  readonly until: number | null
+  readonly reason: string | null
+  readonly concurrency: number | null
+  readonly rate: string | null
+  readonly paused: 0 | 1
+}
+
+/** How a system may be called, as the port has it. */
+export function toControl(row: SystemRow): SystemControl {
+  const { system, state, until, reason, concurrency, rate, paused } = row
+  const gate = state === null || until === null ? null : { state, until, reason: reason ?? '' }
+  const override = {
+    concurrency,
+    rate: rate === null ? null : JSON.parse(rate),
+    paused: paused === 1,
+  }
+  return { system, gate, override }
+}
+
+/** Closes and opens gates, and keeps what operators say. Every change is hinted at. */
+export function systemOperations(database: DatabaseSync, hint: (hint: WorkHint) => void) {
+  const find = prepare<SystemRow>(database, 'SELECT * FROM systems WHERE system = ?')
+  const setGate = prepare(
+    database,
+    `INSERT INTO systems (system, state, until, reason) VALUES (?, ?, ?, ?) ON CONFLICT DO UPDATE
+     SET state = excluded.state, until = excluded.until, reason = excluded.reason`,
+  )
+  const openGate = prepare(
+    database,
+    'UPDATE systems SET state = NULL, until = NULL, reason = NULL WHERE system = ?',
+  )
+  const delay = prepare(
+    database,
+    'UPDATE systems SET until = ? WHERE system = ? AND state IS NOT NULL AND until <= ?',
+  )
+  const hasten = prepare(
+    database,
+    'UPDATE systems SET until = min(until, ?) WHERE system = ? AND state IS NOT NULL',
+  )
+  const setOverride = prepare(
+    database,
+    `INSERT INTO systems (system, concurrency, rate, paused) VALUES (?, ?, ?, ?)
+     ON CONFLICT DO UPDATE SET concurrency = excluded.concurrency, rate = excluded.rate,
+       paused = excluded.paused`,
+  )
+
+  function control(system: string): SystemControl {
+    const row = find.get(system)
+    return row === undefined ? plain(system) : toControl(row)
+  }
+
+  function gate(system: string, gate: Gate): void {
+    if (gate === null) openGate.run(system)
+    else setGate.run(system, gate.state, gate.until, gate.reason)
+    hint({ lane: system, rank: null })
+  }
+
+  function probe(system: string, now: EpochMs): boolean {
+    return delay.run(now + PROBE_EVERY_MS, system, now) === 1
+  }
+
+  function override(system: string, change: Partial<Override>): Override {
+    const next = { ...control(system).override, ...change }
+    const { concurrency, rate, paused } = next
+    setOverride.run(system, concurrency, rate && JSON.stringify(rate), paused ? 1 : 0)
+    hint({ lane: system, rank: null })
+    return next
+  }
+
+  function resume(system: string, now: EpochMs): Gate {
+    hasten.run(now, system)
+    hint({ lane: system, rank: null })
+    return control(system).gate
+  }
+
+  return { gate, probe, override, resume }
+}
+
+/** A system of which nothing is known. */
+export function plain(system: string): SystemControl {
+  return { system, gate: null, override: { concurrency: null, rate: null, paused: false } }
+}

@@ -1,0 +1,101 @@
+import type { DatabaseSync } from 'node:sqlite'
+import type { StoredSystem, Waiting } from '../store.ts'
+import { prepare } from './database.ts'
+import type { RequestRow } from './rows.ts'
+import { plain, type SystemRow, toControl } from './systems.ts'
+
+/** How many waiting batches are counted: bounds what a look at a system costs. */
+const WAITING_MAX = 10_000
+
+interface Counted {
+  readonly open: number | null
+  /** The number of the oldest of their requests. */
+  readonly oldest: number | null
+}
+
+/** Reads what people ask of systems; nothing here writes. */
+export function watchOperations(database: DatabaseSync) {
+  const findRequest = prepare<RequestRow>(
+    database,
+    'SELECT * FROM requests WHERE tenant = ? AND id = ? AND finished_at IS NULL',
+  )
+  const findClosed = prepare<SystemRow>(
+    database,
+    'SELECT * FROM systems WHERE state IS NOT NULL OR paused = 1',
+  )
+  const findLane = prepare<{ open: number }>(
+    database,
+    'SELECT open FROM request_lanes WHERE request = ? AND lane = ?',
+  )
+  const findSystem = prepare<SystemRow>(database, 'SELECT * FROM systems WHERE system = ?')
+  const nextName = prepare<{ name: string | null }>(
+    database,
+    `SELECT min(name) AS name FROM (
+       SELECT min(lane) AS name FROM flows WHERE lane > ?1
+       UNION ALL SELECT min(system) FROM systems WHERE system > ?1
+       UNION ALL SELECT min(system) FROM reports WHERE system > ?1)`,
+  )
+  const countOpen = prepare<{ open: number }>(
+    database,
+    'SELECT coalesce(sum(mappings), 0) AS open FROM flows WHERE lane = ?',
+  )
+  const count = (which: string) =>
+    prepare<Counted>(
+      database,
+      `SELECT sum(count - completed - failed - cancelled) AS open, min(request) AS oldest
+       FROM (SELECT * FROM batches WHERE lane = ? AND ${which})`,
+    )
+  const countLeased = count(`state = 'leased'`)
+  const countWaiting = count(`state = 'waiting' ORDER BY run_at LIMIT ${WAITING_MAX}`)
+  const oldestReady = count(`state = 'ready' ORDER BY id LIMIT 1`)
+  const createdAt = prepare<{ created_at: number }>(
+    database,
+    'SELECT created_at FROM requests WHERE seq = ?',
+  )
+  const findReports = prepare<{ report: string }>(
+    database,
+    'SELECT report FROM reports WHERE system = ?',
+  )
+
+  function waiting(tenant: string, id: string): readonly Waiting[] {
+    const request = findRequest.get(tenant, id)
+    if (request === undefined) return []
+    const { seq, total, completed, failed, cancelled } = request
+    const lanes: readonly string[] = JSON.parse(request.lanes)
+    return findClosed.all().flatMap((row) => {
+      const isOnly = lanes.length === 1 && lanes[0] === row.system
+      const open = isOnly
+        ? total - completed - failed - cancelled
+        : findLane.get(seq, row.system)?.open
+      return open === undefined || open === 0 ? [] : [{ ...toControl(row), mappings: open }]
+    })
+  }
+
+  function systemNames(after: string, limit: number): readonly string[] {
+    const names: string[] = []
+    let last: string | null | undefined = after
+    while (names.length < limit) {
+      last = nextName.get(last)?.name
+      if (last == null) break
+      names.push(last)
+    }
+    return names
+  }
+
+  function system(name: string): StoredSystem {
+    const row = findSystem.get(name)
+    const waits = countWaiting.get(name)
+    const requests = [oldestReady.get(name), waits].flatMap((one) => one?.oldest ?? [])
+    const oldest = requests.length === 0 ? null : createdAt.get(Math.min(...requests))
+    return {
+      ...(row === undefined ? plain(name) : toControl(row)),
+      open: countOpen.get(name)?.open ?? 0,
+      leased: countLeased.get(name)?.open ?? 0,
+      waiting: waits?.open ?? 0,
+      oldest: oldest?.created_at ?? null,
+      reports: findReports.all(name).map(({ report }) => JSON.parse(report)),
+    }
+  }
+
+  return { waiting, systemNames, system }
+}

@@ -1,0 +1,213 @@
+import { expect } from 'vitest'
+import type { ClosedGate } from '../../src/core/gate.ts'
+import { NO_OVERRIDE } from '../../src/core/limits.ts'
+import type { SystemReport } from '../../src/core/report.ts'
+import type { Store } from '../../src/store/store.ts'
+import { done, LANE, NOW, newBatch, TENANT, unfinished } from '../support/requests.ts'
+import { claimed, claimedOne, inserted, join, MINUTE, SECOND, settled } from './steps.ts'
+import type { Promises } from './store.contract.ts'
+
+const UNTIL = NOW + 30 * SECOND
+const HELD: ClosedGate = { state: 'held', until: UNTIL, reason: 'It answered 401.' }
+const RATE = [{ count: 50, per: 1000 }]
+const REPORT: SystemReport = {
+  at: NOW,
+  concurrency: 4,
+  perMinute: 100,
+  learned: null,
+  lastError: null,
+}
+
+/** What operators change and see of systems, while everything runs. */
+export const systems = {
+  async 'an override changes what it names, and keeps the rest'(store) {
+    const first = { concurrency: 3, rate: null, paused: false }
+    expect(await store.override(LANE, { concurrency: 3 })).toEqual(first)
+    expect(await store.override(LANE, { rate: RATE })).toEqual({ ...first, rate: RATE })
+    expect(await store.override(LANE, { concurrency: null })).toEqual({
+      ...NO_OVERRIDE,
+      rate: RATE,
+    })
+    expect((await store.system(LANE)).override).toEqual({ ...NO_OVERRIDE, rate: RATE })
+  },
+
+  async 'a worker that asks what there is to do hears of gates and overrides'(store) {
+    await store.gate(LANE, HELD)
+    await store.override('erp', { paused: true })
+    const { systems: controls } = await store.work(NOW)
+    expect(controls).toHaveLength(2)
+    expect(controls).toContainEqual({ system: LANE, gate: HELD, override: NO_OVERRIDE })
+    const override = { ...NO_OVERRIDE, paused: true }
+    expect(controls).toContainEqual({ system: 'erp', gate: null, override })
+  },
+
+  async 'a gate and an override leave each other alone'(store) {
+    await store.override(LANE, { concurrency: 3 })
+    await store.gate(LANE, HELD)
+    await store.override(LANE, { paused: true })
+    await store.gate(LANE, null)
+    const override = { concurrency: 3, rate: null, paused: true }
+    expect(await store.system(LANE)).toMatchObject({ gate: null, override })
+  },
+
+  async 'every change is hinted at'(store) {
+    const hints: string[] = []
+    const all = Promise.withResolvers<void>()
+    store.onWork(({ lane, rank }) => {
+      if (rank === null) hints.push(lane)
+      if (new Set(hints).size === 3) all.resolve()
+    })
+    await store.gate('a', HELD)
+    await store.override('b', { paused: true })
+    await store.resume('c', NOW)
+    await all.promise
+  },
+
+  async 'a paused lane gives nothing, and holds up no other'(store) {
+    await backlog(store)
+    await store.override(LANE, { paused: true })
+    expect(await claimed(store)).toEqual([])
+    await inserted(store, { lane: 'erp' })
+    expect(await claimed(store, { lane: 'erp' })).toHaveLength(1)
+    await store.override(LANE, { paused: false })
+    expect(await claimed(store)).toHaveLength(3)
+  },
+
+  async 'a held gate can be probed now when it is resumed, and only once'(store) {
+    await backlog(store)
+    await store.gate(LANE, HELD)
+    expect(await store.resume(LANE, NOW)).toEqual({ ...HELD, until: NOW })
+    expect((await claimed(store)).map(({ probe }) => probe)).toEqual([true])
+    expect(await claimed(store)).toEqual([])
+  },
+
+  async 'resuming what is open changes nothing'(store) {
+    expect(await store.resume(LANE, NOW)).toBeNull()
+    expect((await store.system(LANE)).gate).toBeNull()
+  },
+
+  async 'the right to probe is given once a minute, when the time has come'(store) {
+    expect(await store.probe(LANE, NOW)).toBe(false)
+    await store.gate(LANE, HELD)
+    expect(await store.probe(LANE, UNTIL - 1)).toBe(false)
+    expect(await store.probe(LANE, UNTIL)).toBe(true)
+    expect(await store.probe(LANE, UNTIL)).toBe(false)
+    expect(await store.probe(LANE, UNTIL + MINUTE)).toBe(true)
+  },
+
+  async 'a request waits for the closed systems that it has open mappings for'(store) {
+    await join(store)
+    const batches = ['crm', 'erp', 'crm', 'shop'].map((lane, at) => newBatch([at], { lane }))
+    const { id } = await inserted(store, { batches })
+    await store.gate('crm', HELD)
+    await store.override('shop', { paused: true })
+    await store.gate('other', HELD)
+    const waiting = async () =>
+      (await store.waiting(TENANT, id)).map(({ system, mappings }) => [system, mappings]).sort()
+    expect(await waiting()).toEqual([
+      ['crm', 2],
+      ['shop', 1],
+    ])
+    await store.gate('crm', null)
+    await settled(store, [done(await claimedOne(store, { lane: 'crm' }))])
+    await store.gate('crm', HELD)
+    expect(await waiting()).toEqual([
+      ['crm', 1],
+      ['shop', 1],
+    ])
+    expect(await store.waiting('another', id)).toEqual([])
+  },
+
+  async 'a request for one system waits for it with all that is open'(store) {
+    await join(store)
+    const { id } = await inserted(store, { total: 12 })
+    await settled(store, [done(await claimedOne(store))])
+    expect(await store.waiting(TENANT, id)).toEqual([])
+    await store.gate(LANE, HELD)
+    const [waiting] = await store.waiting(TENANT, id)
+    expect(waiting).toEqual({ system: LANE, gate: HELD, override: NO_OVERRIDE, mappings: 7 })
+  },
+
+  async 'a system tells what is open for it, in hand, and waiting'(store) {
+    await join(store)
+    const createdAt = NOW - MINUTE
+    await inserted(store, { total: 20, createdAt })
+    const [first, second] = await claimed(store, { mappings: 10 })
+    if (first === undefined || second === undefined) throw new Error('expected two')
+    const next = { state: 'waiting', runAt: NOW + SECOND } as const
+    await settled(store, [unfinished(first, next, { completed: 2 })])
+    expect(await store.system(LANE)).toMatchObject({
+      system: LANE,
+      open: 18,
+      leased: 5,
+      waiting: 3,
+      oldest: createdAt,
+    })
+  },
+
+  async 'an unknown system is plain'(store) {
+    expect(await store.system('nobody')).toEqual({
+      system: 'nobody',
+      gate: null,
+      override: NO_OVERRIDE,
+      open: 0,
+      leased: 0,
+      waiting: 0,
+      oldest: null,
+      reports: [],
+    })
+  },
+
+  async 'systems are named in order, as many as are asked for'(store) {
+    await join(store)
+    await inserted(store, { lane: 'c' })
+    await store.gate('a', HELD)
+    await store.report('worker-1', [{ system: 'b', report: REPORT }])
+    expect(await store.systemNames('', 10)).toEqual(['a', 'b', 'c'])
+    expect(await store.systemNames('a', 1)).toEqual(['b'])
+    expect(await store.systemNames('c', 10)).toEqual([])
+  },
+
+  async 'the last report of each live worker is kept, and goes with it'(store) {
+    await join(store)
+    await join(store, 'worker-2', NOW + 15 * SECOND)
+    const report = async (worker: string, perMinute: number) =>
+      store.report(worker, [{ system: LANE, report: { ...REPORT, perMinute } }])
+    await report('worker-1', 1)
+    await report('worker-1', 2)
+    await report('worker-2', 3)
+    await report('nobody', 4)
+    const told = async () =>
+      (await store.system(LANE)).reports.map(({ perMinute }) => perMinute).sort()
+    expect(await told()).toEqual([2, 3])
+    await store.leave('worker-1')
+    expect(await told()).toEqual([3])
+    await store.sweep(NOW + 60 * MINUTE, 0)
+    expect(await told()).toEqual([])
+  },
+
+  async 'a request remembers where it stood some seconds ago'(store) {
+    await join(store)
+    const { id } = await inserted(store, { total: 30 })
+    expect((await store.request(TENANT, id))?.pace).toBeNull()
+    const paces: unknown[] = []
+    for (let at = NOW; at <= NOW + 12 * SECOND; at += 4 * SECOND) {
+      await settled(store, [done(await claimedOne(store, { now: at }))], at)
+      paces.push((await store.request(TENANT, id))?.pace)
+    }
+    expect(paces).toEqual([
+      { at: NOW, processed: 0 },
+      { at: NOW, processed: 0 },
+      { at: NOW, processed: 0 },
+      { at: NOW, processed: 0 },
+    ])
+    await settled(store, [done(await claimedOne(store))], NOW + 16 * SECOND)
+    expect((await store.request(TENANT, id))?.pace).toEqual({ at: NOW + 8 * SECOND, processed: 15 })
+  },
+} satisfies Promises
+
+/** A worker, and three batches of one lane for it. */
+async function backlog(store: Store): Promise<void> {
+  await join(store)
+  await inserted(store, { total: 15 })
+}

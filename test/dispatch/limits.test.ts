@@ -1,0 +1,238 @@
+/** Limits and gates as targets see them: the real dispatcher on the real store, in simulated time. */
+import { beforeEach, describe, expect, test } from 'vitest'
+import { PROBE_EVERY_MS } from '../../src/core/gate.ts'
+import { LANE } from '../support/requests.ts'
+import { DELIVERED, refused, Stage } from './stage.ts'
+
+let stage: Stage
+
+beforeEach(async () => {
+  stage = await Stage.open()
+})
+
+/** The most of these moments, which rise, that lie in one second. */
+function mostInASecond(moments: readonly number[]): number {
+  let [most, from] = [0, 0]
+  for (const [to, moment] of moments.entries()) {
+    while (moment - (moments[from] ?? 0) >= 1000) from += 1
+    most = Math.max(most, to - from + 1)
+  }
+  return most
+}
+
+describe('a target limited to 100 calls a second, given 5,000 mappings', () => {
+  test.each([
+    [1, 1.05],
+    // Each finishes what it has in hand, and the last of them finishes alone.
+    [3, 1.1],
+  ])('gets no more from %i workers, and no less', async (workers, ideal) => {
+    stage.rules = {
+      ...stage.rules,
+      limits: { concurrency: 30, rate: [{ count: 100, per: 1000 }] },
+    }
+    stage.latency = 40
+    for (let n = 0; n < workers; n++) stage.start()
+    // Every worker has joined, and has its part.
+    await stage.pass(15_000)
+    const postedAt = stage.clock.now()
+    await stage.finished(await stage.post({ total: 5000 }))
+    const took = stage.clock.now() - postedAt
+    expect(stage.calls).toHaveLength(5000)
+    expect(mostInASecond(stage.calls.map(({ at }) => at))).toBeLessThanOrEqual(105)
+    expect(took).toBeLessThanOrEqual(50_000 * ideal)
+  })
+
+  test('of several windows, the one that is used up counts', async () => {
+    stage.rules = {
+      ...stage.rules,
+      limits: {
+        concurrency: 50,
+        rate: [
+          { count: 100, per: 1000 },
+          { count: 600, per: 60_000 },
+        ],
+      },
+    }
+    stage.start()
+    await stage.post({ total: 5000 })
+    await stage.pass(60_000)
+    expect(stage.calls.length).toBeGreaterThan(595)
+    expect(stage.calls.length).toBeLessThanOrEqual(613)
+  })
+})
+
+describe('a target that answers 429 to what is too much', () => {
+  /** Counts by the second; says nothing of its limit but no, and for how long. */
+  function fixedWindow(perSecond: number, retryAfter: number | null) {
+    const counts = new Map<number, number>()
+    return () => {
+      const second = Math.floor(stage.clock.now() / 1000)
+      const count = (counts.get(second) ?? 0) + 1
+      counts.set(second, count)
+      return count <= perSecond ? DELIVERED : refused(429, retryAfter)
+    }
+  }
+
+  /** A bucket that fills steadily. */
+  function bucket(perSecond: number, size: number) {
+    let tokens = size
+    let filledAt = stage.clock.now()
+    return () => {
+      const now = stage.clock.now()
+      tokens = Math.min(size, tokens + ((now - filledAt) * perSecond) / 1000)
+      filledAt = now
+      if (tokens < 1) return refused(429)
+      tokens -= 1
+      return DELIVERED
+    }
+  }
+
+  test.each([
+    ['with a Retry-After', () => fixedWindow(100, 1000)],
+    ['without one', () => fixedWindow(100, null)],
+    ['from a bucket that holds a second', () => bucket(100, 100)],
+  ])('%s, costs no attempt, and little time', async (_, target) => {
+    stage.rules = { ...stage.rules, limits: { concurrency: 20, rate: null } }
+    stage.answer = target()
+    stage.start()
+    const postedAt = stage.clock.now()
+    const results = await stage.finished(await stage.post({ total: 3000 }))
+    const took = stage.clock.now() - postedAt
+    for (const { state, attempts } of results) {
+      expect({ state, attempts }).toEqual({ state: 'completed', attempts: 1 })
+    }
+    expect(took).toBeLessThanOrEqual(30_000 * 1.15)
+  })
+})
+
+describe('a held target with 1,000 mappings waiting', () => {
+  test('is probed once a minute at most, and completes all when it is mended', async () => {
+    let isMended = false
+    stage.answer = () => (isMended ? DELIVERED : refused(401))
+    stage.start()
+    const request = await stage.post({ total: 1000 })
+    await stage.pass(PROBE_EVERY_MS / 2)
+    const atFirst = stage.calls.length
+    await stage.pass(10 * PROBE_EVERY_MS)
+    expect(stage.calls.length - atFirst).toBeLessThanOrEqual(10)
+    for (const { attempts } of await stage.results(request.id)) expect(attempts).toBe(0)
+    isMended = true
+    const results = await stage.finished(request)
+    for (const { state, attempts } of results) {
+      expect({ state, attempts }).toEqual({ state: 'completed', attempts: 1 })
+    }
+  })
+})
+
+describe('a healthy lane', () => {
+  /** How many calls a lane starts in half a minute, after half a minute. */
+  async function throughput(others: readonly string[]): Promise<number> {
+    stage = await Stage.open()
+    stage.rules = {
+      ...stage.rules,
+      limits: { concurrency: 4, rate: null },
+      breaker: { failureRatio: 0.5, window: 10_000, minimum: 10, cooldown: 5000 },
+    }
+    stage.latencyOf = ({ target }) => (target === 'hanging' ? 3_600_000 : 10)
+    stage.answer = ({ target }) => {
+      if (target === 'held') return refused(401)
+      return target === 'tripped' ? refused(500) : DELIVERED
+    }
+    stage.start()
+    for (const lane of others) await stage.post({ total: 2000, lane })
+    await stage.post({ total: 40_000, lane: 'healthy', batchSize: 50 })
+    await stage.pass(10_000)
+    const before = stage.calls.length
+    await stage.pass(10_000)
+    return stage.calls.slice(before).filter(({ target }) => target === 'healthy').length
+  }
+
+  test('keeps its speed, whatever one that hangs, trips or is held does', async () => {
+    const alone = await throughput([])
+    const beside = await throughput(['hanging', 'tripped', 'held'])
+    expect(alone).toBeGreaterThan(3000)
+    expect(beside / alone).toBeGreaterThanOrEqual(0.9)
+  })
+})
+
+describe('a target of which too many calls fail', () => {
+  test('is left alone, then probed one mapping at a time, and opens when it is well', async () => {
+    stage.rules = {
+      ...stage.rules,
+      retry: { attempts: 50, first: 100, cap: 100 },
+      breaker: { failureRatio: 0.5, window: 10_000, minimum: 10, cooldown: 20_000 },
+    }
+    let isWell = false
+    stage.answer = () => (isWell ? DELIVERED : refused(500))
+    stage.start()
+    const request = await stage.post({ total: 200 })
+    await stage.pass(10_000)
+    const atFirst = stage.calls.length
+    expect(atFirst).toBeLessThanOrEqual(10 + stage.rules.limits.concurrency)
+    await stage.pass(60_000)
+    const probes = stage.calls.slice(atFirst).map(({ at }) => at)
+    expect(probes).toHaveLength(3)
+    isWell = true
+    await stage.finished(request)
+    expect(stage.events).toContainEqual({ event: 'gate_opened', system: LANE })
+  })
+})
+
+describe('an operator', () => {
+  beforeEach(async () => {
+    stage.start()
+    await stage.post({ total: 20_000, batchSize: 50 })
+    await stage.until(() => stage.calls.length > 0)
+  })
+
+  test('slows a system down, and gives it back its limits, within a second', async () => {
+    await stage.store.override(LANE, { rate: [{ count: 10, per: 1000 }] })
+    await stage.pass(1000)
+    const before = stage.calls.length
+    await stage.pass(10_000)
+    expect(stage.calls.length - before).toBeLessThanOrEqual(103)
+    expect(stage.calls.length - before).toBeGreaterThanOrEqual(95)
+    await stage.store.override(LANE, { rate: null })
+    await stage.pass(1000)
+    const fast = stage.calls.length
+    await stage.pass(1000)
+    expect(stage.calls.length - fast).toBeGreaterThan(300)
+  })
+
+  test('changes how many calls are under way at once', async () => {
+    await stage.store.override(LANE, { concurrency: 2 })
+    await stage.pass(1000)
+    stage.latency = 1000
+    await stage.pass(1000)
+    const from = stage.clock.now()
+    await stage.pass(5000)
+    const late = stage.calls.filter(({ at }) => at > from)
+    for (const { at } of late) {
+      const underWay = late.filter((other) => other.at <= at && at < other.at + 1000)
+      expect(underWay.length).toBeLessThanOrEqual(2)
+    }
+    expect(late.length).toBeGreaterThanOrEqual(8)
+  })
+
+  test('pauses a system, and lets it go on, and nothing is spent', async () => {
+    await stage.store.override(LANE, { paused: true })
+    await stage.pass(1000)
+    const before = stage.calls.length
+    await stage.pass(60_000)
+    expect(stage.calls.length).toBe(before)
+    await stage.store.override(LANE, { paused: false })
+    await stage.pass(1000)
+    expect(stage.calls.length).toBeGreaterThan(before)
+  })
+
+  test('has a held system probed at once', async () => {
+    let isMended = false
+    stage.answer = () => (isMended ? DELIVERED : refused(401))
+    await stage.pass(5000)
+    const before = stage.calls.length
+    isMended = true
+    await stage.store.resume(LANE, stage.clock.now())
+    await stage.pass(1000)
+    expect(stage.calls.length).toBeGreaterThan(before + 10)
+  })
+})

@@ -1,0 +1,135 @@
+/** A source that must not be read from: what waits for it spends nothing, and holds up nobody. */
+import { beforeEach, describe, expect, test } from 'vitest'
+import { PROBE_EVERY_MS } from '../../src/core/gate.ts'
+import { pack } from '../../src/core/packed.ts'
+import type { ReadAnswer } from '../../src/deliver/kind.ts'
+import { newBatch } from '../support/requests.ts'
+import { Stage } from './stage.ts'
+
+const RETRY_AFTER_MS = 30_000
+
+let stage: Stage
+
+beforeEach(async () => {
+  stage = await Stage.open()
+  stage.rules = { ...stage.rules, readable: true }
+})
+
+function refusedRead(httpStatus: number, retryAfter: number | null = null): ReadAnswer {
+  return {
+    kind: 'refused',
+    stage: 'read',
+    httpStatus,
+    retryAfter,
+    message: `It said ${httpStatus}`,
+  }
+}
+
+const RECORD: ReadAnswer = { kind: 'record', record: {} }
+
+/** A request whose mappings read from these sources, in turn. */
+function reading(total: number, sources: readonly string[]) {
+  const batches = Array.from({ length: total / 5 }, (_, n) => {
+    const ordinals = Array.from({ length: 5 }, (_, at) => n * 5 + at)
+    const mappings = ordinals.map((ordinal) => ({
+      id: `map_${ordinal}`,
+      source: sources[ordinal % sources.length] ?? '',
+      target: 'crm',
+    }))
+    return newBatch(ordinals, { mappings: pack(mappings) })
+  })
+  return stage.post({ batches })
+}
+
+describe('a source that asks to be left alone', () => {
+  test('is left alone until then, by every worker, and it costs no attempt', async () => {
+    let opened = Number.POSITIVE_INFINITY
+    stage.read = () => {
+      opened = Math.min(opened, stage.clock.now())
+      return stage.clock.now() < opened + 1000 ? refusedRead(429, RETRY_AFTER_MS) : RECORD
+    }
+    stage.start()
+    stage.start()
+    await stage.pass(15_000)
+    const results = await stage.finished(await reading(100, ['erp']))
+    for (const { state, attempts } of results) {
+      expect({ state, attempts }).toEqual({ state: 'completed', attempts: 1 })
+    }
+    const early = stage.reads.filter(({ at }) => at < opened + RETRY_AFTER_MS)
+    // Each worker has up to its part of the calls under way when the first answer comes.
+    expect(early.length).toBeLessThanOrEqual(2 * stage.rules.limits.concurrency)
+    expect(stage.clock.now()).toBeLessThan(opened + RETRY_AFTER_MS + 10_000)
+  })
+
+  test('holds up no mapping of its lane that reads from elsewhere', async () => {
+    stage.read = ({ source }) => (source === 'erp' ? refusedRead(429, RETRY_AFTER_MS) : RECORD)
+    stage.start()
+    const { id } = await reading(200, ['erp', 'shop'])
+    await stage.pass(20_000)
+    const results = await stage.results(id)
+    const done = results.filter(({ state }) => state === 'completed')
+    expect(done.map(({ source }) => source)).toEqual(Array(100).fill('shop'))
+    for (const { attempts, source } of results) expect(attempts).toBe(source === 'shop' ? 1 : 0)
+  })
+
+  test('turns no backlog over while it is waited for', async () => {
+    stage.read = () => refusedRead(429, 600_000)
+    stage.start()
+    await reading(5000, ['erp'])
+    let claims = 0
+    const { claim } = stage.store
+    Object.assign(stage.store, {
+      claim: (...parameters: Parameters<typeof claim>) => {
+        claims += 1
+        return claim(...parameters)
+      },
+    })
+    await stage.pass(60_000)
+    expect(stage.reads.length).toBeLessThanOrEqual(2 * stage.rules.limits.concurrency)
+    expect(claims).toBeLessThanOrEqual(200)
+  })
+})
+
+describe('a source that refuses our credentials', () => {
+  test('is probed once a minute, and all is read when it is mended', async () => {
+    let isMended = false
+    stage.read = () => (isMended ? RECORD : refusedRead(401))
+    stage.start()
+    stage.start()
+    await stage.pass(15_000)
+    const request = await reading(100, ['erp'])
+    await stage.pass(PROBE_EVERY_MS / 2)
+    const atFirst = stage.reads.length
+    await stage.pass(10 * PROBE_EVERY_MS)
+    expect(stage.reads.length - atFirst).toBeGreaterThanOrEqual(8)
+    expect(stage.reads.length - atFirst).toBeLessThanOrEqual(10)
+    expect(stage.calls).toEqual([])
+    isMended = true
+    const mendedAt = stage.clock.now()
+    const results = await stage.finished(request)
+    for (const { state, attempts } of results) {
+      expect({ state, attempts }).toEqual({ state: 'completed', attempts: 1 })
+    }
+    expect(stage.clock.now() - mendedAt).toBeLessThan(1.5 * PROBE_EVERY_MS)
+  })
+})
+
+test('a paused source is not read from, and goes on when it is told to', async () => {
+  stage.start()
+  stage.read = () => RECORD
+  await stage.store.override('erp', { paused: true })
+  const request = await reading(20, ['erp'])
+  await stage.pass(60_000)
+  expect(stage.reads).toEqual([])
+  await stage.store.override('erp', { paused: false })
+  await stage.finished(request)
+  expect(stage.reads).toHaveLength(20)
+})
+
+test('a source from which nothing can be read holds up nothing, whatever its gate', async () => {
+  stage.rules = { ...stage.rules, readable: false }
+  stage.start()
+  await stage.store.override('erp', { paused: true })
+  await stage.finished(await reading(20, ['erp']))
+  expect(stage.calls).toHaveLength(20)
+})

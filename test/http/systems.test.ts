@@ -1,0 +1,224 @@
+import { describe, expect, test } from 'vitest'
+import { newId } from '../../src/lib/random.ts'
+import { newRequest, TENANT } from '../support/requests.ts'
+import { type Changes, type Fixture, openServer } from './server.ts'
+
+const CRM = {
+  kind: 'http',
+  limits: { concurrency: 20, rate: [{ count: 100, per: 1000 }], cost: { read: 1, write: 2 } },
+}
+const CONFIGURED: Changes = {
+  systems: { mode: 'configured', has: (name) => name === 'crm', names: ['crm'] },
+  describe: (name) => (name === 'crm' ? CRM : null),
+}
+
+async function call(
+  fixture: Fixture,
+  method: 'GET' | 'PATCH' | 'POST',
+  url: string,
+  body?: object,
+) {
+  const headers = body === undefined ? {} : { 'content-type': 'application/json' }
+  const payload = body === undefined ? {} : { payload: JSON.stringify(body) }
+  const answer = await fixture.server.app.inject({ method, url, headers, ...payload })
+  return { status: answer.statusCode, body: answer.json() }
+}
+
+describe('GET /systems/{name}', () => {
+  test('tells everything of a system that nothing has happened to', async () => {
+    const fixture = await openServer(CONFIGURED)
+    expect(await call(fixture, 'GET', '/systems/crm')).toEqual({
+      status: 200,
+      body: {
+        name: 'crm',
+        kind: 'http',
+        gate: { state: 'open', until: null, reason: null },
+        limits: {
+          configured: {
+            concurrency: 20,
+            adaptive_from: null,
+            rate: ['100/s'],
+            burst: null,
+            cost: { read: 1, write: 2 },
+          },
+          in_force: { concurrency: 20, rate: ['100/s'] },
+          learned: null,
+        },
+        override: { concurrency: null, rate: null, paused: false },
+        ready_mappings: 0,
+        in_flight_mappings: 0,
+        waiting_mappings: 0,
+        mappings_per_minute: 0,
+        oldest_wait_seconds: null,
+        last_error: null,
+      },
+    })
+  })
+
+  test('tells what waits, what is in hand, and what workers say', async () => {
+    const fixture = await openServer(CONFIGURED)
+    const { store } = fixture
+    const now = Date.now()
+    await store.join({ id: 'w', host: 'here' }, now + 15_000)
+    await store.insert(newRequest({ total: 20, createdAt: now - 90_000 }))
+    await store.claim('w', [{ lane: 'crm', mappings: 5, below: null, turn: 0 }], now)
+    const error = { code: 'timeout', message: 'late', stage: 'write', httpStatus: null } as const
+    await store.report('w', [
+      {
+        system: 'crm',
+        report: {
+          at: now,
+          concurrency: 7,
+          perMinute: 123,
+          learned: { limit: 10, window: 1000, remaining: 3, resetsAt: now, at: now },
+          lastError: { ...error, at: now },
+        },
+      },
+    ])
+    const { body } = await call(fixture, 'GET', '/systems/crm')
+    const at = new Date(now).toISOString()
+    expect(body).toMatchObject({
+      ready_mappings: 15,
+      in_flight_mappings: 5,
+      mappings_per_minute: 123,
+      last_error: { code: 'timeout', message: 'late', http_status: null, at },
+      limits: {
+        in_force: { concurrency: 20 },
+        learned: { limit: 10, window_seconds: 1, remaining: 3, resets_at: at, at },
+      },
+    })
+    expect(body.oldest_wait_seconds).toBeGreaterThanOrEqual(90)
+  })
+
+  test('says that there is no such system, and which was probably meant', async () => {
+    const fixture = await openServer(CONFIGURED)
+    for (const method of ['GET', 'PATCH'] as const) {
+      const { status, body } = await call(
+        fixture,
+        method,
+        '/systems/crn',
+        method === 'PATCH' ? { paused: true } : undefined,
+      )
+      expect(status).toBe(404)
+      expect(body.detail).toBe('There is no such system (did you mean "crm"?). Known systems: crm.')
+    }
+  })
+})
+
+describe('GET /systems', () => {
+  test('lists every system of the systems file', async () => {
+    const fixture = await openServer(CONFIGURED)
+    const { body } = await call(fixture, 'GET', '/systems')
+    expect(body.systems.map(({ name }: { name: string }) => name)).toEqual(['crm'])
+    expect(body.next_cursor).toBeNull()
+  })
+
+  test('without one lists those with work, by name, in pages', async () => {
+    const fixture = await openServer()
+    for (const lane of ['b', 'a', 'd', 'c']) await fixture.store.insert(newRequest({ lane }))
+    const names: string[] = []
+    let url = '/systems?limit=3'
+    for (let page = 0; page < 2; page++) {
+      const { body } = await call(fixture, 'GET', url)
+      names.push(...body.systems.map(({ name }: { name: string }) => name))
+      url = `/systems?limit=3&cursor=${body.next_cursor}`
+    }
+    expect(names).toEqual(['a', 'b', 'c', 'd'])
+  })
+})
+
+describe('PATCH /systems/{name}', () => {
+  test('changes what it names, keeps the rest, and null returns to the file', async () => {
+    const fixture = await openServer(CONFIGURED)
+    const change = { concurrency: 10, rate: ['50/s', '1000/h'], paused: true }
+    const changed = await call(fixture, 'PATCH', '/systems/crm', change)
+    expect(changed).toMatchObject({
+      status: 200,
+      body: {
+        gate: { state: 'paused', until: null },
+        limits: { in_force: { concurrency: 10, rate: ['50/s', '1000/h'] } },
+        override: change,
+      },
+    })
+    const back = await call(fixture, 'PATCH', '/systems/crm', { rate: null, paused: false })
+    expect(back.body).toMatchObject({
+      gate: { state: 'open' },
+      limits: { in_force: { concurrency: 10, rate: ['100/s'] } },
+      override: { concurrency: 10, rate: null, paused: false },
+    })
+    expect(fixture.events).toContainEqual(
+      expect.objectContaining({ event: 'system_changed', system: 'crm' }),
+    )
+  })
+
+  test.each([
+    [{}, '#', 'required'],
+    [[], '#', 'invalid_type'],
+    [{ concurrency: 0 }, '#/concurrency', 'invalid_value'],
+    [{ concurrency: 1.5 }, '#/concurrency', 'invalid_value'],
+    [{ concurrency: '10' }, '#/concurrency', 'invalid_value'],
+    [{ concurrency: 10_001 }, '#/concurrency', 'invalid_value'],
+    [{ rate: '' }, '#/rate', 'invalid_value'],
+    [{ rate: '0/s' }, '#/rate', 'invalid_value'],
+    [{ rate: 50 }, '#/rate', 'invalid_value'],
+    [{ rate: [] }, '#/rate', 'invalid_value'],
+    [{ rate: ['50/s', 1] }, '#/rate', 'invalid_value'],
+    [{ rate: Array(9).fill('1/s') }, '#/rate', 'invalid_value'],
+    [{ paused: 'true' }, '#/paused', 'invalid_type'],
+    [{ paused: true, concurency: 3 }, '#/concurency', 'unknown_property'],
+  ])('refuses %j, and changes nothing', async (change, pointer, code) => {
+    const fixture = await openServer(CONFIGURED)
+    const { status, body } = await call(fixture, 'PATCH', '/systems/crm', change)
+    expect(status).toBe(400)
+    expect(body.errors).toContainEqual(expect.objectContaining({ pointer, code }))
+    const { override } = await fixture.store.system('crm')
+    expect(override).toEqual({ concurrency: null, rate: null, paused: false })
+  })
+})
+
+describe('POST /systems/{name}/resume', () => {
+  test('lets a held system be probed now', async () => {
+    const fixture = await openServer(CONFIGURED)
+    const until = Date.now() + 60_000
+    await fixture.store.gate('crm', { state: 'held', until, reason: 'no' })
+    const { status, body } = await call(fixture, 'POST', '/systems/crm/resume')
+    expect(status).toBe(200)
+    expect(body.gate.state).toBe('held')
+    expect(Date.parse(body.gate.until)).toBeLessThanOrEqual(Date.now())
+  })
+
+  test('is a 409 where nothing is closed, and a 400 with a body', async () => {
+    const fixture = await openServer(CONFIGURED)
+    const { status, body } = await call(fixture, 'POST', '/systems/crm/resume')
+    expect({ status, type: body.type }).toEqual({ status: 409, type: '/problems/invalid-state' })
+    expect((await call(fixture, 'POST', '/systems/crm/resume', {})).status).toBe(400)
+  })
+})
+
+describe('GET /status/{id}', () => {
+  test('says what it waits for, how many mappings, and until when', async () => {
+    const fixture = await openServer(CONFIGURED)
+    const id = newId(Date.now())
+    await fixture.store.insert(newRequest({ id, total: 7 }))
+    const until = Date.now() + 30_000
+    await fixture.store.gate('crm', { state: 'throttled', until, reason: '429 Retry-After: 30' })
+    const { body } = await call(fixture, 'GET', `/status/${id}`)
+    expect(body).toMatchObject({
+      details: 'Waiting for crm, which is throttled.',
+      waiting_on: [
+        {
+          system: 'crm',
+          gate: 'throttled',
+          until: new Date(until).toISOString(),
+          reason: '429 Retry-After: 30',
+          mappings: 7,
+        },
+      ],
+    })
+    await fixture.store.gate('crm', null)
+    await fixture.store.override('crm', { paused: true })
+    const paused = await call(fixture, 'GET', `/status/${id}`)
+    expect(paused.body.waiting_on).toMatchObject([{ gate: 'paused', until: null, mappings: 7 }])
+    expect(await fixture.store.request(TENANT, id)).not.toBeNull()
+  })
+})
