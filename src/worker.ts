@@ -78,7 +78,7 @@ const transformer = openTransformer({
 const store = remoteStore(data.ports)
 const dispatcher = new Dispatcher({
   store,
-  deliver: deliverer((name) => systems.get(name)?.connection ?? null, transformer.transform),
+  deliver: deliverer((name) => systems.get(name)?.connection ?? null, transformer.transform, clock),
   rules: (name) => systems.get(name) ?? UNKNOWN,
   clock,
   random,

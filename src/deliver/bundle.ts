@@ -1,7 +1,7 @@
 import type { Json } from '../core/units.ts'
 import type { Clock } from '../lib/clock.ts'
-import type { Turns } from './deliver.ts'
 import type { Bulk, Call, Delivery, WriteAnswer } from './kind.ts'
+import type { Turns } from './turns.ts'
 
 interface Waiting extends Delivery {
   readonly resolve: (answer: WriteAnswer) => void
@@ -60,7 +60,7 @@ export class Bundles {
     this.#waiting = this.#waiting.slice(bundle.length)
     const wanted = bundle.filter(({ call }) => mayCall && !call.signal.aborted)
     const answers = await this.#deliver(wanted)
-    const told = answers.find(({ kind }) => kind === 'refused') ?? answers[0] ?? INTERRUPTED
+    const told = answers.find(({ kind }) => TELLING.has(kind)) ?? answers[0] ?? INTERRUPTED
     this.#turns.give(this.#system, 'write', told)
     for (const [place, { resolve }] of wanted.entries()) resolve(answers[place] ?? MISSING)
     for (const { call, resolve } of bundle) {
@@ -73,6 +73,9 @@ export class Bundles {
     return first === undefined ? [] : this.#bulk.writeMany(wanted, first.call.signal)
   }
 }
+
+/** What says something of the system, not only of one payload; it must not be overheard. */
+const TELLING = new Set<WriteAnswer['kind']>(['refused', 'declined', 'misconfigured'])
 
 const INTERRUPTED: WriteAnswer = { kind: 'interrupted' }
 

@@ -1,10 +1,13 @@
 import type { Mapping } from '../core/mapping.ts'
 import type { Outcome } from '../core/outcome.ts'
 import type { Json } from '../core/units.ts'
+import type { Clock } from '../lib/clock.ts'
 import { holdsExpressions } from '../lib/expression.ts'
-import type { Call, Connection, ReadAnswer } from './kind.ts'
+import { Bundles } from './bundle.ts'
+import type { Bulk, Call, Connection } from './kind.ts'
 import { payload } from './template.ts'
 import type { Transform } from './transform/job.ts'
+import type { Step, Turns } from './turns.ts'
 
 /** One attempt at one mapping. */
 export interface Task {
@@ -14,20 +17,6 @@ export interface Task {
   /** The request's, for expressions to see; null where it is known that there are none. */
   readonly metadata: Readonly<Record<string, string>> | null
 }
-
-/** Whose turn it is to call a system. A turn is taken for one call, and given back after it. */
-export interface Turns {
-  /** Whether the call may be made, where that is known at once. The turn is to be given back anyway. */
-  take(system: string, step: Step): boolean | Promise<boolean>
-  /** Gives a turn back, with what the call brought: whoever comes next shall know it. */
-  give(system: string, step: Step, answer: Answer): void
-}
-
-/** What a call to a system brought. */
-export type Answer = Outcome | ReadAnswer
-
-/** The steps that call a system. */
-export type Step = 'read' | 'write'
 
 /**
  * Carries one mapping out: read → transform → write. The first step that does not succeed ends it.
@@ -42,9 +31,11 @@ export type FindConnection = (system: string) => Connection | null
 
 /**
  * Delivers through the systems that `find` knows, at the time of each attempt. Only what holds
- * expressions goes to `transform`.
+ * expressions goes to `transform`; what goes to a system that takes many in a call shares one.
  */
-export function deliverer(find: FindConnection, transform: Transform): Deliver {
+export function deliverer(find: FindConnection, transform: Transform, clock: Clock): Deliver {
+  const bundles = new Map<string, Bundles>()
+
   async function readAndWrite(
     read: NonNullable<Connection['read']>,
     target: Connection,
@@ -81,6 +72,20 @@ export function deliverer(find: FindConnection, transform: Transform): Deliver {
     )
   }
 
+  function write(target: Connection, call: Call, body: Json, turns: Turns): Promise<Outcome> {
+    return target.bulk === null
+      ? writeAlone(target, call, body, turns)
+      : bundlesFor(call.mapping.target, target.bulk, turns).write(call, body)
+  }
+
+  function bundlesFor(system: string, bulk: Bulk, turns: Turns): Bundles {
+    const known = bundles.get(system)
+    if (known !== undefined) return known
+    const made = new Bundles(system, bulk, turns, clock)
+    bundles.set(system, made)
+    return made
+  }
+
   return (task, turns, signal) => {
     const { mapping, request, ordinal } = task
     const target = find(mapping.target)
@@ -94,7 +99,12 @@ export function deliverer(find: FindConnection, transform: Transform): Deliver {
   }
 }
 
-async function write(target: Connection, call: Call, body: Json, turns: Turns): Promise<Outcome> {
+async function writeAlone(
+  target: Connection,
+  call: Call,
+  body: Json,
+  turns: Turns,
+): Promise<Outcome> {
   const system = call.mapping.target
   const turn = turns.take(system, 'write')
   const mayCall = typeof turn === 'boolean' ? turn : await turn

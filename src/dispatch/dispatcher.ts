@@ -15,7 +15,8 @@
 import { decide } from '../core/decide.ts'
 import type { Outcome } from '../core/outcome.ts'
 import type { DurationMs, EpochMs, Random } from '../core/units.ts'
-import type { Answer, Deliver, Step, Turns } from '../deliver/deliver.ts'
+import type { Deliver } from '../deliver/deliver.ts'
+import type { Answer, Step, Turns } from '../deliver/turns.ts'
 import type { Cancel, Clock } from '../lib/clock.ts'
 import type { Emit } from '../observe/events.ts'
 import type {

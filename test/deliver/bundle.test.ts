@@ -1,7 +1,7 @@
 import { beforeEach, describe, expect, test } from 'vitest'
 import { Bundles } from '../../src/deliver/bundle.ts'
-import type { Turns } from '../../src/deliver/deliver.ts'
 import type { Delivery, WriteAnswer } from '../../src/deliver/kind.ts'
+import type { Turns } from '../../src/deliver/turns.ts'
 import { SimulatedClock } from '../sim/clock.ts'
 import { call } from './calls.ts'
 

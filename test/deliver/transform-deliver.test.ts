@@ -1,9 +1,11 @@
 /** Where the transformation stands in a delivery, and when nothing is computed. */
 import { expect, test } from 'vitest'
 import type { Json } from '../../src/core/units.ts'
-import { deliverer, type Task, type Turns } from '../../src/deliver/deliver.ts'
+import { deliverer, type Task } from '../../src/deliver/deliver.ts'
 import type { Connection } from '../../src/deliver/kind.ts'
 import type { Input, Transform, Transformed } from '../../src/deliver/transform/job.ts'
+import type { Turns } from '../../src/deliver/turns.ts'
+import { systemClock } from '../../src/lib/clock.ts'
 import { literalOnly } from '../support/transform.ts'
 import { MAPPING } from './calls.ts'
 
@@ -35,7 +37,7 @@ async function deliver(task: Partial<Task>, transform: Transform) {
     return transform(transformation, input, signal)
   }
   const { signal } = new AbortController()
-  const outcome = await deliverer(() => connection, noted)(whole, turns, signal)
+  const outcome = await deliverer(() => connection, noted, systemClock)(whole, turns, signal)
   return { outcome, steps, payloads }
 }
 

@@ -100,7 +100,7 @@ export class Stage {
           delay: STORE_MS,
         }),
       ),
-      deliver: deliverer(() => this.#connection(near, worker), literalOnly),
+      deliver: deliverer(() => this.#connection(near, worker), literalOnly, near),
       rules: () => this.rules,
       clock: near,
       random: () => 0.5,

@@ -3,8 +3,8 @@ import { PRIORITIES, type Receipt } from '../../src/client/index.ts'
 import type { Random } from '../../src/core/units.ts'
 
 const CLIENTS = 3
-const PAUSE_MAX_MS = 60
-const MAPPINGS_MAX = 200
+const PAUSE_MAX_MS = 150
+const MAPPINGS_MAX = 100
 
 /** One request as its client knows it. */
 export interface Posted {

@@ -76,7 +76,7 @@ export class Node {
     const near = this.#clock
     this.#dispatcher = new Dispatcher({
       store: troubled(store, near, random, trouble),
-      deliver: deliverer((lane) => targets.connection(lane, near), literalOnly),
+      deliver: deliverer((lane) => targets.connection(lane, near), literalOnly, near),
       rules: () => ({
         limits: LIMITS,
         retry: RETRY,

@@ -16,7 +16,7 @@ const ARROWS: Readonly<Record<string, { readonly all: string[]; readonly types: 
   // The port's one error is a class, and dispatch must tell it from a bug.
   dispatch: {
     all: ['core', 'lib', 'store/store.ts'],
-    types: ['deliver/deliver.ts', 'observe/events.ts'],
+    types: ['deliver/deliver.ts', 'deliver/turns.ts', 'observe/events.ts'],
   },
   http: { all: ['core', 'lib', 'intake'], types: ['store/store.ts', 'observe/events.ts'] },
   client: { all: [], types: [] },
