@@ -17,28 +17,44 @@ export interface Drain {
 }
 
 /**
+ * Counted by connection, and not kept in a set of answers: a set through which thousands pass in a
+ * second grows anew all the time, and each table that it has outgrown keeps what was in it alive
+ * until a full collection of garbage.
+ */
+interface Connection {
+  /** How many requests are being answered; more than one where the client pipelines. */
+  answering: number
+  /** The last answer to be begun; null where none is under way. */
+  latest: ServerResponse | null
+}
+
+/**
  * Node's own `close` waits for ever for a connection that never sent a byte, or only half its
  * headers, and for 72 s for an idle one; so connections are told apart here by whether a request of
  * theirs is being answered.
  */
 export function createDrain(server: Server, clock: Clock): Drain {
-  const sockets = new Set<Socket>()
-  const answering = new Set<ServerResponse>()
+  const connections = new Map<Socket, Connection>()
   let isDraining = false
   let cancels: Cancel[] = []
 
   server.on('connection', (socket) => {
-    sockets.add(socket)
-    socket.once('close', () => sockets.delete(socket))
+    connections.set(socket, { answering: 0, latest: null })
+    socket.once('close', () => connections.delete(socket))
   })
-  server.on('request', (_request, response) => {
-    answering.add(response)
-    response.once('close', () => answering.delete(response))
+  server.on('request', ({ socket }, response) => {
+    const connection = connections.get(socket)
+    if (connection === undefined) return
+    connection.answering += 1
+    connection.latest = response
+    response.once('close', () => {
+      connection.answering -= 1
+      connection.latest = null
+    })
   })
 
   function sweep(): void {
-    const busy = new Set([...answering].map(({ socket }) => socket))
-    for (const socket of sockets) if (!busy.has(socket)) socket.destroy()
+    for (const [socket, { answering }] of connections) if (answering === 0) socket.destroy()
     cancels.push(clock.after(SWEEP_MS, sweep))
   }
 
@@ -48,8 +64,8 @@ export function createDrain(server: Server, clock: Clock): Drain {
     },
     begin(deadline) {
       isDraining = true
-      for (const response of answering) {
-        if (!response.headersSent) response.setHeader('connection', 'close')
+      for (const { latest } of connections.values()) {
+        if (latest?.headersSent === false) latest.setHeader('connection', 'close')
       }
       cancels = [clock.after(deadline, () => server.closeAllConnections())]
       sweep()

@@ -1,4 +1,5 @@
 import type { MessagePort } from 'node:worker_threads'
+import { Slots } from '../../lib/slots.ts'
 import { type Store, StoreUnavailable, type WorkHint } from '../store.ts'
 import { READS, WRITES } from './operations.ts'
 import type { AnswerList, CallMessage } from './wire.ts'
@@ -49,9 +50,8 @@ const EARLY = 8
 
 /** Sends the calls of one turn of the event loop together, and hands each its own answer. */
 function caller(port: MessagePort, onHint: (hint: WorkHint) => void): Caller {
-  const pending = new Map<number, Pending>()
+  const pending = new Slots<Pending>()
   let outbox: CallMessage[] = []
-  let lastId = 0
   let onIdle = () => {}
 
   function flush(): void {
@@ -61,8 +61,7 @@ function caller(port: MessagePort, onHint: (hint: WorkHint) => void): Caller {
 
   port.on('message', ({ answers, hints }: AnswerList) => {
     for (const { id, value, error } of answers) {
-      const call = pending.get(id)
-      pending.delete(id)
+      const call = pending.take(id)
       if (error === null) call?.resolve(value)
       else call?.reject(toError(error))
     }
@@ -70,17 +69,15 @@ function caller(port: MessagePort, onHint: (hint: WorkHint) => void): Caller {
     if (pending.size === 0) onIdle()
   })
   port.on('close', () => {
-    for (const { reject } of pending.values()) reject(new StoreUnavailable('the store has closed'))
-    pending.clear()
+    for (const { reject } of pending) reject(new StoreUnavailable('the store has closed'))
   })
 
   return {
     call(name, parameters) {
       const { promise, resolve, reject } = Promise.withResolvers<unknown>()
-      lastId += 1
-      pending.set(lastId, { resolve, reject })
+      const id = pending.put({ resolve, reject })
       if (outbox.length === 0) setImmediate(flush)
-      outbox.push({ id: lastId, name, parameters })
+      outbox.push({ id, name, parameters })
       if (outbox.length === EARLY) flush()
       return promise
     },

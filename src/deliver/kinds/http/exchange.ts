@@ -51,6 +51,7 @@ const CUT_OFF = new Error('cut off')
 class Exchange implements Dispatcher.DispatchHandler, Cuttable {
   readonly signal: AbortSignal
   readonly #line: Line
+  readonly #place: number
   readonly #resolve: (ending: Exchanged) => void
   #ended: boolean = false
   #controller: Dispatcher.DispatchController | null = null
@@ -63,7 +64,7 @@ class Exchange implements Dispatcher.DispatchHandler, Cuttable {
     this.#line = line
     this.signal = signal
     this.#resolve = resolve
-    line.inFlight.add(this)
+    this.#place = line.inFlight.add(this)
   }
 
   cutOff(why: 'timeout' | 'interrupted'): void {
@@ -119,7 +120,7 @@ class Exchange implements Dispatcher.DispatchHandler, Cuttable {
   #end(ending: Exchanged): void {
     if (this.#ended) return
     this.#ended = true
-    this.#line.inFlight.remove(this)
+    this.#line.inFlight.remove(this.#place)
     this.#resolve(ending)
   }
 }

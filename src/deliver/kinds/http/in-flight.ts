@@ -1,5 +1,6 @@
 import type { DurationMs, EpochMs } from '../../../core/units.ts'
 import type { Cancel, Clock } from '../../../lib/clock.ts'
+import { Slots } from '../../../lib/slots.ts'
 
 /** A call that can be cut off. */
 export interface Cuttable {
@@ -8,15 +9,20 @@ export interface Cuttable {
   cutOff(why: 'timeout' | 'interrupted'): void
 }
 
+interface Watched {
+  readonly call: Cuttable
+  readonly deadline: EpochMs
+}
+
 /**
- * The calls under way over one line. All may take the same time, so the oldest is due first: one timer
- * serves them all, and one listener all that share a signal; none is made and undone for each call.
+ * The calls under way over one line. One timer serves them all, and one listener all that share a
+ * signal: none is made and undone for each call. All may take the same time, so the timer, set for
+ * the oldest, seldom goes off more than once in that time; only then are all of them looked at.
  */
 export class InFlight {
   readonly #clock: Clock
   readonly #timeout: DurationMs
-  /** The moment by which each must have ended, oldest first. */
-  readonly #deadlines = new Map<Cuttable, EpochMs>()
+  readonly #watched = new Slots<Watched>()
   /** How many calls listen to each signal. */
   readonly #listening = new Map<AbortSignal, number>()
   #cancelTimer: Cancel | null = null
@@ -26,32 +32,36 @@ export class InFlight {
     this.#timeout = timeout
   }
 
-  /** Watches over a call until it is removed. */
-  add(call: Cuttable): void {
+  /** Watches over a call until it is removed from the place that this gives. */
+  add(call: Cuttable): number {
     const { signal } = call
-    this.#deadlines.set(call, this.#clock.now() + this.#timeout)
     const others = this.#listening.get(signal) ?? 0
     this.#listening.set(signal, others + 1)
     if (others === 0) signal.addEventListener('abort', this)
     if (this.#cancelTimer === null) this.#wait(this.#timeout)
+    return this.#watched.put({ call, deadline: this.#clock.now() + this.#timeout })
   }
 
-  /** Forgets a call. The last one takes the timer with it, and the last of a signal its listener. */
-  remove(call: Cuttable): void {
-    if (!this.#deadlines.delete(call)) return
-    const { signal } = call
+  /**
+   * Forgets a call; to be asked once. The last one takes the timer with it, and the last of a signal
+   * its listener.
+   */
+  remove(place: number): void {
+    const watched = this.#watched.take(place)
+    if (watched === undefined) return
+    const { signal } = watched.call
     const others = (this.#listening.get(signal) ?? 1) - 1
     if (others > 0) this.#listening.set(signal, others)
     else {
       this.#listening.delete(signal)
       signal.removeEventListener('abort', this)
     }
-    if (this.#deadlines.size === 0) this.#stopWaiting()
+    if (this.#watched.size === 0) this.#stopWaiting()
   }
 
   /** A signal was aborted. */
   handleEvent({ target }: Event): void {
-    for (const call of [...this.#deadlines.keys()]) {
+    for (const { call } of [...this.#watched]) {
       if (call.signal === target) call.cutOff('interrupted')
     }
   }
@@ -69,11 +79,11 @@ export class InFlight {
   #cutOffDue(): void {
     this.#cancelTimer = null
     const now = this.#clock.now()
-    for (const [call, deadline] of this.#deadlines) {
-      if (deadline > now && deadline <= now + this.#timeout) break
-      call.cutOff('timeout')
+    for (const { call, deadline } of [...this.#watched]) {
+      if (deadline <= now || deadline > now + this.#timeout) call.cutOff('timeout')
     }
-    const [oldest] = this.#deadlines.values()
-    if (oldest !== undefined && this.#cancelTimer === null) this.#wait(oldest - now)
+    if (this.#watched.size === 0 || this.#cancelTimer !== null) return
+    const deadlines = [...this.#watched].map(({ deadline }) => deadline)
+    this.#wait(deadlines.reduce((first, deadline) => Math.min(first, deadline)) - now)
   }
 }
