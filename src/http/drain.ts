@@ -16,11 +16,6 @@ export interface Drain {
   end(): void
 }
 
-/**
- * Counted by connection, and not kept in a set of answers: a set through which thousands pass in a
- * second grows anew all the time, and each table that it has outgrown keeps what was in it alive
- * until a full collection of garbage.
- */
 interface Connection {
   /** How many requests are being answered; more than one where the client pipelines. */
   answering: number
@@ -28,19 +23,27 @@ interface Connection {
   latest: ServerResponse | null
 }
 
+/** So many connections may be remembered that have closed, or as many as are open. */
+const CLOSED_MAX = 64
+
 /**
  * Node's own `close` waits for ever for a connection that never sent a byte, or only half its
  * headers, and for 72 s for an idle one; so connections are told apart here by whether a request of
  * theirs is being answered.
+ *
+ * No listener waits for a socket to close: with one more than Node's own, V8 (measured in Node 24)
+ * keeps the requests of a connection alive until a full collection, and the API takes a quarter more
+ * time. Closed ones are looked for as new ones come.
  */
 export function createDrain(server: Server, clock: Clock): Drain {
   const connections = new Map<Socket, Connection>()
   let isDraining = false
   let cancels: Cancel[] = []
+  let tidyAt = CLOSED_MAX
 
   server.on('connection', (socket) => {
     connections.set(socket, { answering: 0, latest: null })
-    socket.once('close', () => connections.delete(socket))
+    if (connections.size > tidyAt) tidy()
   })
   server.on('request', ({ socket }, response) => {
     const connection = connections.get(socket)
@@ -52,6 +55,11 @@ export function createDrain(server: Server, clock: Clock): Drain {
       connection.latest = null
     })
   })
+
+  function tidy(): void {
+    for (const socket of connections.keys()) if (socket.destroyed) connections.delete(socket)
+    tidyAt = 2 * connections.size + CLOSED_MAX
+  }
 
   function sweep(): void {
     for (const [socket, { answering }] of connections) if (answering === 0) socket.destroy()
