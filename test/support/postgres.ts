@@ -1,5 +1,6 @@
 /** A real PostgreSQL, from npm. It listens on loopback only, and is gone when the tests are over. */
 import { spawn } from 'node:child_process'
+import { randomUUID } from 'node:crypto'
 import { once } from 'node:events'
 import { existsSync } from 'node:fs'
 import { chown, cp, mkdtemp, rename, rm, writeFile } from 'node:fs/promises'
@@ -8,6 +9,7 @@ import { createServer } from 'node:net'
 import { arch, platform, tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { text } from 'node:stream/consumers'
+import pg from 'pg'
 
 /** A server that runs. */
 export interface PostgresServer {
@@ -114,4 +116,31 @@ export async function freePort(): Promise<number> {
   server.close()
   await once(server, 'close')
   return address.port
+}
+
+/** An empty database on a real server, and how to be rid of it. */
+export interface TestDatabase {
+  readonly url: string
+  drop(): Promise<void>
+}
+
+/** On a server of its own; or, where `TEST_DATABASE_URL` names one, in a new database there. */
+export async function postgresDatabase(): Promise<TestDatabase> {
+  const given = process.env['TEST_DATABASE_URL']
+  if (given === undefined) {
+    const { port, user, password, stop } = await startPostgres()
+    return { url: `postgres://${user}:${password}@127.0.0.1:${port}/postgres`, drop: stop }
+  }
+  const name = `sluice_test_${randomUUID().replaceAll('-', '')}`
+  await execute(given, `CREATE DATABASE ${name}`)
+  const url = new URL(given)
+  url.pathname = `/${name}`
+  return { url: url.href, drop: () => execute(given, `DROP DATABASE ${name}`) }
+}
+
+async function execute(url: string, sql: string): Promise<void> {
+  const client = new pg.Client(url)
+  await client.connect()
+  await client.query(sql)
+  await client.end()
 }
