@@ -2,7 +2,7 @@ import pg from 'pg'
 import type { DurationMs } from '../../core/units.ts'
 import { sleep, systemClock } from '../../lib/clock.ts'
 import { systemRandom } from '../../lib/random.ts'
-import { isOfStatement, isTransient, toStoreError } from './fault.ts'
+import { isOfStatement, isTransient, toLost, toStoreError } from './fault.ts'
 
 /** A statement that has no answer by then has lost its connection, whatever the socket says. */
 const ANSWER_MS: DurationMs = 15_000
@@ -50,7 +50,7 @@ export function openDatabase(url: string, connections: number): Database {
       return rows
     } catch (cause) {
       broken = !isOfStatement(cause)
-      throw cause
+      throw broken ? toLost(cause) : cause
     } finally {
       client.off('error', ignore)
       // An answer that is still to come would be taken for that of the next statement.

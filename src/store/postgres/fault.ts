@@ -1,6 +1,9 @@
 import pg from 'pg'
 import { StoreUnavailable } from '../store.ts'
 
+/** The statement was sent, and the connection is gone: it may have been carried out, or not. */
+export class AnswerLost extends StoreUnavailable {}
+
 /** Classes of SQLSTATE that say "not now" rather than "never". */
 const UNAVAILABLE_CLASSES = new Set([
   '08', // the connection
@@ -41,6 +44,7 @@ export function isUniqueViolation(cause: unknown): boolean {
 /** What a caller of the store is told of what the driver threw. */
 export function toStoreError(cause: unknown): Error {
   if (!(cause instanceof Error)) return new Error(String(cause))
+  if (cause instanceof StoreUnavailable) return cause
   // A bug of ours, found before anything was sent.
   if (cause instanceof TypeError || cause instanceof RangeError) return cause
   const state = sqlState(cause)
@@ -48,6 +52,12 @@ export function toStoreError(cause: unknown): Error {
   // What the server did not say, the connection did.
   if (cause instanceof pg.DatabaseError && !isNotNow) return cause
   return new StoreUnavailable(`PostgreSQL: ${cause.message}`, { cause })
+}
+
+/** What a caller is told of a connection that failed with a statement under way. */
+export function toLost(cause: unknown): Error {
+  const error = toStoreError(cause)
+  return error instanceof StoreUnavailable ? new AnswerLost(error.message, { cause }) : error
 }
 
 function sqlState(cause: unknown): string {

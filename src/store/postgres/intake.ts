@@ -1,45 +1,14 @@
-import type { Priority } from '../../core/mapping.ts'
-import { rankStep } from '../../core/rank.ts'
 import type { Request } from '../../core/request.ts'
 import { type RequestRow, toRequest } from '../rows.ts'
-import {
-  type Inserted,
-  type NewBatch,
-  type NewRequest,
-  StoreUnavailable,
-  type WorkHint,
-} from '../store.ts'
+import { type Inserted, type NewRequest, StoreUnavailable, type WorkHint } from '../store.ts'
 import type { Database } from './database.ts'
-import { isUniqueViolation } from './fault.ts'
+import { AnswerLost, isUniqueViolation } from './fault.ts'
 import { gather } from './gather.ts'
 import { FIND_FLOWS, FIND_KEY, FIND_REQUEST, INSERT } from './intake-statements.ts'
+import { type Flow, type Part, type Placed, partsOf, placeAll } from './places.ts'
 
 /** A request of more batches is inserted alone: small ones shall not wait for its transfer. */
 const SMALL_MAX = 20
-
-/** What one lane gets of one request. */
-interface Part {
-  readonly request: NewRequest
-  /** Where the request stands in its group, from 1. */
-  readonly place: number
-  readonly lane: string
-  readonly batches: readonly NewBatch[]
-}
-
-/** What fair ranks are made from. */
-interface Flow {
-  /** The lane's virtual time: where the most urgent batch in hand, or else in the queue, starts. */
-  readonly start: number
-  /** How many requests of the tenant and the priority are open in the lane. */
-  readonly requests: number
-}
-
-interface Placed {
-  readonly part: Part
-  readonly batch: NewBatch
-  readonly start: number
-  readonly rank: number
-}
 
 /** @param hint told of every lane that got work, after the transaction is committed */
 export function intakeOperations(database: Database, hint: (hint: WorkHint) => void) {
@@ -100,7 +69,7 @@ export function intakeOperations(database: Database, hint: (hint: WorkHint) => v
     try {
       return await insertOnce(request)
     } catch (error) {
-      if (error instanceof StoreUnavailable) return insertAgain(request)
+      if (error instanceof AnswerLost) return insertAgain(request)
       throw error
     }
   }
@@ -117,38 +86,6 @@ export function intakeOperations(database: Database, hint: (hint: WorkHint) => v
   }
 
   return { insert }
-}
-
-function partsOf(request: NewRequest, index: number): readonly Part[] {
-  const lanes = Map.groupBy(request.batches, ({ lane }) => lane)
-  return [...lanes].map(([lane, batches]) => ({ request, place: index + 1, lane, batches }))
-}
-
-/** Gives every batch its rank, as if the requests came one after another. */
-function placeAll(parts: readonly Part[], flows: readonly Flow[]): readonly Placed[] {
-  const joined = new Map<string, number>()
-  return parts.flatMap((part, index) => {
-    const { tenant, priority } = part.request
-    const flow = JSON.stringify([part.lane, tenant, priority])
-    const before = joined.get(flow) ?? 0
-    joined.set(flow, before + 1)
-    const { start, requests } = flows[index] ?? { start: 0, requests: 0 }
-    return placePart(part, start, requests + before, priority)
-  })
-}
-
-function placePart(
-  part: Part,
-  virtualTime: number,
-  others: number,
-  priority: Priority,
-): readonly Placed[] {
-  let rank = virtualTime
-  return part.batches.map((batch) => {
-    const start = rank
-    rank += rankStep(batch.ordinals.count, others, priority)
-    return { part, batch, start, rank }
-  })
 }
 
 function parametersOf(

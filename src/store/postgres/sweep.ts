@@ -66,6 +66,10 @@ const AUDIT = `
   SELECT (SELECT max(seq) FROM audited) AS last, (SELECT count(*) FROM audited) AS audited,
     ARRAY(SELECT id FROM counted) AS repaired`
 
+/**
+ * Deletes old requests wholly, and what says nothing any more: gates that have opened, systems without
+ * a word, flows without work.
+ */
 const DELETE = `
   WITH old AS MATERIALIZED (
     SELECT seq, tenant, id FROM requests WHERE finished_at < ${NOW} - $2
@@ -76,21 +80,18 @@ const DELETE = `
     DELETE FROM verdicts v USING parts WHERE v.batch = parts.batch
   ), keyed AS (
     DELETE FROM idempotency_keys k USING old WHERE k.tenant = old.tenant AND k.request = old.id
-  )
-  DELETE FROM requests r USING old WHERE r.seq = old.seq RETURNING r.seq`
-
-/** What says nothing any more: gates that have opened, systems without a word, flows without work. */
-const TIDY = `
-  WITH opened AS (
+  ), expired AS (
+    DELETE FROM idempotency_keys WHERE created_at < ${NOW} - ${KEY_LIFETIME_MS}
+  ), opened AS (
     UPDATE systems SET state = NULL, until = NULL, reason = NULL
     WHERE state = 'throttled' AND until < ${NOW}
-  ), keys AS (
-    DELETE FROM idempotency_keys WHERE created_at < ${NOW} - ${KEY_LIFETIME_MS}
   ), plain AS (
     DELETE FROM systems
     WHERE state IS NULL AND concurrency IS NULL AND rate IS NULL AND paused = 0
+  ), idle AS (
+    DELETE FROM flows WHERE requests <= 0
   )
-  DELETE FROM flows WHERE requests <= 0`
+  DELETE FROM requests r USING old WHERE r.seq = old.seq RETURNING r.seq`
 
 interface AuditRow {
   readonly last: number | null
@@ -118,7 +119,6 @@ export function sweepOperations(database: Database, clock: StoreClock) {
     const rescued = await database.query<Sweep['rescued'][number]>(RESCUE, [given])
     const repaired = await audit(now)
     const deleted = await database.query(DELETE, [given, now - retainedSince])
-    await database.query(TIDY, [given])
     return { rescued, repaired, deleted: deleted.length }
   }
 

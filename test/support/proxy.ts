@@ -1,0 +1,62 @@
+/** A line between the store and its database that breaks when it is told to. */
+import { once } from 'node:events'
+import { connect, createServer, type Socket } from 'node:net'
+import { onTestFinished } from 'vitest'
+
+export interface Proxy {
+  readonly url: string
+  /**
+   * From now on, the first answer that comes is swallowed, and its connection cut: what was asked for
+   * has been done, and whoever asked does not know. Only connections that are there count.
+   */
+  loseNextAnswer(): void
+  /** From now on nothing gets through, and nobody is told. */
+  goSilent(): void
+}
+
+/** Stands before the database at `url` until the test is over. */
+export async function startProxy(url: string): Promise<Proxy> {
+  const target = new URL(url)
+  const sockets = new Set<Socket>()
+  let losing = false
+  let silent = false
+  const server = createServer((client) => {
+    const upstream = connect(Number(target.port), target.hostname)
+    for (const socket of [client, upstream]) {
+      sockets.add(socket)
+      socket.on('error', () => {})
+      socket.on('close', () => {
+        sockets.delete(socket)
+        client.destroy()
+        upstream.destroy()
+      })
+    }
+    client.on('data', (chunk) => {
+      if (!silent) upstream.write(chunk)
+    })
+    upstream.on('data', (chunk) => {
+      if (losing) {
+        losing = false
+        client.destroy()
+      } else if (!silent) client.write(chunk)
+    })
+  }).listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  onTestFinished(async () => {
+    server.close()
+    for (const socket of sockets) socket.destroy()
+    await once(server, 'close')
+  })
+  const address = server.address()
+  if (address === null || typeof address === 'string') throw new Error('not listening on a port')
+  target.port = String(address.port)
+  return {
+    url: target.href,
+    loseNextAnswer() {
+      losing = true
+    },
+    goSilent() {
+      silent = true
+    },
+  }
+}
