@@ -166,3 +166,14 @@ export async function execute(
   await client.end()
   return rows
 }
+
+/** Empties every table of the store's, without waiting for any worker of it. */
+export async function emptyTables(url: string): Promise<void> {
+  await execute(
+    url,
+    `DO $$ BEGIN
+       EXECUTE (SELECT 'TRUNCATE ' || string_agg(quote_ident(tablename), ', ') FROM pg_tables
+         WHERE schemaname = 'public' AND tablename NOT IN ('schema_version', 'membership'));
+     END $$`,
+  )
+}

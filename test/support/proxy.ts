@@ -6,19 +6,21 @@ import { onTestFinished } from 'vitest'
 export interface Proxy {
   readonly url: string
   /**
-   * From now on, the first answer that comes is swallowed, and its connection cut: what was asked for
-   * has been done, and whoever asked does not know. Only connections that are there count.
+   * Swallows the n-th answer from now on, and cuts its connection: what was asked for has been done,
+   * and whoever asked does not know.
    */
-  loseNextAnswer(): void
+  loseAnswer(n: number): void
   /** From now on nothing gets through, and nobody is told. */
   goSilent(): void
+  /** New connections get through again. */
+  speak(): void
 }
 
 /** Stands before the database at `url` until the test is over. */
 export async function startProxy(url: string): Promise<Proxy> {
   const target = new URL(url)
   const sockets = new Set<Socket>()
-  let losing = false
+  let answers = Number.POSITIVE_INFINITY
   let silent = false
   const server = createServer((client) => {
     const upstream = connect(Number(target.port), target.hostname)
@@ -35,10 +37,9 @@ export async function startProxy(url: string): Promise<Proxy> {
       if (!silent) upstream.write(chunk)
     })
     upstream.on('data', (chunk) => {
-      if (losing) {
-        losing = false
-        client.destroy()
-      } else if (!silent) client.write(chunk)
+      answers -= 1
+      if (answers === 0) client.destroy()
+      else if (!silent) client.write(chunk)
     })
   }).listen(0, '127.0.0.1')
   await once(server, 'listening')
@@ -49,14 +50,18 @@ export async function startProxy(url: string): Promise<Proxy> {
   })
   const address = server.address()
   if (address === null || typeof address === 'string') throw new Error('not listening on a port')
-  target.port = String(address.port)
+  const own = new URL(url)
+  own.port = String(address.port)
   return {
-    url: target.href,
-    loseNextAnswer() {
-      losing = true
+    url: own.href,
+    loseAnswer(n) {
+      answers = n
     },
     goSilent() {
       silent = true
+    },
+    speak() {
+      silent = false
     },
   }
 }
