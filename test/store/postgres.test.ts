@@ -113,6 +113,22 @@ describe('two stores on one database', () => {
     }
   })
 
+  test('count a settlement once, though it is written by both at the same time', async () => {
+    const stores = [await open(), await open()] as const
+    await join(stores[0])
+    const request = await inserted(stores[0], { total: 100, batchSize: 100 })
+    const batch = await claimedOne(stores[0])
+    for (let completed = 5; completed < 100; completed += 5) {
+      const checkpoint = unfinished(batch, { state: 'leased' }, { completed })
+      await Promise.all([...stores, ...stores].map((store) => store.settle([checkpoint], NOW)))
+      expect(await audited(stores[0], request)).toMatchObject({ completed })
+    }
+    const answers = await Promise.all(stores.map((store) => store.settle([done(batch)], NOW)))
+    expect(answers.flatMap(({ refused }) => refused)).toEqual([batch.id])
+    expect(only(answers.flatMap(({ finished }) => finished)).id).toBe(request.id)
+    expect(await audited(stores[0], request)).toMatchObject({ state: 'completed' })
+  })
+
   test('agree on the time, though their callers do not', async () => {
     const here = await open({ clock: 'database' })
     const now = Date.now()

@@ -66,7 +66,7 @@ export const LEASE = `
       ORDER BY id LIMIT o.oldest FOR UPDATE SKIP LOCKED
     ) b
   ), turns AS (
-    SELECT id, count, lane, mappings, nth + (turn % ${OLDEST_EVERY} + nth) / ${OLDEST_EVERY - 1} AS at
+    SELECT id, count, lane, mappings, nth + floor((turn % ${OLDEST_EVERY} + nth) / ${OLDEST_EVERY - 1}.0) AS at
     FROM ranked
     UNION ALL
     SELECT id, count, lane, mappings, nth * ${OLDEST_EVERY} + ${OLDEST_EVERY - 1} - turn % ${OLDEST_EVERY}

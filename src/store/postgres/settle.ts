@@ -16,34 +16,32 @@ const IS_MARK_OLD = `r.marked_at <= ${NOW} - ${PACE_MS}`
  * statement that its caller has given up.
  */
 const SETTLE = `
-  WITH given AS MATERIALIZED (
-    SELECT * FROM unnest($2::bigint[], $3::bigint[], $4::text[], $5::bigint[], $6::bigint[],
-      $7::bigint[], $8::bigint[], $9::text[])
-      AS g (batch, token, state, delay, completed, failed, cancelled, verdicts)
-  ), held AS MATERIALIZED (
-    SELECT b.id, b.request, b.lane, b.completed, b.failed, b.cancelled
-    FROM batches b JOIN given g ON g.batch = b.id AND g.token = b.token
-    WHERE b.state = 'leased' ORDER BY b.id FOR UPDATE OF b
+  WITH held AS MATERIALIZED (
+    SELECT b.id, b.request, b.lane, g.state, g.delay, g.verdicts, g.completed, g.failed, g.cancelled,
+      g.completed - b.completed AS more_completed, g.failed - b.failed AS more_failed,
+      g.cancelled - b.cancelled AS more_cancelled
+    FROM unnest($2::bigint[], $3::bigint[], $4::text[], $5::bigint[], $6::bigint[], $7::bigint[],
+        $8::bigint[], $9::text[])
+        AS g (batch, token, state, delay, completed, failed, cancelled, verdicts)
+      JOIN batches b ON b.id = g.batch AND b.token = g.token AND b.state = 'leased'
+    ORDER BY b.id FOR UPDATE OF b
   ), kept AS (
     UPDATE batches b
-    SET state = g.state, completed = g.completed, failed = g.failed, cancelled = g.cancelled,
-      run_at = CASE WHEN g.state = 'waiting' THEN ${NOW} + g.delay END,
-      worker = CASE WHEN g.state = 'leased' THEN b.worker END
-    FROM held h JOIN given g ON g.batch = h.id WHERE b.id = h.id AND g.state <> 'done'
+    SET state = h.state, completed = h.completed, failed = h.failed, cancelled = h.cancelled,
+      run_at = CASE WHEN h.state = 'waiting' THEN ${NOW} + h.delay END,
+      worker = CASE WHEN h.state = 'leased' THEN b.worker END
+    FROM held h WHERE b.id = h.id AND h.state <> 'done'
   ), gone AS (
-    DELETE FROM batches b USING held h, given g
-    WHERE b.id = h.id AND g.batch = h.id AND g.state = 'done'
+    DELETE FROM batches b USING held h WHERE b.id = h.id AND h.state = 'done'
   ), written AS (
     INSERT INTO verdicts AS v (batch, completed, failed, cancelled, verdicts)
-    SELECT g.batch, g.completed, g.failed, g.cancelled, g.verdicts
-    FROM held h JOIN given g ON g.batch = h.id
+    SELECT id, completed, failed, cancelled, verdicts FROM held
     ON CONFLICT (batch) DO UPDATE SET completed = excluded.completed, failed = excluded.failed,
       cancelled = excluded.cancelled, verdicts = coalesce(excluded.verdicts, v.verdicts)
   ), changes AS MATERIALIZED (
-    SELECT h.request, h.lane, sum(g.completed - h.completed)::bigint AS completed,
-      sum(g.failed - h.failed)::bigint AS failed, sum(g.cancelled - h.cancelled)::bigint AS cancelled,
-      count(*) FILTER (WHERE g.state = 'done') AS done
-    FROM held h JOIN given g ON g.batch = h.id GROUP BY h.request, h.lane
+    SELECT request, lane, sum(more_completed)::bigint AS completed, sum(more_failed)::bigint AS failed,
+      sum(more_cancelled)::bigint AS cancelled, count(*) FILTER (WHERE state = 'done') AS done
+    FROM held GROUP BY request, lane
   ), sums AS MATERIALIZED (
     SELECT request, sum(completed)::bigint AS completed, sum(failed)::bigint AS failed,
       sum(cancelled)::bigint AS cancelled, sum(done)::bigint AS done
