@@ -167,12 +167,12 @@ export async function execute(
   return rows
 }
 
-/** Empties every table of the store's, without waiting for any worker of it. */
+/** Empties every table of the store's. Numbers go on: none is given out twice. */
 export async function emptyTables(url: string): Promise<void> {
   await execute(
     url,
     `DO $$ BEGIN
-       EXECUTE (SELECT 'TRUNCATE ' || string_agg(quote_ident(tablename), ', ') FROM pg_tables
+       EXECUTE (SELECT string_agg('DELETE FROM ' || quote_ident(tablename), '; ') FROM pg_tables
          WHERE schemaname = 'public' AND tablename NOT IN ('schema_version', 'membership'));
      END $$`,
   )
