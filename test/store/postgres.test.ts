@@ -243,6 +243,22 @@ function fill(table: string) {
   return execute(url, `${rows[table]} FROM generate_series(1, 100000) n`)
 }
 
+test.each(['a\0b', 'a\ud800b'])(
+  'a name that PostgreSQL cannot hold (%j) is another name, and no error',
+  async (name) => {
+    const store = await open()
+    await join(store)
+    const request = await inserted(store, { lane: name })
+    const [{ lane } = { lane: '' }] = (await store.work(NOW)).lanes
+    expect(lane).toBe('a\ufffdb')
+    await store.settle([done(await claimedOne(store, { lane }))], NOW)
+    expect(await audited(store, request)).toMatchObject({ state: 'completed' })
+    expect(await store.totals()).toEqual({ activeRequests: 0, openMappings: 0 })
+    expect(await store.request(TENANT, name)).toBeNull()
+    expect(await store.system(name)).toMatchObject({ open: 0 })
+  },
+)
+
 describe('the sweep', () => {
   test('mends a counter that does not agree with the batches, and tells', async () => {
     const store = await open()

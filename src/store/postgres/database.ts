@@ -45,7 +45,7 @@ export function openDatabase(url: string, connections: number): Database {
     client.on('error', ignore)
     let broken = true
     try {
-      const { rows } = await client.query(sql, [...parameters])
+      const { rows } = await client.query(sql, parameters.map(storable))
       broken = false
       return rows
     } catch (cause) {
@@ -82,6 +82,16 @@ export function connectionOptions(url: string): pg.ClientConfig {
     keepAliveInitialDelayMillis: KEEPALIVE_MS,
     types: { getTypeParser },
   }
+}
+
+/** A text as it will be stored: PostgreSQL holds any character but one, and no lone surrogates. */
+export function storableText(text: string): string {
+  return text.replaceAll('\0', '\ufffd').toWellFormed()
+}
+
+function storable(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(storable)
+  return typeof value === 'string' && value.includes('\0') ? storableText(value) : value
 }
 
 const INT8 = 20

@@ -1,7 +1,7 @@
 import type { Request } from '../../core/request.ts'
 import { type RequestRow, toRequest } from '../rows.ts'
 import { type Inserted, type NewRequest, StoreUnavailable, type WorkHint } from '../store.ts'
-import type { Database } from './database.ts'
+import { type Database, storableText } from './database.ts'
 import { AnswerLost, isUniqueViolation } from './fault.ts'
 import { gather } from './gather.ts'
 import { FIND_FLOWS, FIND_KEY, FIND_REQUEST, INSERT } from './intake-statements.ts'
@@ -101,7 +101,7 @@ function parametersOf(
     requests.map(({ total }) => total),
     requests.map(({ createdAt }) => createdAt),
     requests.map(({ metadata }) => JSON.stringify(metadata)),
-    requests.map((request) => JSON.stringify(lanes.get(request)?.map(({ lane }) => lane))),
+    requests.map((request) => JSON.stringify(namesOf(lanes.get(request) ?? []))),
     requests.map(({ batches }) => batches.length),
     requests.map(({ idempotency }) => idempotency?.key ?? null),
     requests.map(({ idempotency }) => idempotency?.fingerprint ?? null),
@@ -115,6 +115,11 @@ function parametersOf(
     placed.map(({ batch: { ordinals } }) => ordinals.list && JSON.stringify(ordinals.list)),
     placed.map(({ batch }) => batch.mappings),
   ]
+}
+
+/** The lanes' names, as other tables have them: SQL reads them out of this list again. */
+function namesOf(parts: readonly Part[]): readonly string[] {
+  return [...new Set(parts.map(({ lane }) => storableText(lane)))]
 }
 
 /** Whether a stored request is this very one, and not another that has taken its id. */
