@@ -67,6 +67,29 @@ test('a line that goes silent is given up, and the next call has a new one', asy
   expect(await store.totals()).toEqual({ activeRequests: 0, openMappings: 0 })
 })
 
+test('an ear that has gone deaf without a word is noticed, and replaced', async () => {
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] })
+  onTestFinished(() => {
+    vi.useRealTimers()
+  })
+  const { url: listenUrl, ...line } = await startProxy(url)
+  const listener = await open({ listenUrl })
+  const sender = await open()
+  const hints = new Set<string>()
+  listener.onWork(({ lane }) => hints.add(lane))
+  const hears = (lane: string) =>
+    vi.waitFor(async () => {
+      await sender.gate(lane, null)
+      expect(hints).toContain(lane)
+    }, 10_000)
+  await hears('before')
+  line.goSilent()
+  line.speak()
+  await vi.advanceTimersByTimeAsync(10_000)
+  await vi.advanceTimersByTimeAsync(6000)
+  await hears('after')
+})
+
 test('a call that gets no connection is told so, and waits no longer', async () => {
   const store = await open({ connections: 1 })
   const holder = await open({ connections: 1 })

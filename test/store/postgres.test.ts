@@ -52,6 +52,17 @@ describe('the schema', () => {
   })
 })
 
+test.each([
+  ['that is not there', { hostname: 'localhost', port: '1' }, 'ECONNREFUSED'],
+  ['that does not know the password', { password: 'canary' }, 'password authentication failed'],
+])('a server %s is named, and the password is not', async (_, part, reason) => {
+  const wrong = Object.assign(new URL(url), part)
+  const error = await open({ url: wrong.href }).catch((error: unknown) => error)
+  expect(String(error)).toContain(`PostgreSQL at ${wrong.host} does not let us in: `)
+  expect(String(error)).toContain(reason)
+  expect(String(error)).not.toContain('canary')
+})
+
 describe('two stores on one database', () => {
   test('insert one request of many that have one key, and all give it', async () => {
     const stores = [await open(), await open()]

@@ -10,7 +10,7 @@ export interface Proxy {
    * and whoever asked does not know.
    */
   loseAnswer(n: number): void
-  /** From now on nothing gets through, and nobody is told. */
+  /** Nothing gets through any more on the connections that there are, nor on new ones; nobody is told. */
   goSilent(): void
   /** New connections get through again. */
   speak(): void
@@ -22,7 +22,9 @@ export async function startProxy(url: string): Promise<Proxy> {
   const sockets = new Set<Socket>()
   let answers = Number.POSITIVE_INFINITY
   let silent = false
+  const silenced = new Set<Socket>()
   const server = createServer((client) => {
+    if (silent) silenced.add(client)
     const upstream = connect(Number(target.port), target.hostname)
     for (const socket of [client, upstream]) {
       sockets.add(socket)
@@ -34,12 +36,12 @@ export async function startProxy(url: string): Promise<Proxy> {
       })
     }
     client.on('data', (chunk) => {
-      if (!silent) upstream.write(chunk)
+      if (!silenced.has(client)) upstream.write(chunk)
     })
     upstream.on('data', (chunk) => {
       answers -= 1
       if (answers === 0) client.destroy()
-      else if (!silent) client.write(chunk)
+      else if (!silenced.has(client)) client.write(chunk)
     })
   }).listen(0, '127.0.0.1')
   await once(server, 'listening')
@@ -59,6 +61,7 @@ export async function startProxy(url: string): Promise<Proxy> {
     },
     goSilent() {
       silent = true
+      for (const socket of sockets) silenced.add(socket)
     },
     speak() {
       silent = false

@@ -51,7 +51,7 @@ export function toStoreError(cause: unknown): Error {
   const isNotNow = UNAVAILABLE.has(state) || UNAVAILABLE_CLASSES.has(state.slice(0, 2))
   // What the server did not say, the connection did.
   if (cause instanceof pg.DatabaseError && !isNotNow) return cause
-  return new StoreUnavailable(`PostgreSQL: ${cause.message}`, { cause })
+  return new StoreUnavailable(`PostgreSQL: ${reasonOf(cause)}`, { cause })
 }
 
 /** What a caller is told of a connection that failed with a statement under way. */
@@ -62,4 +62,11 @@ export function toLost(cause: unknown): Error {
 
 function sqlState(cause: unknown): string {
   return cause instanceof pg.DatabaseError ? (cause.code ?? '') : ''
+}
+
+/** What an error says; Node's, when several addresses were tried, has a code and no words. */
+export function reasonOf(cause: unknown): string {
+  if (!(cause instanceof Error)) return String(cause)
+  if (cause.message !== '') return cause.message
+  return 'code' in cause ? String(cause.code) : cause.name
 }

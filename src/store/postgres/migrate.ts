@@ -1,6 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import pg from 'pg'
 import { connectionOptions } from './database.ts'
+import { reasonOf } from './fault.ts'
 
 const FOLDER = new URL('./migrations/', import.meta.url)
 
@@ -64,7 +65,13 @@ async function schemaVersion(client: pg.Client): Promise<number> {
 async function inTransaction<T>(url: string, work: (client: pg.Client) => Promise<T>): Promise<T> {
   const client = new pg.Client(connectionOptions(url))
   client.on('error', () => {})
-  await client.connect()
+  await client.connect().catch((cause) => {
+    throw new Error(
+      `PostgreSQL at ${client.host}:${client.port} does not let us in: ${reasonOf(cause)}. ` +
+        'Check that it runs, and the address, user and password in DATABASE_URL.',
+      { cause },
+    )
+  })
   try {
     await client.query('BEGIN')
     const value = await work(client)
