@@ -66,10 +66,12 @@ export const LEASE = `
       ORDER BY id LIMIT o.oldest FOR UPDATE SKIP LOCKED
     ) b
   ), turns AS (
-    SELECT id, count, lane, mappings, nth + floor((turn % ${OLDEST_EVERY} + nth) / ${OLDEST_EVERY - 1}.0) AS at
+    SELECT id, count, lane, mappings,
+      nth + floor((turn % ${OLDEST_EVERY} + nth) / ${OLDEST_EVERY - 1}.0) AS at
     FROM ranked
     UNION ALL
-    SELECT id, count, lane, mappings, nth * ${OLDEST_EVERY} + ${OLDEST_EVERY - 1} - turn % ${OLDEST_EVERY}
+    SELECT id, count, lane, mappings,
+      nth * ${OLDEST_EVERY} + ${OLDEST_EVERY - 1} - turn % ${OLDEST_EVERY}
     FROM aged
   ), picked AS (
     SELECT id, min(at) AS at, mappings,

@@ -58,8 +58,8 @@ export function claimOperations(database: Database, clock: StoreClock) {
   }
 
   /**
-   * Leases until every lane has given what was wanted, or all it has. Should it fail on the way, what it
-   * leased is given back by `keep`, as after any claim without an answer.
+   * Leases until every lane has given what was wanted, or all it has. Should it fail on the way,
+   * what it leased is given back by `keep`, as after any claim without an answer.
    */
   async function leaseAll(worker: string, wants: readonly Open[], now: EpochMs) {
     const batches: ClaimedBatch[] = []
