@@ -20,9 +20,15 @@ export function rankStep(mappings: number, openRequests: number, priority: Prior
   return (mappings * (1 + openRequests)) / WEIGHTS[priority]
 }
 
-const OLDEST_EVERY = 8
+/** Of so many picks of a lane, one goes to its oldest batch. */
+export const OLDEST_EVERY = 8
 
 /** Whether the `turn`-th pick of a lane goes to its oldest batch, whatever its rank: nobody starves. */
 export function takesOldest(turn: number): boolean {
   return turn % OLDEST_EVERY === OLDEST_EVERY - 1
+}
+
+/** How many of the picks from the `turn`-th on go to the oldest. */
+export function oldestTurns(turn: number, picks: number): number {
+  return Math.floor((turn + picks) / OLDEST_EVERY) - Math.floor(turn / OLDEST_EVERY)
 }

@@ -1,5 +1,6 @@
 /** A real PostgreSQL, from npm. It listens on loopback only, and is gone when the tests are over. */
 import { spawn } from 'node:child_process'
+import { randomUUID } from 'node:crypto'
 import { once } from 'node:events'
 import { existsSync } from 'node:fs'
 import { chown, cp, mkdtemp, rename, rm, writeFile } from 'node:fs/promises'
@@ -8,12 +9,17 @@ import { createServer } from 'node:net'
 import { arch, platform, tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { text } from 'node:stream/consumers'
+import pg from 'pg'
 
 /** A server that runs. */
 export interface PostgresServer {
   readonly port: number
   readonly user: string
   readonly password: string
+  readonly url: string
+  /** Ends it at once, as a power cut would; `restart` brings it back with what was on disk. */
+  crash(): Promise<void>
+  restart(): Promise<void>
   /** Ends it at once, and forgets its data. */
   stop(): Promise<void>
 }
@@ -40,27 +46,39 @@ export async function startPostgres(): Promise<PostgresServer> {
     ...['--encoding', 'UTF8', '--locale', 'C', '--no-sync'],
   ])
   const port = await freePort()
+  const start = () => launch(join(binaries, 'postgres'), data, port)
+  let server = await start()
+  async function crash() {
+    const ended = once(server, 'exit')
+    // Immediate shutdown: nothing that is not on disk is kept.
+    server.kill('SIGQUIT')
+    await ended
+  }
+  return {
+    ...{ port, user: USER, password: PASSWORD, crash },
+    url: `postgres://${USER}:${PASSWORD}@127.0.0.1:${port}/postgres`,
+    async restart() {
+      server = await start()
+    },
+    async stop() {
+      if (server.exitCode === null) await crash()
+      await rm(directory, { recursive: true })
+    },
+  }
+}
+
+/** Starts a server, and waits until it takes connections. */
+async function launch(command: string, data: string, port: number) {
   const server = spawn(
-    join(binaries, 'postgres'),
+    command,
     [
       ...['-D', data, '-h', '127.0.0.1', '-p', String(port), '-k', ''],
       ...['-c', 'fsync=off', '-c', 'max_connections=50'],
     ],
     { ...owner, stdio: ['ignore', 'ignore', 'pipe'] },
   )
-  const ended = once(server, 'exit')
   await ready(server.stderr)
-  return {
-    port,
-    user: USER,
-    password: PASSWORD,
-    async stop() {
-      // Immediate shutdown: nothing of it is kept.
-      server.kill('SIGQUIT')
-      await ended
-      await rm(directory, { recursive: true })
-    },
-  }
+  return server
 }
 
 /** The folder of the binaries; a copy that nobody may read, where it is nobody who runs them. */
@@ -114,4 +132,48 @@ export async function freePort(): Promise<number> {
   server.close()
   await once(server, 'close')
   return address.port
+}
+
+/** An empty database on a real server, and how to be rid of it. */
+export interface TestDatabase {
+  readonly url: string
+  drop(): Promise<unknown>
+}
+
+/** On a server of its own; or, where `TEST_DATABASE_URL` names one, in a new database there. */
+export async function postgresDatabase(): Promise<TestDatabase> {
+  const given = process.env['TEST_DATABASE_URL']
+  if (given === undefined) {
+    const { url, stop } = await startPostgres()
+    return { url, drop: stop }
+  }
+  const name = `sluice_test_${randomUUID().replaceAll('-', '')}`
+  await execute(given, `CREATE DATABASE ${name}`)
+  const url = new URL(given)
+  url.pathname = `/${name}`
+  return { url: url.href, drop: () => execute(given, `DROP DATABASE ${name}`) }
+}
+
+/** Runs SQL behind the store's back, and gives the rows. */
+export async function execute(
+  url: string,
+  sql: string,
+  parameters: readonly unknown[] = [],
+): Promise<readonly Readonly<Record<string, unknown>>[]> {
+  const client = new pg.Client(url)
+  await client.connect()
+  const { rows } = await client.query(sql, [...parameters])
+  await client.end()
+  return rows
+}
+
+/** Empties every table of the store's. Numbers go on: none is given out twice. */
+export async function emptyTables(url: string): Promise<void> {
+  await execute(
+    url,
+    `DO $$ BEGIN
+       EXECUTE (SELECT string_agg('DELETE FROM ' || quote_ident(tablename), '; ') FROM pg_tables
+         WHERE schemaname = 'public' AND tablename NOT IN ('schema_version', 'membership'));
+     END $$`,
+  )
 }

@@ -2,10 +2,9 @@ import type { DatabaseSync } from 'node:sqlite'
 import { type ClosedGate, PROBE_EVERY_MS, passage } from '../../core/gate.ts'
 import { takesOldest } from '../../core/rank.ts'
 import type { EpochMs } from '../../core/units.ts'
+import { type OrdinalsRow, type SystemRow, toControl, toOrdinals } from '../rows.ts'
 import type { Claim, ClaimedBatch, LaneWork, Want, Work } from '../store.ts'
 import { prepare } from './database.ts'
-import { type OrdinalsRow, toOrdinals } from './rows.ts'
-import { type SystemRow, toControl } from './systems.ts'
 
 /** How many waiting batches of a lane one claim makes ready: bounds the transaction. */
 const PROMOTE_MAX = 1000

@@ -5,7 +5,8 @@
  */
 import { join } from 'node:path'
 import { type MessagePort, parentPort, workerData } from 'node:worker_threads'
-import { StoreUnavailable, type WorkHint } from '../store.ts'
+import { hintBuffer } from '../hints.ts'
+import { StoreUnavailable } from '../store.ts'
 import { openReader, openWriter } from './database.ts'
 import { toStoreError } from './fault.ts'
 import { groupCommit, type Outcome } from './group.ts'
@@ -32,7 +33,7 @@ interface Waiting {
 
 const { directory, role }: ConnectionData = workerData
 const path = join(directory, 'sluice.db')
-const hints = new Map<string, WorkHint>()
+const hints = hintBuffer()
 const ports = new Set<MessagePort>()
 const connection = role === 'writer' ? writer() : reader()
 let queue: Waiting[] = []
@@ -41,7 +42,7 @@ function writer(): Connection {
   const unlock = lock(directory)
   const database = openWriter(path)
   migrate(database)
-  const { recover, ...operations } = writeOperations(database, keepLowest)
+  const { recover, ...operations } = writeOperations(database, hints.add)
   recover()
   const close = () => {
     database.close()
@@ -72,13 +73,6 @@ function attempt(call: () => unknown): Outcome<unknown> {
   }
 }
 
-/** Of a lane, one hint that there is work, the lowest, and one that its system has changed. */
-function keepLowest(hint: WorkHint): void {
-  const key = `${hint.rank === null ? 'system' : 'work'} ${hint.lane}`
-  const known = hints.get(key)?.rank ?? Number.POSITIVE_INFINITY
-  if (hint.rank === null || hint.rank < known) hints.set(key, hint)
-}
-
 function serve(): void {
   const group = queue.slice(0, GROUP_MAX)
   queue = queue.slice(GROUP_MAX)
@@ -103,8 +97,7 @@ function answer(group: readonly Waiting[], outcomes: readonly Outcome<unknown>[]
     byPort.set(port, answers)
     answers.push(toMessage(call.id, outcome))
   }
-  const news = [...hints.values()]
-  hints.clear()
+  const news = hints.take()
   for (const port of ports) {
     const answers = byPort.get(port) ?? []
     if (answers.length > 0 || news.length > 0) port.postMessage({ answers, hints: news })

@@ -1,8 +1,8 @@
 import type { DatabaseSync } from 'node:sqlite'
 import { rankStep } from '../../core/rank.ts'
+import { type RequestRow, toRequest } from '../rows.ts'
 import type { Inserted, NewBatch, NewRequest, WorkHint } from '../store.ts'
 import { prepare } from './database.ts'
-import { type RequestRow, toRequest } from './rows.ts'
 
 /** @param hint told of every lane that got work, before the transaction is committed */
 export function intakeOperations(database: DatabaseSync, hint: (hint: WorkHint) => void) {

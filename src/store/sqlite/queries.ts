@@ -1,6 +1,7 @@
 import type { DatabaseSync } from 'node:sqlite'
 import type { Request } from '../../core/request.ts'
 import type { MappingState } from '../../core/verdict.ts'
+import { type BatchRow, type RequestRow, toBatch, toRequest } from '../rows.ts'
 import {
   type BatchRange,
   ORDINAL_SPAN_MAX,
@@ -9,7 +10,6 @@ import {
   type Totals,
 } from '../store.ts'
 import { prepare } from './database.ts'
-import { type OrdinalsRow, type RequestRow, toOrdinals, toRequest } from './rows.ts'
 
 /** Which batches hold a mapping that stands so. */
 const HOLDING: Readonly<Record<MappingState, string>> = {
@@ -17,12 +17,6 @@ const HOLDING: Readonly<Record<MappingState, string>> = {
   completed: 'AND b.completed > 0',
   failed: 'AND b.failed > 0',
   cancelled: 'AND b.cancelled > 0',
-}
-
-interface BatchRow extends OrdinalsRow {
-  readonly lane: string
-  readonly mappings: string
-  readonly verdicts: string | null
 }
 
 /** Reads what people ask for; nothing here writes. */
@@ -75,12 +69,7 @@ export function queryOperations(database: DatabaseSync) {
   function batches(tenant: string, id: string, range: BatchRange): readonly StoredBatch[] {
     const { from, to, state } = range
     const statement = state === null ? any : holding[state]
-    return statement.all(tenant, id, to, from - ORDINAL_SPAN_MAX, from).map((row) => ({
-      lane: row.lane,
-      ordinals: toOrdinals(row),
-      mappings: row.mappings,
-      verdicts: row.verdicts,
-    }))
+    return statement.all(tenant, id, to, from - ORDINAL_SPAN_MAX, from).map(toBatch)
   }
 
   function totals(): Totals {

@@ -2,9 +2,9 @@ import type { DatabaseSync } from 'node:sqlite'
 import type { Priority } from '../../core/mapping.ts'
 import { finalState, processed, type Request } from '../../core/request.ts'
 import type { EpochMs } from '../../core/units.ts'
+import { type RequestRow, toRequest } from '../rows.ts'
 import type { Settled, Settlement } from '../store.ts'
 import { prepare } from './database.ts'
-import { type RequestRow, toRequest } from './rows.ts'
 
 /** A request's speed is measured over this long at least, and mostly no longer than twice that. */
 const PACE_MS = 5000

@@ -1,8 +1,8 @@
 import type { DatabaseSync } from 'node:sqlite'
 import type { EpochMs } from '../../core/units.ts'
+import type { RequestRow } from '../rows.ts'
 import type { Sweep } from '../store.ts'
 import { prepare } from './database.ts'
-import type { RequestRow } from './rows.ts'
 import { finishOperations } from './settle.ts'
 
 /** How much one sweep checks and deletes: it must not hold up the writes it stands between. */

@@ -2,30 +2,9 @@ import type { DatabaseSync } from 'node:sqlite'
 import { type Gate, PROBE_EVERY_MS } from '../../core/gate.ts'
 import type { Override } from '../../core/limits.ts'
 import type { EpochMs } from '../../core/units.ts'
+import { plain, type SystemRow, toControl } from '../rows.ts'
 import type { SystemControl, WorkHint } from '../store.ts'
 import { prepare } from './database.ts'
-
-export interface SystemRow {
-  readonly system: string
-  readonly state: NonNullable<Gate>['state'] | null
-  readonly until: number | null
-  readonly reason: string | null
-  readonly concurrency: number | null
-  readonly rate: string | null
-  readonly paused: 0 | 1
-}
-
-/** How a system may be called, as the port has it. */
-export function toControl(row: SystemRow): SystemControl {
-  const { system, state, until, reason, concurrency, rate, paused } = row
-  const gate = state === null || until === null ? null : { state, until, reason: reason ?? '' }
-  const override = {
-    concurrency,
-    rate: rate === null ? null : JSON.parse(rate),
-    paused: paused === 1,
-  }
-  return { system, gate, override }
-}
 
 /** Closes and opens gates, and keeps what operators say. Every change is hinted at. */
 export function systemOperations(database: DatabaseSync, hint: (hint: WorkHint) => void) {
@@ -84,9 +63,4 @@ export function systemOperations(database: DatabaseSync, hint: (hint: WorkHint) 
   }
 
   return { gate, probe, override, resume }
-}
-
-/** A system of which nothing is known. */
-export function plain(system: string): SystemControl {
-  return { system, gate: null, override: { concurrency: null, rate: null, paused: false } }
 }

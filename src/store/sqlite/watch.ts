@@ -1,8 +1,7 @@
 import type { DatabaseSync } from 'node:sqlite'
+import { plain, type RequestRow, type SystemRow, toControl } from '../rows.ts'
 import type { StoredSystem, Waiting } from '../store.ts'
 import { prepare } from './database.ts'
-import type { RequestRow } from './rows.ts'
-import { plain, type SystemRow, toControl } from './systems.ts'
 
 /** How many waiting batches are counted: bounds what a look at a system costs. */
 const WAITING_MAX = 10_000

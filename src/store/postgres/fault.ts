@@ -1,0 +1,72 @@
+import pg from 'pg'
+import { StoreUnavailable } from '../store.ts'
+
+/** The statement was sent, and the connection is gone: it may have been carried out, or not. */
+export class AnswerLost extends StoreUnavailable {}
+
+/** Classes of SQLSTATE that say "not now" rather than "never". */
+const UNAVAILABLE_CLASSES = new Set([
+  '08', // the connection
+  '53', // too many connections, no room on the disk, no memory
+  '57', // cancelled, shut down, starting up
+  '58', // the server's own disk or files
+])
+
+const UNAVAILABLE = new Set([
+  '25006', // this server only reads: another has become the primary
+  '28000', // credentials are being changed …
+  '28P01', // … and this one still has the old ones
+  '40001', // it could not be put in order with others, again and again
+  '40P01', // it and others waited for each other, again and again
+  '55P03', // a lock was not to be had
+])
+
+/** Nothing of it was written, and it may well succeed at once. */
+const TRANSIENT = new Set(['40001', '40P01'])
+
+const UNIQUE_VIOLATION = '23505'
+
+/** Whether the server refused a statement and goes on with the connection. */
+export function isOfStatement(cause: unknown): boolean {
+  return cause instanceof pg.DatabaseError && cause.severity === 'ERROR'
+}
+
+/** Whether the same transaction should simply be run again. */
+export function isTransient(cause: unknown): boolean {
+  return TRANSIENT.has(sqlState(cause))
+}
+
+/** Whether there is a row already that may be there only once. */
+export function isUniqueViolation(cause: unknown): boolean {
+  return sqlState(cause) === UNIQUE_VIOLATION
+}
+
+/** What a caller of the store is told of what the driver threw. */
+export function toStoreError(cause: unknown): Error {
+  if (!(cause instanceof Error)) return new Error(String(cause))
+  if (cause instanceof StoreUnavailable) return cause
+  // A bug of ours, found before anything was sent.
+  if (cause instanceof TypeError || cause instanceof RangeError) return cause
+  const state = sqlState(cause)
+  const isNotNow = UNAVAILABLE.has(state) || UNAVAILABLE_CLASSES.has(state.slice(0, 2))
+  // What the server did not say, the connection did.
+  if (cause instanceof pg.DatabaseError && !isNotNow) return cause
+  return new StoreUnavailable(`PostgreSQL: ${reasonOf(cause)}`, { cause })
+}
+
+/** What a caller is told of a connection that failed with a statement under way. */
+export function toLost(cause: unknown): Error {
+  const error = toStoreError(cause)
+  return error instanceof StoreUnavailable ? new AnswerLost(error.message, { cause }) : error
+}
+
+function sqlState(cause: unknown): string {
+  return cause instanceof pg.DatabaseError ? (cause.code ?? '') : ''
+}
+
+/** What an error says; Node's, when several addresses were tried, has a code and no words. */
+export function reasonOf(cause: unknown): string {
+  if (!(cause instanceof Error)) return String(cause)
+  if (cause.message !== '') return cause.message
+  return 'code' in cause ? String(cause.code) : cause.name
+}

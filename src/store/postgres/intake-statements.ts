@@ -1,0 +1,74 @@
+/**
+ * How requests come in, whole groups at a time, as parallel arrays. `given` and `parts` number their
+ * rows as they come, so that ids rise in the order of ordinals; they are narrow and kept, while texts
+ * stream past them. Rows that others wait for, those of `flows`, come last, and in one order for all.
+ */
+export const INSERT = `
+  WITH given AS MATERIALIZED (
+    SELECT nextval('requests_seq_seq') AS seq, g.*
+    FROM unnest($1::text[], $2::text[], $3::text[], $4::bigint[], $5::bigint[], $6::text[],
+      $7::text[], $8::bigint[], $9::text[], $10::text[]) WITH ORDINALITY
+      AS g (id, tenant, priority, total, created_at, metadata, lanes, open, key, fingerprint, place)
+  ), keyed AS (
+    INSERT INTO idempotency_keys (tenant, key, fingerprint, request, created_at)
+    SELECT tenant, key, fingerprint, id, created_at FROM given WHERE key IS NOT NULL
+    ORDER BY tenant, key
+    ON CONFLICT (tenant, key) DO NOTHING RETURNING tenant, request
+  ), fresh AS MATERIALIZED (
+    SELECT * FROM given g
+    WHERE key IS NULL OR EXISTS (SELECT 1 FROM keyed k WHERE k.tenant = g.tenant AND k.request = g.id)
+  ), made AS (
+    INSERT INTO requests (seq, id, tenant, priority, state, total, open, created_at, metadata, lanes)
+    SELECT seq, id, tenant, priority, 'pending', total, open, created_at, metadata, lanes FROM fresh
+  ), parts AS MATERIALIZED (
+    SELECT nextval('batches_id_seq') AS id, p.*
+    FROM unnest($11::bigint[], $12::text[], $13::float8[], $14::float8[], $15::bigint[],
+      $16::bigint[], $17::bigint[]) WITH ORDINALITY
+      AS p (place, lane, start, rank, first, last, count, number)
+  ), queued AS (
+    INSERT INTO batches (id, request, lane, state, start, rank, count)
+    SELECT p.id, f.seq, p.lane, 'ready', p.start, p.rank, p.count FROM parts p JOIN fresh f USING (place)
+  ), stored AS (
+    INSERT INTO payloads (batch, request, lane, first, last, count, ordinals, mappings)
+    SELECT p.id, f.seq, p.lane, p.first, p.last, p.count, t.ordinals, t.mappings
+    FROM unnest($18::text[], $19::text[]) WITH ORDINALITY AS t (ordinals, mappings, number)
+      JOIN parts p USING (number) JOIN fresh f USING (place)
+  ), shares AS MATERIALIZED (
+    SELECT f.seq, p.lane, f.tenant, f.priority, sum(p.count)::bigint AS mappings,
+      count(*) OVER (PARTITION BY f.seq) AS lanes
+    FROM parts p JOIN fresh f USING (place) GROUP BY f.seq, p.lane, f.tenant, f.priority
+  ), opened AS (
+    INSERT INTO request_lanes (request, lane, open)
+    SELECT seq, lane, mappings FROM shares WHERE lanes > 1
+  ), grown AS (
+    INSERT INTO flows AS f (lane, tenant, priority, requests, mappings)
+    SELECT lane, tenant, priority, count(*), sum(mappings) FROM shares
+    GROUP BY lane, tenant, priority ORDER BY lane, tenant, priority
+    ON CONFLICT (lane, tenant, priority) DO UPDATE
+    SET requests = f.requests + excluded.requests, mappings = f.mappings + excluded.mappings
+  )
+  SELECT id, place FROM fresh`
+
+/** One row for each lane that a request goes to, in their order. */
+export const FIND_FLOWS = `
+  SELECT coalesce(f.requests, 0) AS requests, coalesce(leased.start, ready.start, 0) AS start
+  FROM unnest($1::text[], $2::text[], $3::text[]) WITH ORDINALITY
+      AS g (lane, tenant, priority, number)
+    LEFT JOIN flows f
+      ON f.lane = g.lane AND f.tenant = g.tenant AND f.priority = g.priority
+    LEFT JOIN LATERAL (
+      SELECT b.start FROM batches b WHERE b.lane = g.lane AND b.state = 'leased'
+      ORDER BY b.rank LIMIT 1
+    ) leased ON true
+    LEFT JOIN LATERAL (
+      SELECT b.start FROM batches b WHERE b.lane = g.lane AND b.state = 'ready'
+      ORDER BY b.rank, b.id LIMIT 1
+    ) ready ON true
+  ORDER BY g.number`
+
+export const FIND_KEY = `
+  SELECT r.*, k.fingerprint
+  FROM idempotency_keys k JOIN requests r ON r.tenant = k.tenant AND r.id = k.request
+  WHERE k.tenant = $1 AND k.key = $2`
+
+export const FIND_REQUEST = 'SELECT * FROM requests WHERE tenant = $1 AND id = $2'

@@ -1,0 +1,84 @@
+import { readdirSync, readFileSync } from 'node:fs'
+import pg from 'pg'
+import { connectionOptions } from './database.ts'
+import { reasonOf } from './fault.ts'
+
+const FOLDER = new URL('./migrations/', import.meta.url)
+
+/** Taken by every Sluice that migrates: any number that nobody else is likely to take. */
+const LOCK = 7_505_482_913
+
+/**
+ * Brings a database to this version's schema: numbered SQL files, applied in order, forward only, all
+ * of them or none. Of many that do it at once, one does it and the others wait.
+ *
+ * @throws when it cannot be reached, or was written by a newer version
+ */
+export async function migrate(url: string): Promise<void> {
+  await inTransaction(url, async (client) => {
+    await client.query('SELECT pg_advisory_xact_lock($1)', [LOCK])
+    const applied = await schemaVersion(client)
+    if (applied === known().length) return
+    assertNotNewer(applied)
+    await client.query('CREATE TABLE IF NOT EXISTS schema_version (version bigint NOT NULL)')
+    for (const name of known().slice(applied)) {
+      await client.query(readFileSync(new URL(name, FOLDER), 'utf8'))
+    }
+    await client.query('DELETE FROM schema_version')
+    await client.query('INSERT INTO schema_version VALUES ($1)', [known().length])
+  })
+}
+
+/** @throws when a database does not have this version's schema */
+export async function assertMigrated(url: string): Promise<void> {
+  const applied = await inTransaction(url, schemaVersion)
+  assertNotNewer(applied)
+  if (applied < known().length) {
+    throw new Error(
+      `The database has schema ${applied}, and this version of Sluice needs ${known().length}. ` +
+        'Run `sluice migrate` first.',
+    )
+  }
+}
+
+function known(): readonly string[] {
+  return readdirSync(FOLDER)
+    .filter((name) => name.endsWith('.sql'))
+    .sort()
+}
+
+function assertNotNewer(applied: number): void {
+  if (applied <= known().length) return
+  throw new Error(
+    `The database has schema ${applied}, and this version of Sluice knows ${known().length}. ` +
+      'Run the version that wrote it, or a later one.',
+  )
+}
+
+async function schemaVersion(client: pg.Client): Promise<number> {
+  const { rows: tables } = await client.query(`SELECT to_regclass('schema_version') AS name`)
+  if (tables[0]?.name === null) return 0
+  const { rows } = await client.query('SELECT version FROM schema_version')
+  return rows[0]?.version ?? 0
+}
+
+async function inTransaction<T>(url: string, work: (client: pg.Client) => Promise<T>): Promise<T> {
+  const client = new pg.Client(connectionOptions(url))
+  client.on('error', () => {})
+  await client.connect().catch((cause) => {
+    throw new Error(
+      `PostgreSQL at ${client.host}:${client.port} does not let us in: ${reasonOf(cause)}. ` +
+        'Check that it runs, and the address, user and password in DATABASE_URL.',
+      { cause },
+    )
+  })
+  try {
+    await client.query('BEGIN')
+    const value = await work(client)
+    await client.query('COMMIT')
+    return value
+  } finally {
+    // Where it has failed, what was not committed goes with the connection.
+    await client.end()
+  }
+}

@@ -1,0 +1,87 @@
+import { systemClock } from '../../lib/clock.ts'
+import { newId } from '../../lib/random.ts'
+import type { Store, WorkHint } from '../store.ts'
+import { claimOperations } from './claim.ts'
+import { callerClock, databaseClock } from './clock.ts'
+import { openDatabase } from './database.ts'
+import { intakeOperations } from './intake.ts'
+import { type Listening, listen } from './listen.ts'
+import { assertMigrated, migrate } from './migrate.ts'
+import { notifier } from './notify.ts'
+import { queryOperations } from './queries.ts'
+import { settleOperations } from './settle.ts'
+import { sweepOperations } from './sweep.ts'
+import { systemOperations } from './systems.ts'
+import { touchOperations } from './touch.ts'
+import { watchOperations } from './watch.ts'
+import { workOperations } from './work.ts'
+import { workerOperations } from './workers.ts'
+
+export interface PostgresOptions {
+  /** `postgres://…`, straight to the server or through a pooler, in transaction mode too. */
+  readonly url: string
+  /**
+   * Where to hear of other nodes' work: past a pooler. It takes one connection more, and only once
+   * somebody listens. Null: other nodes' work is found by asking for it.
+   */
+  readonly listenUrl: string | null
+  /** How many connections it may have at once, made when they are first needed. */
+  readonly connections: number
+  /** Brings the database to this version's schema; or else only checks that it has it. */
+  readonly migrate: boolean
+  /** Whose time counts; only tests, which make it up, go by their own. */
+  readonly clock?: 'database' | 'caller'
+}
+
+/**
+ * Opens the store that many processes share. Whoever needs it opens one of their own: each thread has
+ * its connections.
+ *
+ * @throws when the database cannot be reached, or has another version's schema
+ */
+export async function openPostgresStore(options: PostgresOptions): Promise<Store> {
+  const { url, listenUrl, connections } = options
+  await (options.migrate ? migrate(url) : assertMigrated(url))
+  const clock = options.clock === 'caller' ? callerClock : databaseClock
+  const database = openDatabase(url, connections)
+  const id = newId(systemClock.now())
+  const notify = notifier(database, id)
+  const listeners = new Set<(hint: WorkHint) => void>()
+  let listening: Listening | null = null
+
+  function tell(hint: WorkHint): void {
+    for (const listener of listeners) listener(hint)
+  }
+
+  function hint(hint: WorkHint): void {
+    tell(hint)
+    notify(hint)
+  }
+
+  return {
+    kind: 'postgres',
+    ...intakeOperations(database, hint),
+    ...workerOperations(database, clock),
+    ...systemOperations(database, clock, hint),
+    ...claimOperations(database, clock),
+    ...workOperations(database, clock),
+    ...settleOperations(database, clock),
+    ...sweepOperations(database, clock),
+    ...touchOperations(database),
+    ...queryOperations(database),
+    ...watchOperations(database, clock),
+    onWork(listener) {
+      listeners.add(listener)
+      if (listenUrl !== null) {
+        listening ??= listen(listenUrl, ({ from, hints }) => {
+          if (from !== id) for (const hint of hints) tell(hint)
+        })
+      }
+      return () => listeners.delete(listener)
+    },
+    async close() {
+      await listening?.close()
+      await database.close()
+    },
+  }
+}

@@ -1,0 +1,91 @@
+import type { RequestRow } from '../rows.ts'
+import { plain } from '../rows.ts'
+import type { StoredSystem, Waiting } from '../store.ts'
+import { NOW, type StoreClock } from './clock.ts'
+import type { Database } from './database.ts'
+import { type TimedSystemRow, toCallersControl } from './systems.ts'
+
+/** How many waiting batches are counted: bounds what a look at a system costs. */
+const WAITING_MAX = 10_000
+
+/** Each system that must not be called, with what an open request has open for it. */
+const WAITING = `
+  SELECT s.*, ${NOW} AS at, r.lanes, r.total - r.completed - r.failed - r.cancelled AS "openInAll",
+    l.open AS "openInLane"
+  FROM requests r CROSS JOIN systems s
+    LEFT JOIN request_lanes l ON l.request = r.seq AND l.lane = s.system
+  WHERE r.tenant = $2 AND r.id = $3 AND r.finished_at IS NULL
+    AND (s.state IS NOT NULL OR s.paused = 1)`
+
+/** The next name in any of three indexes, as often as it is wanted. */
+const NAMES = `
+  WITH RECURSIVE names AS (
+    SELECT $1::text COLLATE "C" AS name, 0 AS number
+    UNION ALL
+    SELECT least(
+        (SELECT min(lane) FROM flows WHERE lane > n.name AND requests > 0),
+        (SELECT min(system) FROM systems WHERE system > n.name),
+        (SELECT min(system) FROM reports WHERE system > n.name)), number + 1
+    FROM names n WHERE n.name IS NOT NULL AND n.number < $2
+  )
+  SELECT name FROM names WHERE number > 0 AND name IS NOT NULL ORDER BY number`
+
+const counted = (which: string) => `
+  SELECT coalesce(sum(count - completed - failed - cancelled), 0)::bigint AS open,
+    min(request) AS oldest
+  FROM (SELECT * FROM batches WHERE lane = $2 AND ${which}) b`
+
+const SYSTEM = `
+  WITH leased AS (${counted(`state = 'leased'`)}),
+  waiting AS (${counted(`state = 'waiting' ORDER BY run_at LIMIT ${WAITING_MAX}`)}),
+  ready AS (${counted(`state = 'ready' ORDER BY id LIMIT 1`)})
+  SELECT s.*, ${NOW} AS at, leased.open AS leased, waiting.open AS waiting,
+    (SELECT coalesce(sum(mappings), 0)::bigint FROM flows WHERE lane = $2) AS open,
+    (SELECT created_at FROM requests WHERE seq = least(ready.oldest, waiting.oldest)) AS oldest,
+    ARRAY(SELECT report FROM reports WHERE system = $2) AS reports
+  FROM leased CROSS JOIN waiting CROSS JOIN ready LEFT JOIN systems s ON s.system = $2`
+
+interface WaitingRow extends TimedSystemRow, Pick<RequestRow, 'lanes'> {
+  readonly openInAll: number
+  /** Null where the request has but one lane. */
+  readonly openInLane: number | null
+}
+
+interface WatchedRow
+  extends Omit<TimedSystemRow, 'system'>,
+    Pick<StoredSystem, 'open' | 'leased' | 'waiting' | 'oldest'> {
+  readonly system: string | null
+  readonly reports: readonly string[]
+}
+
+/** Reads what people ask of systems; nothing here writes. */
+export function watchOperations(database: Database, clock: StoreClock) {
+  async function waiting(tenant: string, id: string): Promise<readonly Waiting[]> {
+    const now = clock.now()
+    const rows = await database.query<WaitingRow>(WAITING, [clock.given(now), tenant, id])
+    return rows.flatMap((row) => {
+      const lanes: readonly string[] = JSON.parse(row.lanes)
+      const isOnly = lanes.length === 1 && lanes[0] === row.system
+      const mappings = isOnly ? row.openInAll : (row.openInLane ?? 0)
+      return mappings === 0 ? [] : [{ ...toCallersControl(row, now), mappings }]
+    })
+  }
+
+  async function systemNames(after: string, limit: number): Promise<readonly string[]> {
+    const rows = await database.query<{ name: string }>(NAMES, [after, limit])
+    return rows.map(({ name }) => name)
+  }
+
+  async function system(name: string): Promise<StoredSystem> {
+    const now = clock.now()
+    const [row] = await database.query<WatchedRow>(SYSTEM, [clock.given(now), name])
+    if (row === undefined) throw new Error('counts are one row')
+    const { open, leased, waiting, oldest } = row
+    const control =
+      row.system === null ? plain(name) : toCallersControl({ ...row, system: name }, now)
+    const reports = row.reports.map((report) => JSON.parse(report))
+    return { ...control, open, leased, waiting, oldest, reports }
+  }
+
+  return { waiting, systemNames, system }
+}

@@ -1,0 +1,95 @@
+/** What both stores' rows are to the port: their columns have the same names and meanings. */
+import type { Gate } from '../core/gate.ts'
+import type { Priority } from '../core/mapping.ts'
+import type { Request, RequestState } from '../core/request.ts'
+import type { Ordinals, StoredBatch, SystemControl } from './store.ts'
+
+export interface RequestRow {
+  readonly seq: number
+  readonly id: string
+  readonly tenant: string
+  readonly priority: Priority
+  readonly state: RequestState
+  readonly total: number
+  readonly completed: number
+  readonly failed: number
+  readonly cancelled: number
+  readonly created_at: number
+  readonly started_at: number | null
+  readonly finished_at: number | null
+  readonly metadata: string
+  readonly lanes: string
+  readonly marked_at: number | null
+  readonly earlier_at: number | null
+  readonly earlier: number
+}
+
+/** A request as the port has it. */
+export function toRequest(row: RequestRow): Request {
+  return {
+    id: row.id,
+    tenant: row.tenant,
+    priority: row.priority,
+    state: row.state,
+    total: row.total,
+    completed: row.completed,
+    failed: row.failed,
+    cancelled: row.cancelled,
+    createdAt: row.created_at,
+    startedAt: row.started_at,
+    finishedAt: row.finished_at,
+    metadata: JSON.parse(row.metadata),
+    pace: row.earlier_at === null ? null : { at: row.earlier_at, processed: row.earlier },
+  }
+}
+
+export interface OrdinalsRow {
+  readonly first: number
+  readonly last: number
+  readonly count: number
+  readonly ordinals: string | null
+}
+
+/** The places of a batch's mappings as the port has them. */
+export function toOrdinals({ first, last, count, ordinals }: OrdinalsRow): Ordinals {
+  return { first, last, count, list: ordinals === null ? null : JSON.parse(ordinals) }
+}
+
+export interface BatchRow extends OrdinalsRow {
+  readonly lane: string
+  readonly mappings: string
+  readonly verdicts: string | null
+}
+
+/** A batch as the port has it. */
+export function toBatch(row: BatchRow): StoredBatch {
+  const { lane, mappings, verdicts } = row
+  return { lane, ordinals: toOrdinals(row), mappings, verdicts }
+}
+
+export interface SystemRow {
+  readonly system: string
+  readonly state: NonNullable<Gate>['state'] | null
+  readonly until: number | null
+  readonly reason: string | null
+  readonly concurrency: number | null
+  readonly rate: string | null
+  readonly paused: 0 | 1
+}
+
+/** How a system may be called, as the port has it. */
+export function toControl(row: SystemRow): SystemControl {
+  const { system, state, until, reason, concurrency, rate, paused } = row
+  const gate = state === null || until === null ? null : { state, until, reason: reason ?? '' }
+  const override = {
+    concurrency,
+    rate: rate === null ? null : JSON.parse(rate),
+    paused: paused === 1,
+  }
+  return { system, gate, override }
+}
+
+/** A system of which nothing is known. */
+export function plain(system: string): SystemControl {
+  return { system, gate: null, override: { concurrency: null, rate: null, paused: false } }
+}

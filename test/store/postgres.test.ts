@@ -1,0 +1,332 @@
+/** What is particular to the PostgreSQL store; what every store promises is in test/contract. */
+import { afterAll, beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest'
+import { LEASE } from '../../src/store/postgres/claim-statements.ts'
+import { migrate } from '../../src/store/postgres/migrate.ts'
+import { openPostgresStore, type PostgresOptions } from '../../src/store/postgres/store.ts'
+import type { Store } from '../../src/store/store.ts'
+import {
+  audited,
+  claimed,
+  claimedOne,
+  inserted,
+  join,
+  listed,
+  MINUTE,
+  only,
+  SECOND,
+  two,
+} from '../contract/steps.ts'
+import { emptyTables, execute, postgresDatabase } from '../support/postgres.ts'
+import { done, LANE, NOW, newRequest, TENANT, unfinished } from '../support/requests.ts'
+
+const { url, drop } = await postgresDatabase()
+await migrate(url)
+afterAll(drop)
+beforeEach(() => emptyTables(url))
+
+describe('the schema', () => {
+  test('is made once, however many make it at the same time', async () => {
+    await execute(url, 'CREATE SCHEMA raced')
+    const raced = `${url}?options=-c%20search_path%3Draced`
+    await Promise.all(Array.from({ length: 5 }, () => migrate(raced)))
+    expect(await execute(url, 'SELECT version FROM raced.schema_version')).toEqual([
+      { version: '1' },
+    ])
+  })
+
+  test('is not made when it is not to be: who needs it is told how', async () => {
+    await execute(url, 'CREATE SCHEMA bare')
+    const bare = `${url}?options=-c%20search_path%3Dbare`
+    await expect(open({ url: bare, migrate: false })).rejects.toThrow('Run `sluice migrate` first.')
+    await open({ migrate: false })
+  })
+
+  test('of a newer version is refused, untouched', async () => {
+    await execute(url, 'UPDATE schema_version SET version = 999')
+    onTestFinished(async () => {
+      await execute(url, 'UPDATE schema_version SET version = 1')
+    })
+    for (const migrate of [true, false]) {
+      await expect(open({ migrate })).rejects.toThrow('The database has schema 999')
+    }
+  })
+})
+
+test.each([
+  ['that is not there', { hostname: 'localhost', port: '1' }, 'ECONNREFUSED'],
+  ['that does not know the password', { password: 'canary' }, 'password authentication failed'],
+])('a server %s is named, and the password is not', async (_, part, reason) => {
+  const wrong = Object.assign(new URL(url), part)
+  const error = await open({ url: wrong.href }).catch((error: unknown) => error)
+  expect(String(error)).toContain(`PostgreSQL at ${wrong.host} does not let us in: `)
+  expect(String(error)).toContain(reason)
+  expect(String(error)).not.toContain('canary')
+})
+
+describe('two stores on one database', () => {
+  test('insert one request of many that have one key, and all give it', async () => {
+    const stores = [await open(), await open()]
+    const idempotency = { key: 'key-1', fingerprint: 'f1' }
+    const answers = await Promise.all(
+      Array.from({ length: 40 }, (_, turn) =>
+        stores[turn % 2]?.insert(newRequest({ idempotency, total: 3 })),
+      ),
+    )
+    const kept = only(await listed(await open()))
+    expect(answers.filter((answer) => answer?.kind === 'inserted')).toHaveLength(1)
+    for (const answer of answers) {
+      if (answer?.kind !== 'inserted')
+        expect(answer).toMatchObject({ kind: 'replayed', request: { id: kept } })
+    }
+  })
+
+  test('never lease one batch twice', async () => {
+    const stores = [await open(), await open()] as const
+    await join(stores[0], 'worker-0')
+    await join(stores[1], 'worker-1')
+    const request = await inserted(stores[0], { total: 1000 })
+    const given = await Promise.all(
+      Array.from({ length: 40 }, (_, turn) =>
+        claimed(stores[turn % 2 === 0 ? 0 : 1], { worker: `worker-${turn % 2}`, mappings: 25 }),
+      ),
+    )
+    expect(new Set(given.flat().map(({ id }) => id)).size).toBe(200)
+    expect(given.flat()).toHaveLength(200)
+    await Promise.all(
+      given.map((batches, turn) =>
+        stores[turn % 2 === 0 ? 0 : 1].settle(
+          batches.map((batch) => done(batch)),
+          NOW,
+        ),
+      ),
+    )
+    expect(await audited(stores[0], request)).toMatchObject({ state: 'completed', completed: 1000 })
+  })
+
+  test('settle the same requests in opposite orders, and never stand in each other’s way', async () => {
+    const stores = [await open(), await open()] as const
+    await join(stores[0])
+    const requests = [await inserted(stores[0], { total: 2000 })]
+    requests.push(await inserted(stores[0], { total: 2000, tenant: 'another', lane: 'erp' }))
+    const first = await claimed(stores[0])
+    const second = await claimed(stores[0], { lane: 'erp' })
+    for (let turn = 0; turn < 200; turn++) {
+      const [a, b, c, d] = [first[turn], second[turn], first[turn + 200], second[turn + 200]]
+      if (!a || !b || !c || !d) throw new Error('expected 400 batches of each')
+      const answers = await Promise.all([
+        stores[0].settle([done(a), done(b)], NOW),
+        stores[1].settle([done(d), done(c)], NOW),
+      ])
+      expect(answers.flatMap(({ refused }) => refused)).toEqual([])
+    }
+    for (const request of requests) {
+      expect(await audited(stores[0], request)).toMatchObject({ completed: 2000 })
+    }
+  })
+
+  test('count a settlement once, though it is written by both at the same time', async () => {
+    const stores = [await open(), await open()] as const
+    await join(stores[0])
+    const request = await inserted(stores[0], { total: 100, batchSize: 100 })
+    const batch = await claimedOne(stores[0])
+    for (let completed = 5; completed < 100; completed += 5) {
+      const checkpoint = unfinished(batch, { state: 'leased' }, { completed })
+      await Promise.all([...stores, ...stores].map((store) => store.settle([checkpoint], NOW)))
+      expect(await audited(stores[0], request)).toMatchObject({ completed })
+    }
+    const answers = await Promise.all(stores.map((store) => store.settle([done(batch)], NOW)))
+    expect(answers.flatMap(({ refused }) => refused)).toEqual([batch.id])
+    expect(only(answers.flatMap(({ finished }) => finished)).id).toBe(request.id)
+    expect(await audited(stores[0], request)).toMatchObject({ state: 'completed' })
+  })
+
+  test('agree on the time, though their callers do not', async () => {
+    const here = await open({ clock: 'database' })
+    const now = Date.now()
+    const [ahead, behind] = [now + 120 * MINUTE, now - 120 * MINUTE]
+    await join(here, 'ahead', now + 15 * SECOND)
+    await join(here, 'behind', now + 15 * SECOND)
+    await here.beat('ahead', ahead + 15 * SECOND, ahead, 0)
+    await here.beat('behind', behind + 15 * SECOND, behind, 0)
+    for (const at of [ahead, behind]) expect((await here.sweep(at, 0)).rescued).toEqual([])
+
+    await inserted(here, { total: 10 })
+    const [due, later] = two(await claimed(here, { worker: 'ahead', now: ahead }))
+    await here.settle(
+      [
+        unfinished(due, { state: 'waiting', runAt: ahead }),
+        unfinished(later, { state: 'waiting', runAt: ahead + MINUTE }),
+      ],
+      ahead,
+    )
+    const want = { lane: LANE, mappings: 100, below: null, turn: 0 }
+    const claim = await here.claim('behind', [want], behind)
+    expect(only(claim.batches).id).toBe(due.id)
+    const wait = only(claim.due).at - behind
+    expect(wait).toBeGreaterThan(MINUTE - 30 * SECOND)
+    expect(wait).toBeLessThanOrEqual(MINUTE)
+  })
+})
+
+describe('hints', () => {
+  test('reach the other stores, and again after the connection was lost', async () => {
+    const listener = await open({ listenUrl: url })
+    const sender = await open()
+    const hints: string[] = []
+    listener.onWork(({ lane }) => hints.push(lane))
+    const listening = async (than: unknown) => {
+      const [row] = await execute(
+        url,
+        `SELECT pid FROM pg_stat_activity WHERE query LIKE '%pg_listening_channels%'
+         AND pid <> pg_backend_pid() AND datname = current_database()`,
+      )
+      expect(row?.['pid']).toBeDefined()
+      expect(row?.['pid']).not.toBe(than)
+      return row?.['pid']
+    }
+    const first = await vi.waitFor(() => listening(null), 10_000)
+    await inserted(sender, { lane: 'before' })
+    await vi.waitFor(() => expect(hints).toEqual(['before']))
+
+    await execute(url, 'SELECT pg_terminate_backend($1)', [first])
+    await vi.waitFor(() => listening(first), 10_000)
+    await inserted(sender, { lane: 'after' })
+    await vi.waitFor(() => expect(hints).toEqual(['before', 'after']))
+  })
+
+  test('that many inserts give are few', async () => {
+    const listener = await open({ listenUrl: url })
+    const sender = await open()
+    const hints: string[] = []
+    listener.onWork(({ lane }) => hints.push(lane))
+    await vi.waitFor(async () => {
+      await sender.gate('are you there?', null)
+      expect(hints).toContain('are you there?')
+    })
+    const lanes = ['crm', 'erp'] as const
+    await Promise.all(
+      Array.from({ length: 400 }, (_, turn) =>
+        sender.insert(newRequest({ lane: lanes[turn % 2] ?? LANE })),
+      ),
+    )
+    await vi.waitFor(() => expect(hints).toEqual(expect.arrayContaining([...lanes])))
+    expect(hints.length).toBeLessThan(100)
+  })
+})
+
+describe('a claim', () => {
+  test('reads indexes and nothing else, whatever waits and whatever is done', async () => {
+    const store = await open()
+    await join(store)
+    await inserted(store, { total: 20 })
+    await execute(
+      url,
+      `INSERT INTO batches (request, lane, state, start, rank, count, run_at)
+       SELECT 1, '${LANE}', 'waiting', 0, n, 5, ${NOW + MINUTE} + n FROM generate_series(1, 100000) n`,
+    )
+    for (const table of ['verdicts', 'payloads', 'requests']) await fill(table)
+    await execute(url, 'ANALYZE')
+    const parameters = [NOW, 'worker-1', [LANE], [20], ['Infinity'], [0], [4], [1], [false]]
+    const [row] = await execute(url, `EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) ${LEASE}`, parameters)
+    const plan = JSON.stringify(row)
+    const scanned = [...plan.matchAll(/"Node Type":"Seq Scan"[^{}]*"Relation Name":"(\w+)"/g)]
+    const small = ['workers', 'systems']
+    expect(
+      scanned.map(([, table]) => table).filter((table) => !small.includes(table ?? '')),
+    ).toEqual([])
+    for (const index of ['batches_ready_by_rank', 'batches_ready_by_age', 'payloads_pkey']) {
+      expect(plan).toContain(`"Index Name":"${index}"`)
+    }
+    const touched = Number(/"Shared Hit Blocks":(\d+)/.exec(plan)?.[1])
+    expect(touched).toBeLessThan(400)
+  })
+})
+
+/** A hundred thousand rows of history. */
+function fill(table: string) {
+  const rows: Readonly<Record<string, string>> = {
+    verdicts: `INSERT INTO verdicts SELECT 1000000 + n, 5, 0, 0, '[]'`,
+    payloads: `INSERT INTO payloads SELECT 1000000 + n, n, 'crm', 0, 4, 5, NULL, '{}'`,
+    requests: `INSERT INTO requests (id, tenant, priority, state, total, completed, open, created_at,
+      finished_at, metadata, lanes)
+      SELECT 'old-' || n, 'default', 'LOW', 'completed', 5, 5, 0, 0, ${NOW}, '{}', '["crm"]'`,
+  }
+  return execute(url, `${rows[table]} FROM generate_series(1, 100000) n`)
+}
+
+test.each(['a\0b', 'a\ud800b'])(
+  'a name that PostgreSQL cannot hold (%j) is another name, and no error',
+  async (name) => {
+    const store = await open()
+    await join(store)
+    const request = await inserted(store, { lane: name })
+    const [{ lane } = { lane: '' }] = (await store.work(NOW)).lanes
+    expect(lane).toBe('a\ufffdb')
+    await store.settle([done(await claimedOne(store, { lane }))], NOW)
+    expect(await audited(store, request)).toMatchObject({ state: 'completed' })
+    expect(await store.totals()).toEqual({ activeRequests: 0, openMappings: 0 })
+    expect(await store.request(TENANT, name)).toBeNull()
+    expect(await store.system(name)).toMatchObject({ open: 0 })
+  },
+)
+
+describe('the sweep', () => {
+  test('mends a counter that does not agree with the batches, and tells', async () => {
+    const store = await open()
+    await join(store)
+    const request = await inserted(store, { total: 10 })
+    await store.settle([done(await claimedOne(store))], NOW)
+    await execute(url, 'UPDATE requests SET completed = 3, failed = 1, open = 2')
+    expect(await store.sweep(NOW, 0)).toEqual({ rescued: [], repaired: [request.id], deleted: 0 })
+    expect(await audited(store, request)).toMatchObject({ completed: 5, failed: 0 })
+    expect(await store.sweep(NOW, 0)).toEqual({ rescued: [], repaired: [], deleted: 0 })
+    await store.settle([done(await claimedOne(store))], NOW)
+    expect(await audited(store, request)).toMatchObject({ state: 'completed', completed: 10 })
+  })
+
+  test('finishes a request that ought to be finished, and tells', async () => {
+    const store = await open()
+    await join(store)
+    const request = await inserted(store, { total: 5 })
+    await store.settle([done(await claimedOne(store), { failed: 1 })], NOW)
+    await execute(
+      url,
+      `UPDATE requests SET state = 'in_progress', finished_at = NULL, completed = 0, open = 1`,
+    )
+    expect((await store.sweep(NOW, 0)).repaired).toEqual([request.id])
+    const mended = { state: 'failed', completed: 4, failed: 1, finishedAt: NOW }
+    expect(await store.request(TENANT, request.id)).toMatchObject(mended)
+  })
+
+  test('takes back what is leased to a worker that nobody knows', async () => {
+    const store = await open()
+    await join(store)
+    await inserted(store)
+    await claimedOne(store)
+    await execute(url, 'DELETE FROM workers')
+    expect((await store.sweep(NOW, 0)).rescued).toEqual([{ worker: 'worker-1', batches: 1 }])
+  })
+
+  test('leaves not one row of a request that it deletes', async () => {
+    const store = await open()
+    await join(store)
+    await inserted(store, { total: 12, idempotency: { key: 'key', fingerprint: 'fingerprint' } })
+    for (const batch of await claimed(store)) await store.settle([done(batch)], NOW)
+    await store.leave('worker-1')
+    expect(await store.sweep(NOW + 2, NOW + 1)).toMatchObject({ deleted: 1 })
+    for (const table of ['requests', 'batches', 'payloads', 'verdicts', 'flows', 'request_lanes']) {
+      expect(await execute(url, `SELECT * FROM ${table}`)).toEqual([])
+    }
+    expect(await execute(url, 'SELECT * FROM idempotency_keys')).toEqual([])
+  })
+})
+
+/** Opens a store that goes by the caller's time, and is closed when the test is over. */
+async function open(options: Partial<PostgresOptions> = {}): Promise<Store> {
+  const store = await openPostgresStore({
+    ...{ url, listenUrl: null, connections: 5, migrate: true, clock: 'caller' },
+    ...options,
+  })
+  onTestFinished(() => store.close())
+  return store
+}
