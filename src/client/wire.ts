@@ -147,13 +147,15 @@ export interface System {
       readonly cost: { readonly read: number; readonly write: number }
     }
     readonly in_force: { readonly concurrency: number; readonly rate: readonly string[] }
-    /** What the system says of itself in its answers. */
+    /** What the system says of itself in its answers, and by its refusals. */
     readonly learned: {
       readonly limit: number | null
       readonly window_seconds: number | null
       readonly remaining: number | null
       readonly resets_at: string | null
-      readonly at: string
+      readonly at: string | null
+      /** Calls a second, found out by what it refused. */
+      readonly rate: number | null
     } | null
   }
   /** What an operator has changed; null is as in the systems file. */

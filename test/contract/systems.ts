@@ -15,6 +15,7 @@ const REPORT: SystemReport = {
   concurrency: 4,
   perMinute: 100,
   learned: null,
+  learnedRate: null,
   lastError: null,
 }
 

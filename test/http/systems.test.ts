@@ -71,6 +71,7 @@ describe('GET /systems/{name}', () => {
           concurrency: 7,
           perMinute: 123,
           learned: { limit: 10, window: 1000, remaining: 3, resetsAt: now, at: now },
+          learnedRate: 97.5,
           lastError: { ...error, at: now },
         },
       },
@@ -84,7 +85,7 @@ describe('GET /systems/{name}', () => {
       last_error: { code: 'timeout', message: 'late', http_status: null, at },
       limits: {
         in_force: { concurrency: 20 },
-        learned: { limit: 10, window_seconds: 1, remaining: 3, resets_at: at, at },
+        learned: { limit: 10, window_seconds: 1, remaining: 3, resets_at: at, at, rate: 97.5 },
       },
     })
     expect(body.oldest_wait_seconds).toBeGreaterThanOrEqual(90)
