@@ -73,6 +73,20 @@ describe('a target that answers 429 to what is too much', () => {
     }
   }
 
+  /** The same, and tells with every answer what is left, as RateLimit headers do. */
+  function toldWindow(perSecond: number) {
+    const take = fixedWindow(perSecond, null)
+    let left = { second: 0, calls: 0 }
+    return () => {
+      const second = Math.floor(stage.clock.now() / 1000)
+      if (second !== left.second) left = { second, calls: perSecond }
+      left.calls = Math.max(0, left.calls - 1)
+      const resetsAt = (second + 1) * 1000
+      const learned = { limit: perSecond, window: 1000, remaining: left.calls, resetsAt }
+      return { ...take(), learned }
+    }
+  }
+
   /** A bucket that fills steadily. */
   function bucket(perSecond: number, size: number, retryAfter: number | null = null) {
     let tokens = size
@@ -90,6 +104,7 @@ describe('a target that answers 429 to what is too much', () => {
   test.each([
     ['with a Retry-After', () => fixedWindow(100, 1000)],
     ['without one', () => fixedWindow(100, null)],
+    ['that tells what is left', () => toldWindow(100)],
     ['from a bucket that holds a second', () => bucket(100, 100)],
     ['from a bucket that holds five', () => bucket(100, 5)],
     ['from a bucket that holds five, with a Retry-After', () => bucket(100, 5, 1000)],
