@@ -20,6 +20,7 @@ class SlowTarget {
     const startedAt = performance.now()
     const body = await json(request)
     await pause(CALL_MS)
+    if (JSON.stringify(body).includes('"bad"')) response.statusCode = 422
     this.#taken.push({ at: startedAt, count: 0 })
     this.#taken.push({ at: performance.now(), count: Array.isArray(body) ? body.length : 1 })
     response.setHeader('content-type', 'application/json').end('{}')
@@ -77,5 +78,22 @@ describe('a target that takes many in a call', { timeout: 60_000 }, () => {
     const many = target.throughput()
     expect(single).toBeGreaterThan(0.6 * CONCURRENCY * (1000 / CALL_MS))
     expect(many / single).toBeGreaterThanOrEqual(20)
+  })
+
+  test('and refuses a call for one bad payload in it fails that one only', async () => {
+    const target = await SlowTarget.open()
+    const directory = await temporaryDirectory()
+    const bulk = { path: '/bulk', max: TOGETHER }
+    await writeSystems(directory, { many: target.system({ bulk }) })
+    const client = new Sluice({ baseUrl: await startService({ directory }).started() })
+    const mappings = Array.from({ length: 1000 }, (_, n) => {
+      return { id: `m${n}`, source: 'many', target: 'many', data: n === 500 ? 'bad' : 'good' }
+    })
+    const { request_id } = await client.submit({ mappings })
+    const status = await client.wait(request_id)
+    expect(status).toMatchObject({ completed_mappings: 999, failed_mappings: 1 })
+    for await (const { id, error } of client.results(request_id, { status: 'failed' })) {
+      expect({ id, status: error?.http_status }).toEqual({ id: 'm500', status: 422 })
+    }
   })
 })
