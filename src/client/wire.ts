@@ -84,7 +84,8 @@ export interface Waiting {
   readonly gate: string
   readonly until: string | null
   readonly reason: string
-  readonly mappings: number
+  /** Null where some of the request's mappings, and not all, are read from it. */
+  readonly mappings: number | null
 }
 
 /** Where one mapping stands. */

@@ -8,7 +8,12 @@ const CRM = {
   limits: { concurrency: 20, rate: [{ count: 100, per: 1000 }], cost: { read: 1, write: 2 } },
 }
 const CONFIGURED: Changes = {
-  systems: { mode: 'configured', has: (name) => name === 'crm', names: ['crm'] },
+  systems: {
+    mode: 'configured',
+    has: (name) => name === 'crm',
+    reads: () => false,
+    names: ['crm'],
+  },
   describe: (name) => (name === 'crm' ? CRM : null),
 }
 

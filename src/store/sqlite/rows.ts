@@ -17,6 +17,7 @@ export interface RequestRow {
   readonly finished_at: number | null
   readonly metadata: string
   readonly lanes: string
+  readonly sources: string
   readonly marked_at: number | null
   readonly earlier_at: number | null
   readonly earlier: number

@@ -60,15 +60,21 @@ export function watchOperations(database: DatabaseSync) {
   function waiting(tenant: string, id: string): readonly Waiting[] {
     const request = findRequest.get(tenant, id)
     if (request === undefined) return []
+    return findClosed.all().flatMap((row) => {
+      const mappings = heldUp(request, row.system)
+      return mappings === 0 ? [] : [{ ...toControl(row), mappings }]
+    })
+  }
+
+  /** How many open mappings are for a system or read from it; null where that was not counted. */
+  function heldUp(request: RequestRow, system: string): number | null {
     const { seq, total, completed, failed, cancelled } = request
     const lanes: readonly string[] = JSON.parse(request.lanes)
-    return findClosed.all().flatMap((row) => {
-      const isOnly = lanes.length === 1 && lanes[0] === row.system
-      const open = isOnly
-        ? total - completed - failed - cancelled
-        : findLane.get(seq, row.system)?.open
-      return open === undefined || open === 0 ? [] : [{ ...toControl(row), mappings: open }]
-    })
+    const sources: Readonly<Record<string, number>> = JSON.parse(request.sources)
+    const reading = Object.hasOwn(sources, system) ? sources[system] : 0
+    const isOnly = lanes.length === 1 && lanes[0] === system
+    if (isOnly || reading === total) return total - completed - failed - cancelled
+    return reading === 0 ? (findLane.get(seq, system)?.open ?? 0) : null
   }
 
   function systemNames(after: string, limit: number): readonly string[] {
