@@ -8,6 +8,7 @@ import { createServer } from 'node:net'
 import { arch, platform, tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { text } from 'node:stream/consumers'
+import { pem } from '../deliver/tls/pem.ts'
 
 /** A server that runs. */
 export interface PostgresServer {
@@ -39,12 +40,13 @@ export async function startPostgres(): Promise<PostgresServer> {
     ...['--pgdata', data, '--username', USER, '--pwfile', passwordFile, '--auth', 'scram-sha-256'],
     ...['--encoding', 'UTF8', '--locale', 'C', '--no-sync'],
   ])
+  const identity = await identityIn(data)
   const port = await freePort()
   const server = spawn(
     join(binaries, 'postgres'),
     [
       ...['-D', data, '-h', '127.0.0.1', '-p', String(port), '-k', ''],
-      ...['-c', 'fsync=off', '-c', 'max_connections=50'],
+      ...['-c', 'fsync=off', '-c', 'max_connections=50', ...identity],
     ],
     { ...owner, stdio: ['ignore', 'ignore', 'pipe'] },
   )
@@ -61,6 +63,16 @@ export async function startPostgres(): Promise<PostgresServer> {
       await rm(directory, { recursive: true })
     },
   }
+}
+
+/** Puts a certificate there, for who speaks TLS; gives the settings that name it. */
+async function identityIn(data: string): Promise<readonly string[]> {
+  for (const name of ['server.crt', 'server.key']) {
+    const path = join(data, name)
+    await writeFile(path, pem(name), { mode: 0o600 })
+    if (owner.uid !== undefined) await chown(path, owner.uid, owner.gid)
+  }
+  return ['-c', 'ssl=on']
 }
 
 /** The folder of the binaries; a copy that nobody may read, where it is nobody who runs them. */
