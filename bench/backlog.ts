@@ -89,6 +89,7 @@ async function insert(store: Store, total: number): Promise<void> {
     metadata: {},
     createdAt: now,
     total,
+    sources: {},
     batches: batchesOf(mappings(total), BATCH_SIZE),
     idempotency: null,
   })

@@ -57,8 +57,11 @@ export async function startApp(settings: Settings): Promise<App> {
   const { createServer } = await api
   const starting = startDelivery(workerData(settings, systems, store), emit)
   started.defer(async () => (await starting).stop(systemClock.now()))
-  const server = createServer(httpPorts(settings, systems, store, emit))
+  // Only the kinds know what can be read from, and they are the delivery thread's.
+  const readable = new Set<string>()
+  const server = createServer(httpPorts(settings, systems, readable, store, emit))
   const [url, delivery] = await Promise.all([orStartError(server.listen()), starting])
+  for (const name of delivery.readable) readable.add(name)
   started.move()
 
   const mode = systems === null ? 'demo' : 'configured'
@@ -140,6 +143,7 @@ function workerData(
 function httpPorts(
   settings: Settings,
   systems: readonly SystemEntry[] | null,
+  readable: ReadonlySet<string>,
   store: SqliteStore,
   emit: Emit,
 ): HttpPorts {
@@ -148,7 +152,7 @@ function httpPorts(
     emit,
     clock: systemClock,
     newId,
-    systems: catalogue(systems),
+    systems: catalogue(systems, readable),
     describe: describer(systems, settings.concurrency),
     limits: settings,
     timeouts: TIMEOUTS,
@@ -159,12 +163,13 @@ function httpPorts(
   }
 }
 
-/** What intake must know of the systems: which names there are. */
-function catalogue(systems: readonly SystemEntry[] | null) {
+/** What intake must know of the systems: which names there are, and from which can be read. */
+function catalogue(systems: readonly SystemEntry[] | null, readable: ReadonlySet<string>) {
   const names = (systems ?? []).map(({ name }) => name)
   const known = new Set(names)
   const mode = systems === null ? ('demo' as const) : ('configured' as const)
-  return { mode, names, has: (name: string) => systems === null || known.has(name) }
+  const has = (name: string) => systems === null || known.has(name)
+  return { mode, names, has, reads: (name: string) => readable.has(name) }
 }
 
 /** What the systems file says of each system; without one, every name is a simulated system. */

@@ -5,6 +5,8 @@ import type { Stop, WorkerData, WorkerNews } from './worker.ts'
 
 /** The delivery thread, as the thread that started it sees it. */
 export interface Delivery {
+  /** The systems of the systems file that records can be read from. */
+  readonly readable: readonly string[]
   /** Rejects if the thread dies. What it held is rescued at the next start. */
   readonly failed: Promise<never>
   /** Drains until the deadline; resolves when the thread has ended. */
@@ -19,14 +21,15 @@ export async function startDelivery(data: WorkerData, emit: Emit): Promise<Deliv
   })
   const failed = new Promise<never>((_, reject) => worker.once('error', reject))
   failed.catch(() => {})
-  const started = new Promise<void>((resolve) => {
+  const started = new Promise<readonly string[]>((resolve) => {
     worker.on('message', (news: WorkerNews) => {
-      if (news.kind === 'started') resolve()
+      if (news.kind === 'started') resolve(news.readable)
       else emit(news.event)
     })
   })
-  await Promise.race([started, failed])
+  const readable = await Promise.race([started, failed])
   return {
+    readable,
     failed,
     async stop(deadline) {
       const ended = new Promise((resolve) => worker.once('exit', resolve))

@@ -37,7 +37,8 @@ export interface Stop {
 
 /** From the thread. */
 export type WorkerNews =
-  | { readonly kind: 'started' }
+  /** `readable`: the systems of the systems file that records can be read from. */
+  | { readonly kind: 'started'; readonly readable: readonly string[] }
   | { readonly kind: 'event'; readonly event: Event }
 
 const data: WorkerData = workerData
@@ -94,5 +95,8 @@ parentPort?.once('message', async ({ deadline }: Stop) => {
   parentPort?.close()
 })
 await dispatcher.start()
-tell({ kind: 'started' })
+tell({
+  kind: 'started',
+  readable: systems.names.filter((name) => systems.get(name)?.readable === true),
+})
 flushCompileCache()

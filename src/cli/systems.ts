@@ -146,10 +146,14 @@ function differing(now: string | number, configured: string | number): string {
   return now === configured ? `${now}` : `${now} (configured: ${configured})`
 }
 
-function told({ limit, remaining, resets_at }: NonNullable<System['limits']['learned']>): string {
-  const left = `${remaining ?? '?'} of ${limit ?? '?'} calls left`
-  return resets_at === null ? left : `${left} until ${resets_at}`
+function told({ limit, remaining, resets_at, rate }: Learned): string {
+  const left = remaining === null ? '' : `${remaining} of ${limit ?? '?'} calls left`
+  const until = resets_at === null ? left : `${left} until ${resets_at}`
+  const found = rate === null ? '' : `about ${rate} calls a second`
+  return [until, found].filter((part) => part !== '').join('; ')
 }
+
+type Learned = NonNullable<System['limits']['learned']>
 
 function asJson(value: System | readonly System[]): string {
   return printable(JSON.stringify(value))

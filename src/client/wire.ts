@@ -84,7 +84,8 @@ export interface Waiting {
   readonly gate: string
   readonly until: string | null
   readonly reason: string
-  readonly mappings: number
+  /** Null where some of the request's mappings, and not all, are read from it. */
+  readonly mappings: number | null
 }
 
 /** Where one mapping stands. */
@@ -147,13 +148,15 @@ export interface System {
       readonly cost: { readonly read: number; readonly write: number }
     }
     readonly in_force: { readonly concurrency: number; readonly rate: readonly string[] }
-    /** What the system says of itself in its answers. */
+    /** What the system says of itself in its answers, and by its refusals. */
     readonly learned: {
       readonly limit: number | null
       readonly window_seconds: number | null
       readonly remaining: number | null
       readonly resets_at: string | null
-      readonly at: string
+      readonly at: string | null
+      /** Calls a second, found out by what it refused. */
+      readonly rate: number | null
     } | null
   }
   /** What an operator has changed; null is as in the systems file. */

@@ -24,6 +24,8 @@ export type Outcome =
       readonly message: string
       /** What the answer says of the system's own limit, where it does. */
       readonly learned?: Quota
+      /** It was said to many at once, and only some of them may be meant. */
+      readonly divisible?: true
     }
   /** The same of a system that does not speak HTTP; `manner` says what its answer comes to. */
   | {

@@ -10,6 +10,8 @@ export interface SystemReport {
   /** How many mappings for this target it brought to an end in the minute before. */
   readonly perMinute: number
   readonly learned: (Quota & { readonly at: EpochMs }) | null
+  /** How many calls a second the system's refusals have taught it to make; null for none. */
+  readonly learnedRate: number | null
   readonly lastError: (MappingError & { readonly at: EpochMs }) | null
 }
 
@@ -18,6 +20,7 @@ export interface Reported {
   readonly concurrency: number | null
   readonly perMinute: number
   readonly learned: SystemReport['learned']
+  readonly learnedRate: number | null
   readonly lastError: SystemReport['lastError']
 }
 
@@ -28,10 +31,12 @@ export const REPORTED_MS: DurationMs = 60_000
 export function together(reports: readonly SystemReport[], now: EpochMs): Reported {
   const sum = (values: readonly number[]) => values.reduce((total, value) => total + value, 0)
   const fresh = reports.filter(({ at }) => at > now - REPORTED_MS)
+  const rates = fresh.map(({ learnedRate }) => learnedRate).filter((rate) => rate !== null)
   return {
     concurrency: reports.length === 0 ? null : sum(reports.map((report) => report.concurrency)),
     perMinute: sum(fresh.map(({ perMinute }) => perMinute)),
     learned: latest(reports.map(({ learned }) => learned)),
+    learnedRate: rates.length === 0 ? null : sum(rates),
     lastError: latest(reports.map(({ lastError }) => lastError)),
   }
 }

@@ -49,22 +49,37 @@ export class Bundles {
 
   #ask(): void {
     this.#asking += 1
-    const turn = this.#turns.take(this.#system, 'write')
-    if (typeof turn === 'boolean') void this.#send(turn)
-    else void turn.then((mayCall) => this.#send(mayCall))
+    this.#withTurn((mayCall) => {
+      this.#asking -= 1
+      const bundle = this.#waiting.slice(0, this.#bulk.max)
+      this.#waiting = this.#waiting.slice(bundle.length)
+      void this.#send(bundle, mayCall)
+    })
   }
 
-  async #send(mayCall: boolean): Promise<void> {
-    this.#asking -= 1
-    const bundle = this.#waiting.slice(0, this.#bulk.max)
-    this.#waiting = this.#waiting.slice(bundle.length)
+  #withTurn(use: (mayCall: boolean) => void): void {
+    const turn = this.#turns.take(this.#system, 'write')
+    if (typeof turn === 'boolean') use(turn)
+    else void turn.then(use)
+  }
+
+  async #send(bundle: readonly Waiting[], mayCall: boolean): Promise<void> {
     const wanted = bundle.filter(({ call }) => mayCall && !call.signal.aborted)
     const answers = await this.#deliver(wanted)
     const told = answers.find(({ kind }) => TELLING.has(kind)) ?? answers[0] ?? INTERRUPTED
     this.#turns.give(this.#system, 'write', told)
-    for (const [place, { resolve }] of wanted.entries()) resolve(answers[place] ?? MISSING)
+    if (wanted.length > 1 && answers.some(isDivisible)) this.#divide(wanted)
+    else for (const [place, { resolve }] of wanted.entries()) resolve(answers[place] ?? MISSING)
     for (const { call, resolve } of bundle) {
       if (!mayCall || call.signal.aborted) resolve(INTERRUPTED)
+    }
+  }
+
+  /** Sends each half by itself, so that what one payload spoils is not spoilt for all. */
+  #divide(bundle: readonly Waiting[]): void {
+    const middle = Math.ceil(bundle.length / 2)
+    for (const half of [bundle.slice(0, middle), bundle.slice(middle)]) {
+      this.#withTurn((mayCall) => void this.#send(half, mayCall))
     }
   }
 
@@ -72,6 +87,10 @@ export class Bundles {
     const [first] = wanted
     return first === undefined ? [] : this.#bulk.writeMany(wanted, first.call.signal)
   }
+}
+
+function isDivisible(answer: WriteAnswer): boolean {
+  return answer.kind === 'refused' && answer.divisible === true
 }
 
 /** What says something of the system, not only of one payload; it must not be overheard. */

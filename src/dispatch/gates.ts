@@ -54,14 +54,15 @@ export class Gates {
     const failed =
       answer.kind !== 'record' && answer.kind !== 'delivered' && mayPass(answer, policy)
     const asked = answer.kind === 'record' ? null : gateAfter(answer, policy, now)
+    const isTooMuch = asked?.state === 'throttled'
     const closed =
-      asked ??
+      (isTooMuch ? throttled(access, asked, answer, now) : asked) ??
       (learned === undefined ? null : gateOfQuota(learned, now)) ??
       breaker?.hear(failed, gate, now) ??
       null
     if (closed !== null) this.#close(access, closed, now)
     else if (gate.probing) this.#probed(access, answer)
-    if (asked?.state === 'throttled') return 'throttled'
+    if (isTooMuch) return 'throttled'
     return failed ? 'failed' : 'fine'
   }
 
@@ -112,7 +113,8 @@ export class Gates {
   #close(access: Access, closed: ClosedGate, now: EpochMs): void {
     const { gate, system } = access
     const { emit, stop, wakeAt } = this.#ports
-    const isNews = gate.probing || closed.until >= gate.closedUntil + GATE_STEP_MS
+    const isOpen = now >= gate.closedUntil
+    const isNews = isOpen || gate.probing || closed.until >= gate.closedUntil + GATE_STEP_MS
     gate.probing = false
     stop(system)
     // Every call under way hears the same thing: the store need not be told each time.
@@ -155,6 +157,17 @@ export class Gates {
       return null
     }
   }
+}
+
+/**
+ * For how long a system is left alone that was called too much: as long as its answers say, else as
+ * what it let through so far tells. Null where everyone has waited for that already.
+ */
+function throttled(access: Access, asked: ClosedGate, answer: Answer, now: EpochMs): Gate {
+  if ('learned' in answer && answer.learned?.resetsAt != null) return asked
+  const retryAfter = answer.kind === 'refused' ? answer.retryAfter : null
+  const wait = access.limiter.refused(retryAfter)
+  return wait === 0 ? null : { ...asked, until: now + wait }
 }
 
 /** Silence says nothing of whether our credentials are taken. */

@@ -15,8 +15,9 @@ import {
   shareOfRate,
 } from '../core/limits.ts'
 import { type Allowance, allowanceAfter, type Quota } from '../core/quota.ts'
-import type { EpochMs } from '../core/units.ts'
+import type { DurationMs, EpochMs } from '../core/units.ts'
 import type { Cancel, Clock } from '../lib/clock.ts'
+import { Pacer } from './pacer.ts'
 import { Round } from './round.ts'
 
 /** Which part of a system's limits a worker may use: that of one of so many. */
@@ -45,6 +46,7 @@ export class Limiter {
   /** This worker's part of each window, and its state. */
   #windows: { readonly rate: Rate; tat: EpochMs }[] = []
   #allowance: Allowance | null = null
+  readonly #pacer = new Pacer()
   #taken = 0
   #timer: Cancel | null = null
 
@@ -75,6 +77,7 @@ export class Limiter {
       this.#taken === 0 &&
       this.#waiting.length === 0 &&
       this.#adaptive === null &&
+      this.#pacer.perSecond(now) === null &&
       (this.#allowance === null || this.#allowance.until <= now) &&
       this.#windows.every(({ tat }) => tat <= now)
     )
@@ -107,6 +110,21 @@ export class Limiter {
     this.#allowance = allowanceAfter(this.#allowance, quota, workers, others, now)
   }
 
+  /** How many calls a second its refusals have taught this worker to make, to a hundredth. */
+  get learnedRate(): number | null {
+    const rate = this.#pacer.perSecond(this.#clock.now())
+    return rate === null ? null : Math.round(rate * 100) / 100
+  }
+
+  /**
+   * Learns from a call that was refused as one too many, and says for how long nobody should call.
+   *
+   * @param asked how long the system asked to be left alone; null where it did not say
+   */
+  refused(asked: DurationMs | null): DurationMs {
+    return this.#pacer.refused(asked, this.#taken, this.#clock.now())
+  }
+
   /** Whether a turn could be had now. Where only the time forbids it, `onFree` will be called. */
   get open(): boolean {
     return this.#waiting.length === 0 && this.#free()
@@ -126,6 +144,7 @@ export class Limiter {
   /** Gives a turn back; whoever has waited longest gets it. */
   give(end: CallEnd = 'fine'): void {
     if (this.#adaptive !== null) this.#adapt(this.#adaptive, end)
+    this.#pacer.ended(end === 'throttled')
     this.#taken -= 1
     this.#serve()
   }
@@ -140,9 +159,9 @@ export class Limiter {
 
   #free(): boolean {
     if (this.#taken >= this.#concurrency) return false
-    if (this.#windows.length === 0 && this.#allowance === null) return true
+    if (this.#windows.length === 0 && this.#allowance === null && !this.#pacer.paces) return true
     const now = this.#clock.now()
-    const wait = Math.max(this.#rateWait(now), this.#allowanceWait(now))
+    const wait = Math.max(this.#rateWait(now), this.#allowanceWait(now), this.#pacer.wait(now))
     if (wait === 0) return true
     this.#timer ??= this.#clock.after(wait, () => {
       this.#timer = null
@@ -164,6 +183,9 @@ export class Limiter {
 
   #begin(step: keyof Cost): void {
     if (this.#adaptive !== null) this.#round.began(this.#taken, this.#concurrency)
+    if (this.#taken === 0 || this.#pacer.paces) {
+      this.#pacer.began(this.#taken, this.#clock.now())
+    }
     this.#taken += 1
     if (this.#allowance !== null) {
       this.#allowance = { ...this.#allowance, calls: this.#allowance.calls - 1 }

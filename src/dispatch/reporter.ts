@@ -51,7 +51,7 @@ export class Reporter {
     const now = clock.now()
     const reports: NamedReport[] = []
     for (const { system, tally, limiter } of this.#accesses()) {
-      const report = tally.news(limiter.concurrency, now)
+      const report = tally.news(limiter, now)
       if (report !== null) reports.push({ system, report })
     }
     if (reports.length === 0) return

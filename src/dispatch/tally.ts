@@ -6,6 +6,9 @@ import type { MappingError } from '../core/verdict.ts'
 const SLOTS = 12
 const SLOT_MS = REPORTED_MS / SLOTS
 
+/** What a worker may do, as far as it finds that out by itself. */
+type InForce = Pick<SystemReport, 'concurrency' | 'learnedRate'>
+
 /** What one worker remembers of its dealings with one system, to tell those who ask. */
 export class Tally {
   readonly #slots = new Array<number>(SLOTS).fill(0)
@@ -36,10 +39,11 @@ export class Tally {
   }
 
   /** What to tell now; null where it is what was told before. */
-  news(concurrency: number, now: EpochMs): SystemReport | null {
+  news(limits: InForce, now: EpochMs): SystemReport | null {
     this.#turnTo(now)
     const [learned, lastError] = [this.#learned, this.#lastError]
-    const facts = { concurrency, perMinute: this.#total, learned, lastError }
+    const { concurrency, learnedRate } = limits
+    const facts = { concurrency, perMinute: this.#total, learned, learnedRate, lastError }
     const text = JSON.stringify(facts)
     if (text === this.#told) return null
     this.#told = text

@@ -44,11 +44,15 @@ export const SystemSchema = Type.Object(
             window_seconds: NullableCount,
             remaining: NullableCount,
             resets_at: NullableTime,
-            at: TimeSchema,
+            at: NullableTime,
+            rate: Type.Union([Type.Number({ minimum: 0 }), Type.Null()], {
+              description:
+                'Calls a second, found out by what it refused; null where it refused nothing.',
+            }),
           }),
           Type.Null(),
         ],
-        { description: 'What the system says of itself in its answers.' },
+        { description: 'What the system says of itself in its answers, and by its refusals.' },
       ),
     }),
     override: Type.Object(
@@ -173,12 +177,15 @@ function ratesView(rates: readonly Rate[] | null): string[] {
   return (rates ?? []).map(formatRate)
 }
 
-function learnedView({ learned }: Reported) {
-  if (learned === null) return null
-  const { limit, window, remaining, resetsAt, at } = learned
+function learnedView({ learned, learnedRate: rate }: Reported) {
+  if (learned === null && rate === null) return null
+  const { limit, window, remaining, resetsAt, at } = learned ?? NOTHING_SAID
   const window_seconds = window === null ? null : Math.round(window / 1000)
-  return { limit, window_seconds, remaining, resets_at: nullableTimeOf(resetsAt), at: timeOf(at) }
+  const resets_at = nullableTimeOf(resetsAt)
+  return { limit, window_seconds, remaining, resets_at, at: nullableTimeOf(at), rate }
 }
+
+const NOTHING_SAID = { limit: null, window: null, remaining: null, resetsAt: null, at: null }
 
 function lastErrorView({ lastError }: Reported) {
   if (lastError === null) return null

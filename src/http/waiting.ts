@@ -27,7 +27,9 @@ export const WaitingSchema = Type.Object({
   gate: Type.Enum([...CLOSED_STATES, 'paused'], { type: 'string' }),
   until: NullableTime,
   reason: Type.String(),
-  mappings: Type.Integer({ minimum: 0, description: 'How many of them it holds up.' }),
+  mappings: Type.Union([Type.Integer({ minimum: 0 }), Type.Null()], {
+    description: 'How many it holds up; null where some, and not all, are read from it.',
+  }),
 })
 export type WaitingView = Static<typeof WaitingSchema>
 

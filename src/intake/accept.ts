@@ -7,6 +7,7 @@ import type { IntakeStore } from '../store/store.ts'
 import { batchesOf } from './batches.ts'
 import { parse } from './parse.ts'
 import type { Refusal } from './problem.ts'
+import { sourcesOf } from './sources.ts'
 import type { SystemCatalogue } from './systems.ts'
 
 export interface IntakePorts {
@@ -67,6 +68,7 @@ export async function accept(submission: Submission, ports: IntakePorts): Promis
     metadata,
     createdAt: now,
     total,
+    sources: sourcesOf(mappings, systems),
     batches,
     idempotency:
       idempotencyKey === null

@@ -5,6 +5,8 @@ export interface SystemCatalogue {
   /** `demo`: there is no systems file, and every name is a simulated system. */
   readonly mode: 'demo' | 'configured'
   has(name: string): boolean
+  /** Whether records can be read from it. */
+  reads(name: string): boolean
   readonly names: readonly string[]
 }
 

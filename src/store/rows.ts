@@ -19,6 +19,7 @@ export interface RequestRow {
   readonly finished_at: number | null
   readonly metadata: string
   readonly lanes: string
+  readonly sources: string
   readonly marked_at: number | null
   readonly earlier_at: number | null
   readonly earlier: number
@@ -41,6 +42,26 @@ export function toRequest(row: RequestRow): Request {
     metadata: JSON.parse(row.metadata),
     pace: row.earlier_at === null ? null : { at: row.earlier_at, processed: row.earlier },
   }
+}
+
+/**
+ * How many open mappings of a request are for a system or read from it; null where that was not
+ * counted, because only some of them are read from it.
+ *
+ * @param openInLane for requests of more than one lane; null where the system is none of them
+ */
+export function heldUp(
+  request: Pick<RequestRow, 'total' | 'lanes' | 'sources'>,
+  openInAll: number,
+  system: string,
+  openInLane: number | null,
+): number | null {
+  const lanes: readonly string[] = JSON.parse(request.lanes)
+  const sources: Readonly<Record<string, number>> = JSON.parse(request.sources)
+  const reading = Object.hasOwn(sources, system) ? sources[system] : 0
+  const isOnly = lanes.length === 1 && lanes[0] === system
+  if (isOnly || reading === request.total) return openInAll
+  return reading === 0 ? (openInLane ?? 0) : null
 }
 
 export interface OrdinalsRow {

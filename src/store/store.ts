@@ -38,6 +38,8 @@ export interface NewRequest {
   readonly metadata: Readonly<Record<string, string>>
   readonly createdAt: EpochMs
   readonly total: number
+  /** Of how many mappings the record is to be read from each system; those that bring it along do not count. */
+  readonly sources: Readonly<Record<string, number>>
   /** At least one; together they hold each ordinal from 0 to total − 1 exactly once. */
   readonly batches: readonly NewBatch[]
   readonly idempotency: { readonly key: string; readonly fingerprint: string } | null
@@ -236,7 +238,7 @@ export interface QueryStore {
   /** The batches that reach into a range of ordinals, by their first one; none of another tenant's. */
   batches(tenant: string, request: string, range: BatchRange): Promise<readonly StoredBatch[]>
   totals(): Promise<Totals>
-  /** The systems that an open request waits for, because they must not be called. */
+  /** The systems that an open request reads from or writes to, and that must not be called. */
   waiting(tenant: string, id: string): Promise<readonly Waiting[]>
   /** The names, in order, of systems with open mappings, or of which something is known. */
   systemNames(after: string, limit: number): Promise<readonly string[]>
@@ -252,8 +254,8 @@ export interface OperatorStore {
 }
 
 export interface Waiting extends SystemControl {
-  /** How many open mappings of the request it holds up. */
-  readonly mappings: number
+  /** How many open mappings of the request it holds up; null where some are read from it, and not all. */
+  readonly mappings: number | null
 }
 
 /** One system as the store knows it. */

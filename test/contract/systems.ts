@@ -15,6 +15,7 @@ const REPORT: SystemReport = {
   concurrency: 4,
   perMinute: 100,
   learned: null,
+  learnedRate: null,
   lastError: null,
 }
 
@@ -116,6 +117,19 @@ export const systems = {
       ['shop', 1],
     ])
     expect(await store.waiting('another', id)).toEqual([])
+  },
+
+  async 'a request waits for a closed system that it reads from'(store) {
+    await join(store)
+    const sources = { shop: 12, erp: 3, other: 0 }
+    const { id } = await inserted(store, { total: 12, sources })
+    await settled(store, [done(await claimedOne(store))])
+    for (const system of ['shop', 'erp', 'constructor']) await store.gate(system, HELD)
+    const waiting = await store.waiting(TENANT, id)
+    expect(waiting.map(({ system, mappings }) => [system, mappings]).sort()).toEqual([
+      ['erp', null],
+      ['shop', 7],
+    ])
   },
 
   async 'a request for one system waits for it with all that is open'(store) {

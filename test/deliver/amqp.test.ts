@@ -7,7 +7,16 @@ import { findCommand, needing } from '../support/command.ts'
 import { freePort } from '../support/postgres.ts'
 import { type RabbitServer, startRabbit } from '../support/rabbitmq.ts'
 import { call } from './calls.ts'
-import { connectKind, delivery, LOOPBACK, proxyTo } from './systems-under-test.ts'
+import {
+  connectKind,
+  delivery,
+  LOOPBACK,
+  NOT_TRUSTED,
+  proxyTo,
+  tlsTo,
+  UNTRUSTED,
+} from './systems-under-test.ts'
+import { pem } from './tls/pem.ts'
 
 const COMMAND = findCommand('rabbitmq-server')
 
@@ -54,6 +63,25 @@ describe.skipIf(COMMAND === null)(needing('rabbitmq-server', 'a RabbitMQ broker'
     await channel.close()
     return messages
   }
+
+  function connectOver(port: number, tls: AmqpConfig['tls']) {
+    const url = `amqps://${server.user}:${server.password}@127.0.0.1:${port}`
+    return connect({ url, ...(tls && { tls }) })
+  }
+
+  describe('over TLS', () => {
+    test('is trusted where its authority is named', async () => {
+      const secure = await tlsTo(server.port, 'server')
+      const answer = await connectOver(secure, { ca: pem('ca.crt') }).write(call(), { n: 1 })
+      expect(answer).toMatchObject({ kind: 'delivered' })
+      expect(await taken('direct')).toHaveLength(1)
+    })
+
+    test.each(NOT_TRUSTED)('is not trusted with the certificate %s and %j', async (name, tls) => {
+      const secure = await tlsTo(server.port, name)
+      expect(await connectOver(secure, tls).write(call(), {})).toMatchObject(UNTRUSTED)
+    })
+  })
 
   test('gets each payload as a persistent message, by whose id a repeat is told', async () => {
     const connection = connect({ exchange: 'contacts', routing_key: 'contact.{source}' })

@@ -106,6 +106,18 @@ describe('payloads for a system that takes many in a call', () => {
     expect(given).toEqual(['refused'])
   })
 
+  test('are divided while the call is refused for its content, until the bad one is alone', async () => {
+    const bad: WriteAnswer = { ...BUSY, httpStatus: 422, divisible: true }
+    const all = [1, 2, 3].map((payload) => bundles.write(call(), payload))
+    await answer(bad, bad, bad)
+    expect(sent.slice(1)).toEqual([[1, 2]])
+    await answer(DELIVERED, DELIVERED)
+    expect(sent.slice(2)).toEqual([[3]])
+    await answer(bad)
+    expect(await Promise.all(all)).toEqual([DELIVERED, DELIVERED, bad])
+    expect(given).toEqual(['refused', 'delivered', 'refused'])
+  })
+
   test('that the answer leaves out are unanswered, and their neighbours are not', async () => {
     const all = [1, 2, 3].map((payload) => bundles.write(call(), payload))
     await answer(DELIVERED)

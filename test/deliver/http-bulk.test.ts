@@ -120,6 +120,19 @@ describe('a bulk call', () => {
     expect(await handOver(url, {}, deliveries('a', 'b'))).toMatchObject([all, all])
   })
 
+  test.each([
+    [400, true],
+    [413, true],
+    [422, true],
+    [404, undefined],
+    [429, undefined],
+    [500, undefined],
+  ])('that is answered %i may be about some of them: %s', async (status, divisible) => {
+    const url = await rawTarget((socket) => socket.write(answer(`${status} x`)))
+    const [first] = (await handOver(url, {}, deliveries('a', 'b'))) ?? []
+    expect(first?.kind === 'refused' && first.divisible).toBe(divisible)
+  })
+
   test('without an answer is unanswered for each', async () => {
     const url = await rawTarget((socket) => socket.destroy())
     const all = { kind: 'unanswered', code: 'connection_failed' }
@@ -147,6 +160,22 @@ test('what the answer says of the limit is learned', async () => {
   const url = await rawTarget((socket) => socket.write(answer('200 OK\r\nratelimit: "d";r=7;t=5')))
   const [first] = (await handOver(url, {}, deliveries('a'))) ?? []
   expect(first).toMatchObject({ kind: 'delivered', learned: { remaining: 7 } })
+})
+
+test('what it says of the limit is learned also where it tells of each, and where it refuses', async () => {
+  const head = 'x\r\ncontent-type: application/json\r\nratelimit: "d";r=7;t=5'
+  for (const [status, body] of [
+    [207, '[{"status":422},{"status":200}]'],
+    [422, '{}'],
+  ] as const) {
+    const url = await rawTarget((socket) => socket.write(answer(`${status} ${head}`, body)))
+    const bulk = { answers: { by: 'index', status: '/status' } } as const
+    const learned = { remaining: 7 }
+    expect(await handOver(url, bulk, deliveries('a', 'b'))).toMatchObject([
+      { learned },
+      { learned },
+    ])
+  }
 })
 
 describe('answers by index', () => {

@@ -1,5 +1,4 @@
 import { once } from 'node:events'
-import { readFileSync } from 'node:fs'
 import { createSecureServer } from 'node:http2'
 import { createServer as createTcpServer } from 'node:net'
 import { createServer, type TlsOptions } from 'node:tls'
@@ -7,10 +6,7 @@ import { Worker } from 'node:worker_threads'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { call } from './calls.ts'
 import { answer, connect } from './targets.ts'
-
-function pem(name: string): string {
-  return readFileSync(new URL(`tls/${name}`, import.meta.url), 'utf8')
-}
+import { pem } from './tls/pem.ts'
 
 const CA = pem('ca.crt')
 

@@ -127,6 +127,29 @@ describe('a MongoDB collection', () => {
     expect(answer).toMatchObject({ kind: 'misconfigured', code: 'address_not_allowed' })
   })
 
+  test('that names a member at an address that is not allowed is held, and that one gets nothing', async () => {
+    const { respond, commands } = collection()
+    const member = await fakeMongodb(respond, { host: '127.0.0.2' })
+    const seed = await fakeMongodb(respond, { members: [member] })
+    const connection = connect(seed, { allow_private: ['127.0.0.1/32'] })
+    for (let round = 0; round < 3; round++) {
+      expect(await connection.write(call(), {})).toMatchObject({
+        kind: 'misconfigured',
+        code: 'address_not_allowed',
+        message: expect.stringContaining('allow_private: [127.0.0.2/32]'),
+      })
+    }
+    expect(commands).toEqual([])
+  })
+
+  test('that names a member at an address that is allowed is written to', async () => {
+    const { respond, stored } = collection()
+    const member = await fakeMongodb(respond, { host: '127.0.0.2' })
+    const connection = connect(await fakeMongodb(respond, { members: [member] }))
+    expect(await connection.write(call(), {})).toMatchObject({ kind: 'delivered' })
+    expect(stored.size).toBe(1)
+  })
+
   test('whose url the driver cannot read is misconfigured, and the url not told', async () => {
     const answer = await connect('canary:1:2,,').write(call(), {})
     expect(answer).toMatchObject({ kind: 'misconfigured', code: 'invalid_url' })

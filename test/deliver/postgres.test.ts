@@ -4,7 +4,8 @@ import type { PostgresConfig } from '../../src/deliver/kinds/postgres/config.ts'
 import { postgres } from '../../src/deliver/kinds/postgres.ts'
 import { freePort, type PostgresServer, startPostgres } from '../support/postgres.ts'
 import { call } from './calls.ts'
-import { connectKind, delivery, LOOPBACK, proxyTo } from './systems-under-test.ts'
+import { connectKind, delivery, LOOPBACK, proxyTo, UNTRUSTED } from './systems-under-test.ts'
+import { pem } from './tls/pem.ts'
 
 let server: PostgresServer
 let admin: pg.Client
@@ -56,6 +57,25 @@ async function stored(id: string): Promise<unknown> {
   const { rows } = await admin.query('SELECT * FROM "of crm".contacts WHERE id = $1', [id])
   return rows[0]
 }
+
+describe('over TLS', () => {
+  const write = { table: 'plain', key: 'key', columns: ['na"me'] }
+
+  test('the server is trusted where its authority is named', async () => {
+    const connection = connect({ write, tls: { ca: pem('ca.crt') } })
+    const answer = await connection.write(call({ id: '77' }), { 'na"me': 'over TLS' })
+    expect(answer).toMatchObject({ kind: 'delivered' })
+  })
+
+  test.each([
+    [{}],
+    [{ ca: pem('self-signed.crt') }],
+    [{ ca: pem('ca.crt'), server_name: 'other.test' }],
+  ])('the server is not trusted with %j', async (tls) => {
+    const connection = connect({ write, tls })
+    expect(await connection.write(call({ id: '78' }), {})).toMatchObject(UNTRUSTED)
+  })
+})
 
 describe('writing', () => {
   test('puts a row there, each field in its column as its type has it, and no other field', async () => {

@@ -7,7 +7,16 @@ import { redis } from '../../src/deliver/kinds/redis.ts'
 import { end, findCommand, needing, startCommand } from '../support/command.ts'
 import { freePort } from '../support/postgres.ts'
 import { call } from './calls.ts'
-import { connectKind, delivery, LOOPBACK, proxyTo } from './systems-under-test.ts'
+import {
+  connectKind,
+  delivery,
+  LOOPBACK,
+  NOT_TRUSTED,
+  proxyTo,
+  tlsTo,
+  UNTRUSTED,
+} from './systems-under-test.ts'
+import { pem } from './tls/pem.ts'
 
 const COMMAND = findCommand('redis-server')
 const PASSWORD = 'canary-password'
@@ -15,6 +24,10 @@ const PASSWORD = 'canary-password'
 function connect(port: number, config: Partial<RedisConfig> = {}, options = {}) {
   const url = `redis://:${PASSWORD}@127.0.0.1:${port}`
   return connectKind(redis, { url, stream: 's', allow_private: LOOPBACK, ...config }, options)
+}
+
+function connectOver(port: number, tls: RedisConfig['tls']) {
+  return connect(port, { url: `rediss://:${PASSWORD}@127.0.0.1:${port}`, ...(tls && { tls }) })
 }
 
 describe.skipIf(COMMAND === null)(needing('redis-server', 'a Redis server'), () => {
@@ -42,6 +55,19 @@ describe.skipIf(COMMAND === null)(needing('redis-server', 'a Redis server'), () 
   afterAll(async () => {
     admin.destroy()
     await end(server)
+  })
+
+  describe('over TLS', () => {
+    test('is trusted where its authority is named', async () => {
+      const secure = await tlsTo(port, 'server')
+      const answer = await connectOver(secure, { ca: pem('ca.crt') }).write(call(), { n: 1 })
+      expect(answer).toMatchObject({ kind: 'delivered' })
+    })
+
+    test.each(NOT_TRUSTED)('is not trusted with the certificate %s and %j', async (name, tls) => {
+      const secure = await tlsTo(port, name)
+      expect(await connectOver(secure, tls).write(call(), {})).toMatchObject(UNTRUSTED)
+    })
   })
 
   test('gets each payload as an entry of the stream, with what tells a repeat', async () => {

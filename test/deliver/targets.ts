@@ -17,7 +17,7 @@ export async function rawTarget(behave: Behaviour): Promise<string> {
   const sockets = new Set<Socket>()
   const server = createServer((socket) => {
     sockets.add(socket)
-    socket.on('error', () => {})
+    socket.on('error', () => {}).on('close', () => sockets.delete(socket))
     socket.once('data', () => behave(socket))
   })
   onTestFinished(() => {

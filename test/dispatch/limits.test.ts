@@ -73,15 +73,29 @@ describe('a target that answers 429 to what is too much', () => {
     }
   }
 
+  /** The same, and tells with every answer what is left, as RateLimit headers do. */
+  function toldWindow(perSecond: number) {
+    const take = fixedWindow(perSecond, null)
+    let left = { second: 0, calls: 0 }
+    return () => {
+      const second = Math.floor(stage.clock.now() / 1000)
+      if (second !== left.second) left = { second, calls: perSecond }
+      left.calls = Math.max(0, left.calls - 1)
+      const resetsAt = (second + 1) * 1000
+      const learned = { limit: perSecond, window: 1000, remaining: left.calls, resetsAt }
+      return { ...take(), learned }
+    }
+  }
+
   /** A bucket that fills steadily. */
-  function bucket(perSecond: number, size: number) {
+  function bucket(perSecond: number, size: number, retryAfter: number | null = null) {
     let tokens = size
     let filledAt = stage.clock.now()
     return () => {
       const now = stage.clock.now()
       tokens = Math.min(size, tokens + ((now - filledAt) * perSecond) / 1000)
       filledAt = now
-      if (tokens < 1) return refused(429)
+      if (tokens < 1) return refused(429, retryAfter)
       tokens -= 1
       return DELIVERED
     }
@@ -90,18 +104,59 @@ describe('a target that answers 429 to what is too much', () => {
   test.each([
     ['with a Retry-After', () => fixedWindow(100, 1000)],
     ['without one', () => fixedWindow(100, null)],
+    ['that tells what is left', () => toldWindow(100)],
     ['from a bucket that holds a second', () => bucket(100, 100)],
+    ['from a bucket that holds five', () => bucket(100, 5)],
+    ['from a bucket that holds five, with a Retry-After', () => bucket(100, 5, 1000)],
+    ['from a bucket that holds one', () => bucket(100, 1)],
+    ['from a bucket that holds one, with a Retry-After', () => bucket(100, 1, 1000)],
   ])('%s, costs no attempt, and little time', async (_, target) => {
     stage.rules = { ...stage.rules, limits: { concurrency: 20, rate: null } }
     stage.answer = target()
     stage.start()
     const postedAt = stage.clock.now()
-    const results = await stage.finished(await stage.post({ total: 3000 }))
+    const results = await stage.finished(await stage.post({ total: 5000 }))
     const took = stage.clock.now() - postedAt
     for (const { state, attempts } of results) {
       expect({ state, attempts }).toEqual({ state: 'completed', attempts: 1 })
     }
-    expect(took).toBeLessThanOrEqual(30_000 * 1.15)
+    expect(took).toBeLessThanOrEqual(50_000 * 1.15)
+  })
+
+  test('has its rate learned and told, and is called at it', async () => {
+    stage.rules = { ...stage.rules, limits: { concurrency: 20, rate: null } }
+    stage.answer = bucket(100, 5)
+    stage.start()
+    await stage.post({ total: 20_000 })
+    await stage.pass(60_000)
+    const { reports } = await stage.store.system(LANE)
+    const rate = reports[0]?.learnedRate ?? 0
+    expect(rate).toBeGreaterThan(85)
+    expect(rate).toBeLessThan(125)
+  })
+
+  test('that is asked by two workers gives each a part, and both together what it has', async () => {
+    stage.rules = { ...stage.rules, limits: { concurrency: 20, rate: null } }
+    stage.answer = bucket(100, 5)
+    stage.start()
+    stage.start()
+    await stage.pass(15_000)
+    const postedAt = stage.clock.now()
+    await stage.finished(await stage.post({ total: 5000 }))
+    expect(stage.clock.now() - postedAt).toBeLessThanOrEqual(50_000 * 1.25)
+  })
+
+  test('is called no faster after a rest than before it', async () => {
+    stage.rules = { ...stage.rules, limits: { concurrency: 20, rate: null } }
+    stage.answer = bucket(100, 5)
+    stage.start()
+    await stage.finished(await stage.post({ total: 3000 }))
+    await stage.pass(120_000)
+    const before = stage.calls.length
+    const postedAt = stage.clock.now()
+    await stage.finished(await stage.post({ total: 1000 }))
+    expect(stage.calls.length - before).toBeLessThanOrEqual(1010)
+    expect(stage.clock.now() - postedAt).toBeLessThanOrEqual(10_000 * 1.15)
   })
 })
 

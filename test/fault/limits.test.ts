@@ -129,6 +129,23 @@ describe('a real target', { timeout: 60_000 }, () => {
   })
 })
 
+test('a request tells of the source that it waits for', { timeout: 60_000 }, async () => {
+  const target = await CountingTarget.open()
+  target.answer = (path) => (path.startsWith('/erp') ? 401 : 200)
+  const client = await startWith({
+    erp: target.system('erp', { read: { path: '/{id}' } }),
+    crm: target.system('crm'),
+  })
+  const mappings = Array.from({ length: 10 }, (_, n) => {
+    return { id: `m${n}`, source: 'erp', target: 'crm' }
+  })
+  const { request_id } = await client.submit({ mappings })
+  while ((await client.system('erp')).gate.state !== 'held');
+  expect((await client.status(request_id)).waiting_on).toMatchObject([
+    { system: 'erp', gate: 'held', mappings: 10 },
+  ])
+})
+
 describe('a healthy lane', { timeout: 60_000 }, () => {
   test('keeps its speed beside one that hangs, one that trips and one that is held', async () => {
     const target = await CountingTarget.open()

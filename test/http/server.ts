@@ -30,7 +30,7 @@ export async function openServer({ limits, wrap, ...ports }: Changes = {}): Prom
     clock: systemClock,
     newId,
     emit: (event) => events.push(event),
-    systems: { mode: 'demo', has: () => true, names: [] },
+    systems: { mode: 'demo', has: () => true, reads: () => false, names: [] },
     describe: () => ({ kind: 'simulated', limits: { concurrency: 20, rate: null } }),
     host: '127.0.0.1',
     port: 0,

@@ -8,7 +8,12 @@ const CRM = {
   limits: { concurrency: 20, rate: [{ count: 100, per: 1000 }], cost: { read: 1, write: 2 } },
 }
 const CONFIGURED: Changes = {
-  systems: { mode: 'configured', has: (name) => name === 'crm', names: ['crm'] },
+  systems: {
+    mode: 'configured',
+    has: (name) => name === 'crm',
+    reads: () => false,
+    names: ['crm'],
+  },
   describe: (name) => (name === 'crm' ? CRM : null),
 }
 
@@ -71,6 +76,7 @@ describe('GET /systems/{name}', () => {
           concurrency: 7,
           perMinute: 123,
           learned: { limit: 10, window: 1000, remaining: 3, resetsAt: now, at: now },
+          learnedRate: 97.5,
           lastError: { ...error, at: now },
         },
       },
@@ -84,7 +90,7 @@ describe('GET /systems/{name}', () => {
       last_error: { code: 'timeout', message: 'late', http_status: null, at },
       limits: {
         in_force: { concurrency: 20 },
-        learned: { limit: 10, window_seconds: 1, remaining: 3, resets_at: at, at },
+        learned: { limit: 10, window_seconds: 1, remaining: 3, resets_at: at, at, rate: 97.5 },
       },
     })
     expect(body.oldest_wait_seconds).toBeGreaterThanOrEqual(90)

@@ -2,10 +2,10 @@ import { describe, expect, test } from 'vitest'
 import { parse } from '../../src/intake/parse.ts'
 import type { SystemCatalogue } from '../../src/intake/systems.ts'
 
-const DEMO: SystemCatalogue = { mode: 'demo', has: () => true, names: [] }
+const DEMO: SystemCatalogue = { mode: 'demo', has: () => true, reads: () => false, names: [] }
 
 function configured(...names: readonly string[]): SystemCatalogue {
-  return { mode: 'configured', has: (name) => names.includes(name), names }
+  return { mode: 'configured', has: (name) => names.includes(name), reads: () => false, names }
 }
 
 function read(body: unknown, systems: SystemCatalogue = DEMO) {

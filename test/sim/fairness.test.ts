@@ -31,6 +31,7 @@ async function quietWorld(seed: number) {
       metadata: {},
       createdAt: clock.now(),
       total,
+      sources: {},
       batches: batches(total, [LANE]),
       idempotency: null,
     })

@@ -167,6 +167,7 @@ class World {
       metadata: {},
       createdAt: this.#clock.now(),
       total,
+      sources: {},
       batches: batches(total, lanes),
       idempotency: null,
     }

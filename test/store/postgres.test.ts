@@ -248,8 +248,8 @@ function fill(table: string) {
     verdicts: `INSERT INTO verdicts SELECT 1000000 + n, 5, 0, 0, '[]'`,
     payloads: `INSERT INTO payloads SELECT 1000000 + n, n, 'crm', 0, 4, 5, NULL, '{}'`,
     requests: `INSERT INTO requests (id, tenant, priority, state, total, completed, open, created_at,
-      finished_at, metadata, lanes)
-      SELECT 'old-' || n, 'default', 'LOW', 'completed', 5, 5, 0, 0, ${NOW}, '{}', '["crm"]'`,
+      finished_at, metadata, lanes, sources)
+      SELECT 'old-' || n, 'default', 'LOW', 'completed', 5, 5, 0, 0, ${NOW}, '{}', '["crm"]', '{}'`,
   }
   return execute(url, `${rows[table]} FROM generate_series(1, 100000) n`)
 }

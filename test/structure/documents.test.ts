@@ -67,7 +67,7 @@ describe('README.md', () => {
   test('shows a request that is taken', () => {
     const [body] = all(text, /-d '\s*(\{[\s\S]*?\})'/g)
     const rules = {
-      systems: { mode: 'demo' as const, has: () => true, names: [] },
+      systems: { mode: 'demo' as const, has: () => true, reads: () => false, names: [] },
       mappingsMax: 10,
     }
     expect(parse(Buffer.from(body ?? ''), rules)).toMatchObject({ kind: 'parsed' })

@@ -21,9 +21,18 @@ const HELLO = {
 /** Answers one command that is neither a hello nor the end of a session. */
 export type Respond = (command: Document) => Document
 
-/** Starts it on a free port; it is gone when the test is over. Gives its address. */
-export async function fakeMongodb(respond: Respond): Promise<string> {
+/**
+ * Starts it on a free port; it is gone when the test is over. Gives its address.
+ *
+ * @param host on loopback
+ * @param members of its replica set, beside itself; without any it is none
+ */
+export async function fakeMongodb(
+  respond: Respond,
+  { host = '127.0.0.1', members = [] as readonly string[] } = {},
+): Promise<string> {
   const sockets = new Set<Socket>()
+  let hello: Document = HELLO
   const server = createServer((socket) => {
     sockets.add(socket)
     let unread = Buffer.alloc(0)
@@ -33,11 +42,11 @@ export async function fakeMongodb(respond: Respond): Promise<string> {
       while (unread.length >= HEADER && unread.length >= unread.readInt32LE(0)) {
         const message = unread.subarray(0, unread.readInt32LE(0))
         unread = unread.subarray(message.length)
-        socket.write(answer(message, respond))
+        socket.write(answer(message, hello, respond))
       }
     })
   })
-  server.listen(0, '127.0.0.1')
+  server.listen(0, host)
   await once(server, 'listening')
   onTestFinished(() => {
     for (const socket of sockets) socket.destroy()
@@ -45,16 +54,18 @@ export async function fakeMongodb(respond: Respond): Promise<string> {
   })
   const address = server.address()
   if (address === null || typeof address === 'string') throw new Error('not listening on a port')
-  return `127.0.0.1:${address.port}`
+  const me = `${host}:${address.port}`
+  if (members.length > 0) hello = { ...HELLO, setName: 'rs', me, hosts: [me, ...members] }
+  return me
 }
 
-function answer(message: Buffer, respond: Respond): Buffer {
+function answer(message: Buffer, hello: Document, respond: Respond): Buffer {
   const isQuery = message.readInt32LE(12) === OP_QUERY
   const command = isQuery ? queried(message) : commanded(message)
   const [name = ''] = Object.keys(command)
   const isHello = ['hello', 'ismaster', 'isMaster'].includes(name)
   const body = BSON.serialize(
-    isHello ? HELLO : name === 'endSessions' ? { ok: 1 } : respond(command),
+    isHello ? hello : name === 'endSessions' ? { ok: 1 } : respond(command),
   )
   const head = Buffer.alloc(isQuery ? 20 : 5)
   if (isQuery) head.writeInt32LE(1, 16)

@@ -10,6 +10,7 @@ import { arch, platform, tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import pg from 'pg'
+import { pem } from '../deliver/tls/pem.ts'
 
 /** A server that runs. */
 export interface PostgresServer {
@@ -45,8 +46,9 @@ export async function startPostgres(): Promise<PostgresServer> {
     ...['--pgdata', data, '--username', USER, '--pwfile', passwordFile, '--auth', 'scram-sha-256'],
     ...['--encoding', 'UTF8', '--locale', 'C', '--no-sync'],
   ])
+  const identity = await identityIn(data)
   const port = await freePort()
-  const start = () => launch(join(binaries, 'postgres'), data, port)
+  const start = () => launch(join(binaries, 'postgres'), data, port, identity)
   let server = await start()
   async function crash() {
     const ended = once(server, 'exit')
@@ -68,17 +70,27 @@ export async function startPostgres(): Promise<PostgresServer> {
 }
 
 /** Starts a server, and waits until it takes connections. */
-async function launch(command: string, data: string, port: number) {
+async function launch(command: string, data: string, port: number, identity: readonly string[]) {
   const server = spawn(
     command,
     [
       ...['-D', data, '-h', '127.0.0.1', '-p', String(port), '-k', ''],
-      ...['-c', 'fsync=off', '-c', 'max_connections=50'],
+      ...['-c', 'fsync=off', '-c', 'max_connections=50', ...identity],
     ],
     { ...owner, stdio: ['ignore', 'ignore', 'pipe'] },
   )
   await ready(server.stderr)
   return server
+}
+
+/** Puts a certificate there, for who speaks TLS; gives the settings that name it. */
+async function identityIn(data: string): Promise<readonly string[]> {
+  for (const name of ['server.crt', 'server.key']) {
+    const path = join(data, name)
+    await writeFile(path, pem(name), { mode: 0o600 })
+    if (owner.uid !== undefined) await chown(path, owner.uid, owner.gid)
+  }
+  return ['-c', 'ssl=on']
 }
 
 /** The folder of the binaries; a copy that nobody may read, where it is nobody who runs them. */
@@ -162,9 +174,12 @@ export async function execute(
 ): Promise<readonly Readonly<Record<string, unknown>>[]> {
   const client = new pg.Client(url)
   await client.connect()
-  const { rows } = await client.query(sql, [...parameters])
-  await client.end()
-  return rows
+  try {
+    const { rows } = await client.query(sql, [...parameters])
+    return rows
+  } finally {
+    await client.end()
+  }
 }
 
 /** Empties every table of the store's. Numbers go on: none is given out twice. */

@@ -30,6 +30,7 @@ export interface RequestOptions {
   readonly lane?: string
   readonly total?: number
   readonly batchSize?: number
+  readonly sources?: NewRequest['sources']
   /** In place of `lane`, `total` and `batchSize`. */
   readonly batches?: readonly NewBatch[]
 }
@@ -48,6 +49,7 @@ export function newRequest(options: RequestOptions = {}): NewRequest {
     metadata: options.metadata ?? {},
     createdAt,
     total: batches.reduce((sum, { ordinals }) => sum + ordinals.count, 0),
+    sources: options.sources ?? {},
     batches,
     idempotency: options.idempotency ?? null,
   }

@@ -3,10 +3,10 @@ import { type AmqpConfig, config } from './amqp/config.ts'
 import { judge } from './amqp/judge.ts'
 import { openPublisher, type Publisher } from './amqp/publisher.ts'
 import { DELIVERED, serialize } from './endings.ts'
-import { compileTemplate } from './http/template.ts'
 import { writing } from './many.ts'
 import { asItIs } from './names.ts'
 import { SharedLine, writeOver } from './shared-line.ts'
+import { compileTemplate } from './template.ts'
 
 /**
  * An AMQP 0-9-1 broker, such as RabbitMQ: each payload becomes a persistent message, which the broker

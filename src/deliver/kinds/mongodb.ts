@@ -1,9 +1,8 @@
-import type { MongoClient } from 'mongodb'
 import type { Connection, Delivery, Kind, SystemContext, WriteAnswer } from '../kind.ts'
 import { within } from '../within.ts'
 import { refusalOf } from './endings.ts'
 import { writing } from './many.ts'
-import { openClient } from './mongodb/client.ts'
+import { type Line, openClient } from './mongodb/client.ts'
 import { config, type MongodbConfig } from './mongodb/config.ts'
 import { judge } from './mongodb/judge.ts'
 import { type Replacement, replacementOf, upsert } from './mongodb/upsert.ts'
@@ -17,9 +16,9 @@ const KEY_DEFAULT = '_id'
 function connect(system: SystemContext<MongodbConfig>): Connection {
   const { timeout } = system
   const { database, collection, key = KEY_DEFAULT, bulk } = system.config
-  const line = new SharedLine<MongoClient>({
-    open: () => openClient(system),
-    end: (client) => void client.close().catch(() => {}),
+  const line = new SharedLine<Line>({
+    open: (lose) => openClient(system, lose),
+    end: ({ client }) => void client.close().catch(() => {}),
   })
 
   async function writeMany(deliveries: readonly Delivery[], signal: AbortSignal) {
@@ -32,8 +31,13 @@ function connect(system: SystemContext<MongodbConfig>): Connection {
     }
     if (replacements.length === 0) return answers
     const ended = await within(system, signal, async () => {
-      const client = await line.get()
-      await upsert(client.db(database).collection(collection), replacements, key, answers)
+      const opened = await line.get()
+      try {
+        const documents = opened.client.db(database).collection(collection)
+        await upsert(documents, replacements, key, answers)
+      } catch (error) {
+        throw opened.strayed ?? error
+      }
     })
     if (ended.kind !== 'done') {
       const refusal = refusalOf(ended, 'write', timeout, judge)

@@ -1,5 +1,5 @@
 import Type from 'typebox'
-import { isTemplate, PLACEHOLDERS } from './http/template.ts'
+import { isTemplate, PLACEHOLDERS } from './template.ts'
 
 /** A name that may hold placeholders, of at most `lengthMax` characters before they are filled in. */
 export function NameConfig(lengthMax: number) {

@@ -4,12 +4,12 @@ import { tlsOptions } from '../connect/tls.ts'
 import type { Connection, Delivery, Kind, SystemContext, WriteAnswer } from '../kind.ts'
 import { addressOf } from './address.ts'
 import { serialize } from './endings.ts'
-import { compileTemplate } from './http/template.ts'
 import { writing } from './many.ts'
 import { asItIs } from './names.ts'
 import { config, type RedisConfig } from './redis/config.ts'
 import { judge } from './redis/judge.ts'
 import { SharedLine, writeOver } from './shared-line.ts'
+import { compileTemplate } from './template.ts'
 
 const PORT = 6379
 

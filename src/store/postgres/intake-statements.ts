@@ -7,8 +7,9 @@ export const INSERT = `
   WITH given AS MATERIALIZED (
     SELECT nextval('requests_seq_seq') AS seq, g.*
     FROM unnest($1::text[], $2::text[], $3::text[], $4::bigint[], $5::bigint[], $6::text[],
-      $7::text[], $8::bigint[], $9::text[], $10::text[]) WITH ORDINALITY
-      AS g (id, tenant, priority, total, created_at, metadata, lanes, open, key, fingerprint, place)
+      $7::text[], $8::text[], $9::bigint[], $10::text[], $11::text[]) WITH ORDINALITY
+      AS g (id, tenant, priority, total, created_at, metadata, lanes, sources, open,
+        key, fingerprint, place)
   ), keyed AS (
     INSERT INTO idempotency_keys (tenant, key, fingerprint, request, created_at)
     SELECT tenant, key, fingerprint, id, created_at FROM given WHERE key IS NOT NULL
@@ -18,12 +19,14 @@ export const INSERT = `
     SELECT * FROM given g
     WHERE key IS NULL OR EXISTS (SELECT 1 FROM keyed k WHERE k.tenant = g.tenant AND k.request = g.id)
   ), made AS (
-    INSERT INTO requests (seq, id, tenant, priority, state, total, open, created_at, metadata, lanes)
-    SELECT seq, id, tenant, priority, 'pending', total, open, created_at, metadata, lanes FROM fresh
+    INSERT INTO requests (seq, id, tenant, priority, state, total, open, created_at, metadata, lanes,
+      sources)
+    SELECT seq, id, tenant, priority, 'pending', total, open, created_at, metadata, lanes, sources
+    FROM fresh
   ), parts AS MATERIALIZED (
     SELECT nextval('batches_id_seq') AS id, p.*
-    FROM unnest($11::bigint[], $12::text[], $13::float8[], $14::float8[], $15::bigint[],
-      $16::bigint[], $17::bigint[]) WITH ORDINALITY
+    FROM unnest($12::bigint[], $13::text[], $14::float8[], $15::float8[], $16::bigint[],
+      $17::bigint[], $18::bigint[]) WITH ORDINALITY
       AS p (place, lane, start, rank, first, last, count, number)
   ), queued AS (
     INSERT INTO batches (id, request, lane, state, start, rank, count)
@@ -31,7 +34,7 @@ export const INSERT = `
   ), stored AS (
     INSERT INTO payloads (batch, request, lane, first, last, count, ordinals, mappings)
     SELECT p.id, f.seq, p.lane, p.first, p.last, p.count, t.ordinals, t.mappings
-    FROM unnest($18::text[], $19::text[]) WITH ORDINALITY AS t (ordinals, mappings, number)
+    FROM unnest($19::text[], $20::text[]) WITH ORDINALITY AS t (ordinals, mappings, number)
       JOIN parts p USING (number) JOIN fresh f USING (place)
   ), shares AS MATERIALIZED (
     SELECT f.seq, p.lane, f.tenant, f.priority, sum(p.count)::bigint AS mappings,

@@ -102,6 +102,7 @@ function parametersOf(
     requests.map(({ createdAt }) => createdAt),
     requests.map(({ metadata }) => JSON.stringify(metadata)),
     requests.map((request) => JSON.stringify(namesOf(lanes.get(request) ?? []))),
+    requests.map(({ sources }) => JSON.stringify(sources)),
     requests.map(({ batches }) => batches.length),
     requests.map(({ idempotency }) => idempotency?.key ?? null),
     requests.map(({ idempotency }) => idempotency?.fingerprint ?? null),

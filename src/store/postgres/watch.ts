@@ -1,5 +1,4 @@
-import type { RequestRow } from '../rows.ts'
-import { plain } from '../rows.ts'
+import { heldUp, plain, type RequestRow } from '../rows.ts'
 import type { StoredSystem, Waiting } from '../store.ts'
 import { NOW, type StoreClock } from './clock.ts'
 import type { Database } from './database.ts'
@@ -10,7 +9,8 @@ const WAITING_MAX = 10_000
 
 /** Each system that must not be called, with what an open request has open for it. */
 const WAITING = `
-  SELECT s.*, ${NOW} AS at, r.lanes, r.total - r.completed - r.failed - r.cancelled AS "openInAll",
+  SELECT s.*, ${NOW} AS at, r.lanes, r.sources, r.total,
+    r.total - r.completed - r.failed - r.cancelled AS "openInAll",
     l.open AS "openInLane"
   FROM requests r CROSS JOIN systems s
     LEFT JOIN request_lanes l ON l.request = r.seq AND l.lane = s.system
@@ -45,7 +45,7 @@ const SYSTEM = `
     ARRAY(SELECT report FROM reports WHERE system = $2) AS reports
   FROM leased CROSS JOIN waiting CROSS JOIN ready LEFT JOIN systems s ON s.system = $2`
 
-interface WaitingRow extends TimedSystemRow, Pick<RequestRow, 'lanes'> {
+interface WaitingRow extends TimedSystemRow, Pick<RequestRow, 'lanes' | 'sources' | 'total'> {
   readonly openInAll: number
   /** Null where the request has but one lane. */
   readonly openInLane: number | null
@@ -64,9 +64,7 @@ export function watchOperations(database: Database, clock: StoreClock) {
     const now = clock.now()
     const rows = await database.query<WaitingRow>(WAITING, [clock.given(now), tenant, id])
     return rows.flatMap((row) => {
-      const lanes: readonly string[] = JSON.parse(row.lanes)
-      const isOnly = lanes.length === 1 && lanes[0] === row.system
-      const mappings = isOnly ? row.openInAll : (row.openInLane ?? 0)
+      const mappings = heldUp(row, row.openInAll, row.system, row.openInLane)
       return mappings === 0 ? [] : [{ ...toCallersControl(row, now), mappings }]
     })
   }

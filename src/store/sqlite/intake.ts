@@ -17,8 +17,8 @@ export function intakeOperations(database: DatabaseSync, hint: (hint: WorkHint) 
   )
   const insertRequest = prepare(
     database,
-    `INSERT INTO requests (id, tenant, priority, state, total, created_at, metadata, lanes)
-     VALUES (?, ?, ?, 'pending', ?, ?, ?, ?)`,
+    `INSERT INTO requests (id, tenant, priority, state, total, created_at, metadata, lanes, sources)
+     VALUES (?, ?, ?, 'pending', ?, ?, ?, ?, ?)`,
   )
   const findFlow = prepare<{ requests: number }>(
     database,
@@ -89,6 +89,7 @@ export function intakeOperations(database: DatabaseSync, hint: (hint: WorkHint) 
       createdAt,
       JSON.stringify(request.metadata),
       JSON.stringify([...lanes.keys()]),
+      JSON.stringify(request.sources),
     )
     if (idempotency !== null) {
       insertKey.run(tenant, idempotency.key, idempotency.fingerprint, seq, createdAt)

@@ -1,5 +1,6 @@
 import type { DatabaseSync } from 'node:sqlite'
-import { plain, type RequestRow, type SystemRow, toControl } from '../rows.ts'
+import { processed } from '../../core/request.ts'
+import { heldUp, plain, type RequestRow, type SystemRow, toControl } from '../rows.ts'
 import type { StoredSystem, Waiting } from '../store.ts'
 import { prepare } from './database.ts'
 
@@ -59,14 +60,11 @@ export function watchOperations(database: DatabaseSync) {
   function waiting(tenant: string, id: string): readonly Waiting[] {
     const request = findRequest.get(tenant, id)
     if (request === undefined) return []
-    const { seq, total, completed, failed, cancelled } = request
-    const lanes: readonly string[] = JSON.parse(request.lanes)
+    const open = request.total - processed(request)
     return findClosed.all().flatMap((row) => {
-      const isOnly = lanes.length === 1 && lanes[0] === row.system
-      const open = isOnly
-        ? total - completed - failed - cancelled
-        : findLane.get(seq, row.system)?.open
-      return open === undefined || open === 0 ? [] : [{ ...toControl(row), mappings: open }]
+      const openInLane = findLane.get(request.seq, row.system)?.open ?? null
+      const mappings = heldUp(request, open, row.system, openInLane)
+      return mappings === 0 ? [] : [{ ...toControl(row), mappings }]
     })
   }
 

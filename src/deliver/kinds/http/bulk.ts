@@ -34,7 +34,10 @@ export function openBulk(config: BulkConfig, { calls, path, headers }: BulkPorts
       body: open + texts.join(',') + close,
     }
     const answer = await calls.make(request, 'write', signal)
-    return answer.kind === 'answer' ? read(answer, deliveries) : deliveries.map(() => answer)
+    if (answer.kind === 'answer') return read(answer, deliveries)
+    const isDivisible = answer.kind === 'refused' && ABOUT_CONTENT.has(answer.httpStatus)
+    const refusal = isDivisible ? { ...answer, divisible: true as const } : answer
+    return deliveries.map(() => refusal)
   }
 
   function read(answer: Answer, deliveries: readonly Delivery[]): readonly WriteAnswer[] {
@@ -67,6 +70,9 @@ function headersOf(deliveries: readonly Delivery[]): Headers {
   const one = request !== undefined && others.length === 0 ? ['sluice-request-id', request] : []
   return ['idempotency-key', key, ...one]
 }
+
+/** Bad syntax, too large, bad content: one payload among many is enough for it. */
+const ABOUT_CONTENT = new Set([400, 413, 422])
 
 /** Whose answer tells of each mapping by itself. */
 const MULTI_STATUS = 207

@@ -3,12 +3,12 @@ import { parseStatuses } from '../../../core/answers.ts'
 import { parseSize } from '../../../core/quantity.ts'
 import { AllowPrivate } from '../../connect/guard.ts'
 import { Tls } from '../../connect/tls.ts'
+import { isTemplate, PLACEHOLDERS } from '../template.ts'
 import { Auth } from './auth.ts'
 import { BODY_FORMS } from './body.ts'
 import { Bulk } from './bulk-config.ts'
 import { BaseUrl, Headers, isPointer, PointerText } from './forms.ts'
 import { pathFault } from './path.ts'
-import { isTemplate, PLACEHOLDERS } from './template.ts'
 
 /** An answer larger than this is not taken in where the systems file does not say. */
 export const MAX_RESPONSE_DEFAULT = '1MB'

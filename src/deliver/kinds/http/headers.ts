@@ -1,7 +1,7 @@
 import type { Call } from '../../kind.ts'
+import { compileTemplate, varies } from '../template.ts'
 import { type Auth, authHeader } from './auth.ts'
 import { ACCEPTED_ENCODINGS } from './decode.ts'
-import { compileTemplate, varies } from './template.ts'
 
 /** Names and values in turn, as undici takes them fastest. */
 export type Headers = readonly string[]

@@ -1,5 +1,5 @@
 import type { Call } from '../../kind.ts'
-import { compileTemplate, isTemplate, PLACEHOLDERS } from './template.ts'
+import { compileTemplate, isTemplate, PLACEHOLDERS } from '../template.ts'
 
 /** Turns a call into the path it goes to; null where the mapping's names would leave their place. */
 export type PathTemplate = (call: Call) => string | null

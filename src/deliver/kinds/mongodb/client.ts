@@ -1,6 +1,6 @@
 import type { MongoClient, MongoClientOptions } from 'mongodb'
 import type { DurationMs } from '../../../core/units.ts'
-import { openGuard } from '../../connect/guard.ts'
+import { type AddressNotAllowed, openGuard } from '../../connect/guard.ts'
 import type { SystemContext } from '../../kind.ts'
 import type { MongodbConfig } from './config.ts'
 import { InvalidUrl } from './judge.ts'
@@ -10,12 +10,22 @@ const SELECTION_MAX_MS: DurationMs = 5000
 /** Of the time a call has; what is left suffices to say that no server was found. */
 const SELECTION_PART = 0.8
 
-/** Makes the driver's client, which connects when it is first used, and again whenever it must. */
-export async function openClient({
-  config: { url, allow_private },
-  timeout,
-  concurrency,
-}: SystemContext<MongodbConfig>): Promise<MongoClient> {
+/** The driver's client, which goes only where it may. */
+export interface Line {
+  readonly client: MongoClient
+  /** Why it was closed: it was told of a server at an address that is not allowed. */
+  readonly strayed: AddressNotAllowed | null
+}
+
+/**
+ * Makes the driver's client, which connects when it is first used, and again whenever it must.
+ *
+ * @param lose called when it was closed because of where it would have gone
+ */
+export async function openClient(
+  { config: { url, allow_private }, timeout, concurrency }: SystemContext<MongodbConfig>,
+  lose: () => void,
+): Promise<Line> {
   const { MongoClient: Client } = await import('mongodb')
   const guard = openGuard(allow_private)
   const options: MongoClientOptions = {
@@ -31,7 +41,25 @@ export async function openClient({
     const refused = host === undefined ? null : guard.check(host)
     if (refused !== null) throw refused
   }
-  return client
+  let strayed: AddressNotAllowed | null = null
+  // A replica set names its members itself; names are looked up by the guard, addresses by nobody.
+  client.on('topologyDescriptionChanged', ({ newDescription }) => {
+    for (const address of newDescription.servers.keys()) strayed ??= guard.check(hostOf(address))
+    if (strayed === null) return
+    lose()
+    client.close().catch(() => {})
+  })
+  return {
+    client,
+    get strayed() {
+      return strayed
+    },
+  }
+}
+
+/** `host:port` without the port, and an IPv6 address without its brackets. */
+function hostOf(address: string): string {
+  return address.replace(/:\d+$/, '').replace(/^\[(.*)\]$/, '$1')
 }
 
 /** The driver's own words may quote the connection string. */

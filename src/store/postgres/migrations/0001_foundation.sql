@@ -24,6 +24,8 @@ CREATE TABLE requests (
   finished_at  bigint,
   metadata     text NOT NULL,
   lanes        text NOT NULL,
+  -- How many of its mappings are read from each system: {"crm": 40}.
+  sources      text NOT NULL,
   -- How many were final when it was last looked at, and the time before: its speed is read from them.
   marked_at    bigint,
   marked       bigint NOT NULL DEFAULT 0,

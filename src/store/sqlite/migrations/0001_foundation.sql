@@ -19,6 +19,7 @@ CREATE TABLE requests (
   finished_at  INTEGER,
   metadata     TEXT NOT NULL,
   lanes        TEXT NOT NULL,
+  sources      TEXT NOT NULL,
   -- How many were final when it was last looked at, and the time before: its speed is read from them.
   marked_at    INTEGER,
   marked       INTEGER NOT NULL DEFAULT 0,

@@ -1,4 +1,4 @@
-import type { Call } from '../../kind.ts'
+import type { Call } from '../kind.ts'
 
 /** Puts a call's mapping into a text. */
 export type Template = (call: Call) => string

@@ -1,0 +1,86 @@
+import { type LearnedRate, learnedRate, rateAfter } from '../core/learned-rate.ts'
+import { honoured } from '../core/retry.ts'
+import type { DurationMs, EpochMs } from '../core/units.ts'
+
+/** A timer is late by about so much; calls that follow each other faster make up for it. */
+const TICK_MS: DurationMs = 2
+
+/** What was learned and not confirmed for so long is forgotten. */
+const REMEMBERED_MS: DurationMs = 600_000
+
+/**
+ * Spreads one worker's calls to a system that refuses what is too much, at a rate that its refusals
+ * teach. Until the first one it lets everything pass.
+ */
+export class Pacer {
+  #learned: LearnedRate | null = null
+  #refusedAt: EpochMs = 0
+  /** Since when there are calls. Time in which none was wanted does not count. */
+  #since: EpochMs = 0
+  /** How many calls were let through since then. */
+  #passed = 0
+  /** So many calls were under way at the last refusal, and are not back: they say nothing new. */
+  #old = 0
+  /** When the next call may begin. */
+  #dueAt: EpochMs = 0
+
+  /** Something was learned, and is kept to. */
+  get paces(): boolean {
+    return this.#learned !== null
+  }
+
+  /** How many calls a second are tried; null where there are no bounds, or none any more. */
+  perSecond(now: EpochMs): number | null {
+    if (now - this.#refusedAt > REMEMBERED_MS) this.#learned = null
+    if (this.#learned === null) return null
+    return rateAfter(this.#learned, Math.max(0, now - this.#since)) * 1000
+  }
+
+  /** How long to wait before a call may begin. */
+  wait(now: EpochMs): DurationMs {
+    return this.#learned === null ? 0 : Math.max(0, this.#dueAt - now)
+  }
+
+  /** @param underWay before this call */
+  began(underWay: number, now: EpochMs): void {
+    if (this.#learned === null) {
+      if (underWay === 0) this.#start(now)
+      return
+    }
+    const gap = 1 / rateAfter(this.#learned, Math.max(0, now - this.#since))
+    const late = Math.max(0, now - this.#dueAt - (gap < TICK_MS ? TICK_MS : 0))
+    this.#since += late
+    this.#dueAt += late + gap
+  }
+
+  ended(wasRefused: boolean): void {
+    if (this.#old > 0) this.#old -= 1
+    else if (!wasRefused) this.#passed += 1
+  }
+
+  /**
+   * Learns from a refusal, and says for how long nobody should call.
+   *
+   * @param asked how long the system asked to be left alone; null where it did not say
+   * @param underWay the refused call among them
+   */
+  refused(asked: DurationMs | null, underWay: number, now: EpochMs): DurationMs {
+    if (this.#old > 0) {
+      if (asked !== null) this.#start(Math.max(this.#since, now + honoured(asked)))
+      return Math.max(0, this.#since - now)
+    }
+    this.#old = underWay
+    const spell = { passed: this.#passed, length: Math.max(1, now - this.#since) }
+    this.#learned = learnedRate(this.#learned, spell, asked)
+    this.#refusedAt = now
+    this.#start(now + this.#learned.wait)
+    return this.#learned.wait
+  }
+
+  /** Counts from then on. */
+  #start(at: EpochMs): void {
+    this.#since = at
+    this.#passed = 0
+    this.#dueAt = at
+  }
+}

@@ -1,0 +1,90 @@
+import fc from 'fast-check'
+import { describe, expect, test } from 'vitest'
+import { type LearnedRate, learnedRate, rateAfter } from '../../src/core/learned-rate.ts'
+
+const FOUND: LearnedRate = { rate: 0.1, searching: false, wait: 100 }
+
+/** What a bucket that gets `perMs` calls and holds `size` lets through until it refuses. */
+function spell(learned: LearnedRate, perMs: number, size: number) {
+  let tokens = Math.min(size, learned.wait * perMs)
+  let [passed, length, called] = [0, 0, 0]
+  for (; ; length++) {
+    tokens = Math.min(size, tokens + perMs)
+    called += rateAfter(learned, length)
+    for (; passed + 1 <= called; passed++, tokens--) {
+      if (tokens < 1) return { passed, length: Math.max(1, length) }
+    }
+  }
+}
+
+describe('a rate that refusals teach', () => {
+  test('is at first what was let through, the wait included, and doubles four times a second', () => {
+    const learned = learnedRate(null, { passed: 5, length: 10 }, null)
+    expect(learned).toMatchObject({ searching: true, wait: 1000 })
+    expect(rateAfter(learned, 0)).toBeCloseTo(5 / 1010)
+    expect(rateAfter(learned, 1000) / rateAfter(learned, 0)).toBeCloseTo(16)
+  })
+
+  test('is soon where it was refused, stays there for long, and goes on from there', () => {
+    expect(rateAfter(FOUND, 0)).toBeCloseTo(0.09)
+    expect(rateAfter(FOUND, 1500)).toBeGreaterThan(0.098)
+    expect(rateAfter(FOUND, 3000)).toBeCloseTo(0.1)
+    expect(rateAfter(FOUND, 4500)).toBeLessThan(0.102)
+    expect(rateAfter(FOUND, 9000)).toBeGreaterThan(0.17)
+  })
+
+  test('is tried the more carefully the longer a refusal stops us', () => {
+    const costly = { ...FOUND, wait: 1000 }
+    expect(rateAfter(costly, 30_000)).toBeCloseTo(rateAfter(FOUND, 3000))
+  })
+
+  test('gets out of any bucket most of what it gives, from far above and far below', () => {
+    const anyBucket = fc.record({
+      perSecond: fc.integer({ min: 5, max: 900 }),
+      size: fc.integer({ min: 2, max: 50 }),
+      from: fc.integer({ min: 1, max: 2000 }),
+    })
+    fc.assert(
+      fc.property(anyBucket, ({ perSecond, size, from }) => {
+        let learned: LearnedRate = { rate: from / 1000, searching: true, wait: 1000 }
+        let [passed, took] = [0, 0]
+        for (let refusals = 0; refusals < 30; refusals++) {
+          const seen = spell(learned, perSecond / 1000, size)
+          learned = learnedRate(learned, seen, null)
+          if (refusals < 15) continue
+          passed += seen.passed
+          took += seen.length + learned.wait
+        }
+        expect((passed / took) * 1000).toBeGreaterThan(perSecond * 0.85)
+      }),
+      { numRuns: 30 },
+    )
+  })
+})
+
+describe('the wait after a refusal', () => {
+  const some = { passed: 100, length: 1000 }
+  const none = { passed: 0, length: 10 }
+
+  test('is what the system asks for, a second at least', () => {
+    expect(learnedRate(FOUND, some, 5000).wait).toBe(5000)
+    expect(learnedRate(FOUND, some, 0).wait).toBe(1000)
+    expect(learnedRate(FOUND, none, 5000).wait).toBe(5000)
+  })
+
+  test('is the time of some calls where it says nothing', () => {
+    expect(learnedRate(FOUND, some, null).wait).toBe(103)
+    expect(learnedRate({ ...FOUND, rate: 10 }, some, null).wait).toBe(100)
+    expect(learnedRate({ ...FOUND, rate: 0.001 }, some, null).wait).toBe(1000)
+  })
+
+  test('doubles up to a minute while nothing is let through, which says nothing of the rate', () => {
+    let learned = FOUND
+    const waits = Array.from({ length: 11 }, () => {
+      learned = learnedRate(learned, none, null)
+      return learned.wait
+    })
+    expect(waits).toEqual([200, 400, 800, 1600, 3200, 6400, 12_800, 25_600, 51_200, 60_000, 60_000])
+    expect(learned.rate).toBe(FOUND.rate)
+  })
+})
