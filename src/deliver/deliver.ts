@@ -1,5 +1,6 @@
 import type { Mapping } from '../core/mapping.ts'
 import type { Outcome } from '../core/outcome.ts'
+import { traceparent } from '../core/trace.ts'
 import type { Json } from '../core/units.ts'
 import type { Clock } from '../lib/clock.ts'
 import { holdsExpressions } from '../lib/expression.ts'
@@ -90,7 +91,9 @@ export function deliverer(find: FindConnection, transform: Transform, clock: Clo
     const { mapping, request, ordinal } = task
     const target = find(mapping.target)
     if (target === null) return Promise.resolve(unknownSystem('write', mapping.target))
-    const call: Call = { mapping, request, idempotencyKey: `${request}:${ordinal}`, signal }
+    const idempotencyKey = `${request}:${ordinal}`
+    const trace = traceparent(request, ordinal)
+    const call: Call = { mapping, request, idempotencyKey, traceparent: trace, signal }
     if (mapping.data !== undefined) return shapeAndWrite(target, task, call, mapping.data, turns)
     const source = find(mapping.source)
     if (source === null) return Promise.resolve(unknownSystem('read', mapping.source))

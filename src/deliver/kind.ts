@@ -60,6 +60,8 @@ export interface Call {
   readonly request: string
   /** The same for every attempt at one mapping, and for no other: `<request>:<ordinal>`. */
   readonly idempotencyKey: string
+  /** The call's place in a trace: `traceparent` of W3C Trace Context. */
+  readonly traceparent: string
   /** Aborted when the answer is no longer wanted; the call then ends at once, as `interrupted`. */
   readonly signal: AbortSignal
 }

@@ -6,7 +6,7 @@ import { amqp } from '../../src/deliver/kinds/amqp.ts'
 import { findCommand, needing } from '../support/command.ts'
 import { freePort } from '../support/postgres.ts'
 import { type RabbitServer, startRabbit } from '../support/rabbitmq.ts'
-import { call } from './calls.ts'
+import { call, TRACEPARENT } from './calls.ts'
 import {
   connectKind,
   delivery,
@@ -93,7 +93,11 @@ describe.skipIf(COMMAND === null)(needing('rabbitmq-server', 'a RabbitMQ broker'
       messageId: 'request-1:0',
       deliveryMode: 2,
       contentType: 'application/json',
-      headers: { 'sluice-request-id': 'request-1', 'sluice-mapping-id': 'map_001' },
+      headers: {
+        traceparent: TRACEPARENT,
+        'sluice-request-id': 'request-1',
+        'sluice-mapping-id': 'map_001',
+      },
     })
   })
 

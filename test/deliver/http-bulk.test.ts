@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest'
 import type { Json } from '../../src/core/units.ts'
 import type { Delivery } from '../../src/deliver/kind.ts'
 import type { BulkConfig } from '../../src/deliver/kinds/http/bulk-config.ts'
-import { call } from './calls.ts'
+import { call, TRACEPARENT } from './calls.ts'
 import { answer, connect, goodTarget, rawTarget } from './targets.ts'
 
 const { signal } = new AbortController()
@@ -63,6 +63,7 @@ describe('a bulk call', () => {
     expect(seen[0]?.headers).toMatchObject({
       'content-type': 'application/json',
       'sluice-request-id': 'request-1',
+      traceparent: TRACEPARENT,
       'x-a': 'b',
     })
     expect(seen[0]?.headers).not.toHaveProperty('sluice-mapping-id')

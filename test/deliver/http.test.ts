@@ -1,7 +1,7 @@
 import { getEventListeners, once } from 'node:events'
 import { describe, expect, test } from 'vitest'
 import type { Clock } from '../../src/lib/clock.ts'
-import { call } from './calls.ts'
+import { call, TRACEPARENT } from './calls.ts'
 import { answer, connect, goodTarget, rawTarget } from './targets.ts'
 
 describe('a write', () => {
@@ -20,6 +20,7 @@ describe('a write', () => {
       'content-length': '18',
       'idempotency-key': 'request-1:0',
       'sluice-request-id': 'request-1',
+      traceparent: TRACEPARENT,
       'sluice-mapping-id': 'map_001',
       'user-agent': 'sluice/0.0.0',
     })

@@ -26,13 +26,17 @@ function connect(system: SystemContext<AmqpConfig>): Connection {
   async function publish({ call, payload }: Delivery, publisher: Publisher): Promise<WriteAnswer> {
     const text = serialize(payload)
     if (typeof text !== 'string') return text
-    const { request, mapping, idempotencyKey } = call
+    const { request, mapping, idempotencyKey, traceparent } = call
     try {
       await publisher.publish({
         id: idempotencyKey,
         routingKey: routingKey(call),
         content: Buffer.from(text),
-        headers: { 'sluice-request-id': request, 'sluice-mapping-id': mapping.id },
+        headers: {
+          traceparent,
+          'sluice-request-id': request,
+          'sluice-mapping-id': mapping.id,
+        },
       })
       return DELIVERED
     } catch (error) {

@@ -62,13 +62,14 @@ export function openBulk(config: BulkConfig, { calls, path, headers }: BulkPorts
   }
 }
 
-/** The same mappings bring the same key, however they are ordered. */
+/** The same mappings bring the same key, however they are ordered; the first one brings the trace. */
 function headersOf(deliveries: readonly Delivery[]): Headers {
   const keys = deliveries.map(({ call }) => call.idempotencyKey).sort()
   const key = createHash('sha256').update(keys.join('\n')).digest('base64url')
   const [request, ...others] = new Set(deliveries.map(({ call }) => call.request))
   const one = request !== undefined && others.length === 0 ? ['sluice-request-id', request] : []
-  return ['idempotency-key', key, ...one]
+  const trace = deliveries.slice(0, 1).flatMap(({ call }) => ['traceparent', call.traceparent])
+  return ['idempotency-key', key, ...trace, ...one]
 }
 
 /** Bad syntax, too large, bad content: one payload among many is enough for it. */

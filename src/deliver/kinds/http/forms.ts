@@ -18,7 +18,7 @@ function isBaseUrl(text: string): boolean {
 const RESERVED = new Set([
   ...['host', 'content-length', 'transfer-encoding', 'connection', 'keep-alive', 'upgrade'],
   ...['expect', 'te', 'trailer', 'cookie', 'accept-encoding'],
-  ...['idempotency-key', 'sluice-request-id', 'sluice-mapping-id'],
+  ...['idempotency-key', 'traceparent', 'sluice-request-id', 'sluice-mapping-id'],
 ])
 
 function isHeaderName(name: string): boolean {

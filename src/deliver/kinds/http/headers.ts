@@ -34,6 +34,8 @@ export function compileHeaders(sources: HeaderSources): HeaderTemplate {
     const headers = fixed.concat(
       'idempotency-key',
       call.idempotencyKey,
+      'traceparent',
+      call.traceparent,
       'sluice-request-id',
       call.request,
       'sluice-mapping-id',
