@@ -1,5 +1,5 @@
 /**
- * The delivery thread: a worker with a thread of its own, so that the API answers quickly while it
+ * A delivery thread: a worker with a thread of its own, so that the API answers quickly while it
  * runs flat out. Like `app.ts` it chooses concrete parts and does nothing else.
  */
 import { flushCompileCache } from 'node:module'
@@ -18,11 +18,11 @@ import { Dispatcher } from './dispatch/dispatcher.ts'
 import { systemClock } from './lib/clock.ts'
 import { newId, systemRandom } from './lib/random.ts'
 import type { Event } from './observe/events.ts'
-import { remoteStore, type StorePorts } from './store/sqlite/remote.ts'
+import { openAccess, type StoreAccess } from './storage.ts'
 
 /** What the thread is started with. */
 export interface WorkerData {
-  readonly ports: StorePorts
+  readonly store: StoreAccess
   /** Null in demo mode. */
   readonly systems: readonly SystemEntry[] | null
   readonly concurrency: number
@@ -75,7 +75,7 @@ const transformer = openTransformer({
     tell({ kind: 'event', event: { event: 'transformer_unavailable', message } })
   },
 })
-const store = remoteStore(data.ports)
+const store = await openAccess(data.store)
 const dispatcher = new Dispatcher({
   store,
   deliver: deliverer((name) => systems.get(name)?.connection ?? null, transformer.transform, clock),

@@ -30,6 +30,8 @@ export class Membership {
   readonly #onLost: () => void
   #id: string
   #joined = false
+  #welcome = false
+  #beating = false
   #aliveUntil: EpochMs = 0
   #seen = 0
   #expiry: Cancel = () => {}
@@ -74,6 +76,16 @@ export class Membership {
     await this.#beat()
   }
 
+  /**
+   * Told of the latest joining that the store knows of, beats early if somebody waits for that: one
+   * that has joined waits for room, or this one does.
+   */
+  heed(epoch: number): void {
+    if (!this.#joined || this.#beating || (epoch <= this.#seen && this.#welcome)) return
+    this.#nextBeat()
+    void this.#beat()
+  }
+
   /** Resolves when the store knows that this worker is gone, or cannot be told. */
   async stop(): Promise<void> {
     this.#stopped = true
@@ -87,7 +99,9 @@ export class Membership {
   async #beat(): Promise<void> {
     const { clock } = this.#ports
     this.#nextBeat = clock.after(BEAT_EVERY_MS, () => void this.#beat())
+    this.#beating = true
     await this.#whileAvailable(() => this.#renew(clock.now()))
+    this.#beating = false
   }
 
   async #renew(now: EpochMs): Promise<void> {
@@ -106,6 +120,7 @@ export class Membership {
     this.#aliveUntil = deadline - MARGIN_MS
     this.#expiry()
     this.#expiry = clock.after(this.#aliveUntil - clock.now(), () => this.#lose())
+    this.#welcome = welcome
     this.#onPart(welcome ? { workers, position } : null)
     // Whoever has joined waits to hear that room was made.
     if (epoch === this.#seen || !this.#fits()) return
