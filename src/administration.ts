@@ -1,5 +1,7 @@
 /** What is done to stores by hand, while no service of this process runs. */
+import type { MoveProgress } from './store/move.ts'
 import type { Migrated } from './store/postgres/migrate.ts'
+import type { Holdings } from './store/sqlite/export.ts'
 
 /** What people are told where it could not be done. */
 export interface NotDone {
@@ -14,6 +16,20 @@ export async function migrateDatabase(
   const { migrate } = await import('./store/postgres/migrate.ts')
   try {
     return { ok: true, ...(await migrate(url)) }
+  } catch (error) {
+    return notDone(error)
+  }
+}
+
+/** Copies an embedded store that nobody uses into an empty PostgreSQL: wholly, or not at all. */
+export async function moveStore(
+  dataDir: string,
+  url: string,
+  onProgress: (progress: MoveProgress) => void,
+): Promise<({ readonly ok: true } & Holdings) | NotDone> {
+  const { moveToPostgres } = await import('./store/move.ts')
+  try {
+    return { ok: true, ...(await moveToPostgres(dataDir, url, onProgress)) }
   } catch (error) {
     return notDone(error)
   }

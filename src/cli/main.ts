@@ -10,6 +10,7 @@ import { addConfig } from './config.ts'
 import { addDemo } from './demo.ts'
 import { EXIT_CODES_HELP, explain } from './exit.ts'
 import { addMigrate } from './migrate.ts'
+import { addMove } from './move.ts'
 import { endWithReader } from './output.ts'
 import { addResults } from './results.ts'
 import { addServe } from './serve.ts'
@@ -38,7 +39,7 @@ Examples:
 ${EXIT_CODES_HELP}`,
   )
 
-const SERVICE = [addServe, addWorker, addMigrate]
+const SERVICE = [addServe, addWorker, addMigrate, addMove]
 const CLIENT = [addSubmit, addWatch, addResults, addSystems]
 for (const add of [...SERVICE, ...CLIENT, addConfig, addDemo]) add(program)
 
