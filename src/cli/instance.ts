@@ -9,11 +9,12 @@ import { start } from './start.ts'
 export async function run(flags: Texts): Promise<ExitCode> {
   const read = readSettings(environment(), flags)
   if (!read.ok) return complain(read.problems.join('\n'), EXIT.misuse)
+  const stopWhenTold = listenForSignals()
   const started = await start(read.settings)
   if (!started.ok) return started.code
   const { app } = started
   if (process.stderr.isTTY) welcome(app, process.stderr)
-  stopOnSignals(app)
+  stopWhenTold(app)
   try {
     await app.done
     return EXIT.ok
@@ -40,14 +41,17 @@ function welcome({ url, role, mode }: App, output: Output): void {
   output.write(`${lines.join('\n')}\n`)
 }
 
-function stopOnSignals(app: App): void {
-  let told = false
-  const stop = () => {
-    if (told) process.exit(1)
-    told = true
+/** Listens before anything runs: a signal that comes while an instance starts counts as well. */
+function listenForSignals(): (app: App) => void {
+  const told = Promise.withResolvers<void>()
+  let times = 0
+  const hear = () => {
+    times += 1
+    if (times > 1) process.exit(1)
     if (process.stderr.isTTY) process.stderr.write('\nStopping. Ctrl-C again stops at once.\n')
-    void app.stop()
+    told.resolve()
   }
-  process.on('SIGTERM', stop)
-  process.on('SIGINT', stop)
+  process.on('SIGTERM', hear)
+  process.on('SIGINT', hear)
+  return (app) => void told.promise.then(() => app.stop())
 }

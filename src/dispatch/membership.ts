@@ -6,6 +6,9 @@ import type { Part } from './limiter.ts'
 
 /** A worker proves itself alive this often … */
 export const BEAT_EVERY_MS: DurationMs = 5000
+/** … sooner when the store did not answer, or while it waits for the others to make room … */
+const RETRY_AFTER_MS: DurationMs = 1000
+const UNWELCOME_BEAT_EVERY_MS: DurationMs = 250
 /** … and is dead, to everyone, after this long without. */
 export const LIFETIME_MS: DurationMs = 15_000
 /** It gives itself up so much earlier than the others may: clocks and timers are not exact. */
@@ -77,12 +80,11 @@ export class Membership {
   }
 
   /**
-   * Told of the latest joining that the store knows of, beats early if somebody waits for that: one
-   * that has joined waits for room, or this one does.
+   * Told of the latest joining that the store knows of, beats early if it is news: whoever has joined
+   * waits for room.
    */
   heed(epoch: number): void {
-    if (!this.#joined || this.#beating || (epoch <= this.#seen && this.#welcome)) return
-    this.#nextBeat()
+    if (!this.#joined || this.#beating || epoch <= this.#seen) return
     void this.#beat()
   }
 
@@ -98,10 +100,18 @@ export class Membership {
   /** Joins if need be, beats, and comes again: a beat that fails is one that did not happen. */
   async #beat(): Promise<void> {
     const { clock } = this.#ports
-    this.#nextBeat = clock.after(BEAT_EVERY_MS, () => void this.#beat())
+    this.#beatAfter(BEAT_EVERY_MS)
     this.#beating = true
-    await this.#whileAvailable(() => this.#renew(clock.now()))
+    const answered = await this.#whileAvailable(() => this.#renew(clock.now()))
     this.#beating = false
+    if (this.#stopped) return
+    if (!answered) this.#beatAfter(RETRY_AFTER_MS)
+    else if (!this.#welcome) this.#beatAfter(UNWELCOME_BEAT_EVERY_MS)
+  }
+
+  #beatAfter(delay: DurationMs): void {
+    this.#nextBeat()
+    this.#nextBeat = this.#ports.clock.after(delay, () => void this.#beat())
   }
 
   async #renew(now: EpochMs): Promise<void> {
@@ -138,12 +148,15 @@ export class Membership {
     this.#onLost()
   }
 
-  async #whileAvailable(action: () => Promise<void>): Promise<void> {
+  /** Tells whether the store answered. */
+  async #whileAvailable(action: () => Promise<void>): Promise<boolean> {
     try {
       await action()
+      return true
     } catch (error) {
       if (!(error instanceof StoreUnavailable)) throw error
       this.#ports.emit({ event: 'store_unavailable', message: error.message })
+      return false
     }
   }
 }
