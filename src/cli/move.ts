@@ -32,7 +32,13 @@ ${EXIT_CODES_HELP}`,
 async function move({ to }: MoveOptions, command: Command): Promise<ExitCode> {
   const target = to === undefined ? {} : { 'database-url': to }
   const read = readSettings(environment(), { ...flagsOf(command), ...target })
-  if (!read.ok) return complain(read.problems.join('\n'), EXIT.misuse)
+  if (!read.ok) {
+    const problems = read.problems.join('\n')
+    return complain(
+      to === undefined ? problems : problems.replace('--database-url', '--to'),
+      EXIT.misuse,
+    )
+  }
   const { dataDir, databaseUrl } = read.settings
   if (databaseUrl === null) return complain('Say where to: --to, or DATABASE_URL.', EXIT.misuse)
   const { moveStore } = await import('../administration.ts')
