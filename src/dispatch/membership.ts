@@ -6,8 +6,7 @@ import type { Part } from './limiter.ts'
 
 /** A worker proves itself alive this often … */
 export const BEAT_EVERY_MS: DurationMs = 5000
-/** … sooner when the store did not answer, or while it waits for the others to make room … */
-const RETRY_AFTER_MS: DurationMs = 1000
+/** … more often while it waits for the others to make room … */
 const UNWELCOME_BEAT_EVERY_MS: DurationMs = 250
 /** … and is dead, to everyone, after this long without. */
 export const LIFETIME_MS: DurationMs = 15_000
@@ -34,7 +33,11 @@ export class Membership {
   #id: string
   #joined = false
   #welcome = false
-  #beating = false
+  /** How many beats have no answer yet. */
+  #underWay = 0
+  /** Beats are numbered: an answer that comes after that of a later one is out of date. */
+  #sent = 0
+  #heard = 0
   #aliveUntil: EpochMs = 0
   #seen = 0
   #expiry: Cancel = () => {}
@@ -84,7 +87,7 @@ export class Membership {
    * waits for room.
    */
   heed(epoch: number): void {
-    if (!this.#joined || this.#beating || epoch <= this.#seen) return
+    if (!this.#joined || this.#underWay > 0 || epoch <= this.#seen) return
     void this.#beat()
   }
 
@@ -101,12 +104,10 @@ export class Membership {
   async #beat(): Promise<void> {
     const { clock } = this.#ports
     this.#beatAfter(BEAT_EVERY_MS)
-    this.#beating = true
-    const answered = await this.#whileAvailable(() => this.#renew(clock.now()))
-    this.#beating = false
-    if (this.#stopped) return
-    if (!answered) this.#beatAfter(RETRY_AFTER_MS)
-    else if (!this.#welcome) this.#beatAfter(UNWELCOME_BEAT_EVERY_MS)
+    this.#underWay += 1
+    await this.#whileAvailable(() => this.#renew(clock.now()))
+    this.#underWay -= 1
+    if (this.#joined && !this.#welcome) this.#beatAfter(UNWELCOME_BEAT_EVERY_MS)
   }
 
   #beatAfter(delay: DurationMs): void {
@@ -117,10 +118,12 @@ export class Membership {
   async #renew(now: EpochMs): Promise<void> {
     const { store, clock, emit, host } = this.#ports
     const deadline = now + LIFETIME_MS
+    const number = ++this.#sent
     if (!this.#joined) await store.join({ id: this.#id, host }, deadline)
     const beat = await store.beat(this.#id, deadline, now, this.#seen)
     const { alive, workers, position, epoch, welcome } = beat
-    if (this.#stopped) return
+    if (this.#stopped || number < this.#heard) return
+    this.#heard = number
     if (!alive) {
       this.#lose()
       return this.#renew(now)
@@ -148,15 +151,12 @@ export class Membership {
     this.#onLost()
   }
 
-  /** Tells whether the store answered. */
-  async #whileAvailable(action: () => Promise<void>): Promise<boolean> {
+  async #whileAvailable(action: () => Promise<void>): Promise<void> {
     try {
       await action()
-      return true
     } catch (error) {
       if (!(error instanceof StoreUnavailable)) throw error
       this.#ports.emit({ event: 'store_unavailable', message: error.message })
-      return false
     }
   }
 }
