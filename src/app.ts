@@ -109,9 +109,9 @@ async function stopAll(
 function deliver(settings: Settings, systems: Systems, storage: Storage, emit: Emit): Delivery {
   const { concurrency, retention, workers: threads } = settings
   const kinds = kindSettings(settings)
-  const data = (): WorkerData => ({
-    ...{ store: storage.share(), systems, concurrency, retention, kinds },
-  })
+  const data = (): WorkerData => {
+    return { store: storage.share(), systems, concurrency, retention, kinds }
+  }
   return startDelivery({ threads, ready: storage.ready, data, emit })
 }
 

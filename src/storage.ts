@@ -82,7 +82,7 @@ async function openShared(
   }
 }
 
-/** Opens the store in another thread, or says how: the database is there by then. */
+/** Opens the store in another thread, which is started when the database is ready. */
 export async function openAccess(access: StoreAccess): Promise<Store> {
   if (access.kind === 'sqlite') {
     const { remoteStore } = await import('./store/sqlite/remote.ts')

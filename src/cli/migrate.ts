@@ -12,11 +12,11 @@ export function addMigrate(program: Command): void {
     .addHelpText(
       'after',
       `
-Safe to run at any time, again, and by several at once. The embedded store needs none of it: it is
+DATABASE_URL says which. Safe to run at any time, again, and by several at once. The embedded store needs none of it: it is
 brought up to date at start.
 
 Examples:
-  DATABASE_URL=postgres://… sluice migrate
+  sluice migrate
 ${EXIT_CODES_HELP}`,
     )
     .action(concluding(migrate))

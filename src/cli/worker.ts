@@ -18,11 +18,11 @@ export function addWorker(program: Command): void {
     .addHelpText(
       'after',
       `
-It opens no port, unless SLUICE_HEALTH_PORT names one for those who watch over it.
+DATABASE_URL says which. It opens no port, unless SLUICE_HEALTH_PORT names one for those who watch over it.
 
 Examples:
-  DATABASE_URL=postgres://… sluice worker
-  DATABASE_URL=postgres://… sluice worker --workers 4 --health-port 8001
+  sluice worker
+  sluice worker --workers 4 --health-port 8001
 ${EXIT_CODES_HELP}`,
     )
     .action(concluding(worker))

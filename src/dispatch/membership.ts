@@ -119,10 +119,11 @@ export class Membership {
     const { store, clock, emit, host } = this.#ports
     const deadline = now + LIFETIME_MS
     const number = ++this.#sent
-    if (!this.#joined) await store.join({ id: this.#id, host }, deadline)
-    const beat = await store.beat(this.#id, deadline, now, this.#seen)
+    const id = this.#id
+    if (!this.#joined) await store.join({ id, host }, deadline)
+    const beat = await store.beat(id, deadline, now, this.#seen)
     const { alive, workers, position, epoch, welcome } = beat
-    if (this.#stopped || number < this.#heard) return
+    if (this.#stopped || id !== this.#id || number < this.#heard) return
     this.#heard = number
     if (!alive) {
       this.#lose()

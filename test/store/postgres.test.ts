@@ -58,7 +58,7 @@ test.each([
 ])('a server %s is named, and the password is not', async (_, part, reason) => {
   const wrong = Object.assign(new URL(url), part)
   const error = await open({ url: wrong.href }).catch((error: unknown) => error)
-  expect(String(error)).toContain(`PostgreSQL at ${wrong.host} does not let us in: `)
+  expect(String(error)).toContain(`PostgreSQL at ${wrong.host} is not there: `)
   expect(String(error)).toContain(reason)
   expect(String(error)).not.toContain('canary')
 })
