@@ -1,41 +1,75 @@
+/** The delivery threads of this process, as the thread that starts them sees them. */
 import { Worker } from 'node:worker_threads'
 import type { EpochMs } from './core/units.ts'
 import type { Emit } from './observe/events.ts'
+import { transferable } from './storage.ts'
 import type { Stop, WorkerData, WorkerNews } from './worker.ts'
 
-/** The delivery thread, as the thread that started it sees it. */
+/** All delivery threads together. */
 export interface Delivery {
-  /** The systems of the systems file that records can be read from. */
-  readonly readable: readonly string[]
-  /** Rejects if the thread dies. What it held is rescued at the next start. */
+  /** Resolves when every thread is at work. */
+  readonly started: Promise<void>
+  /** Rejects if a thread dies. What it held is rescued: by other processes, or at the next start. */
   readonly failed: Promise<never>
-  /** Drains until the deadline; resolves when the thread has ended. */
+  /** Drains until the deadline; resolves when every thread has ended. */
   stop(deadline: EpochMs): Promise<void>
 }
 
-/** Resolves when the thread is at work. Its events come out of `emit`, as if they were ours. */
-export async function startDelivery(data: WorkerData, emit: Emit): Promise<Delivery> {
-  const worker = new Worker(new URL('./worker.ts', import.meta.url), {
-    workerData: data,
-    transferList: [data.ports.writer, data.ports.reader],
-  })
-  const failed = new Promise<never>((_, reject) => worker.once('error', reject))
-  failed.catch(() => {})
-  const started = new Promise<readonly string[]>((resolve) => {
-    worker.on('message', (news: WorkerNews) => {
-      if (news.kind === 'started') resolve(news.readable)
-      else emit(news.event)
+export interface DeliveryOptions {
+  /** How many. */
+  readonly threads: number
+  /** When the store is there; they are not started before. */
+  readonly ready: Promise<void>
+  /** What each of them is started with. */
+  readonly data: () => WorkerData
+  /** Where their events come out, as if they were ours. */
+  readonly emit: Emit
+}
+
+/** Starts the threads when the store is ready, unless they are stopped before. */
+export function startDelivery({ threads, ready, data, emit }: DeliveryOptions): Delivery {
+  const workers: Worker[] = []
+  const failed = Promise.withResolvers<never>()
+  failed.promise.catch(() => {})
+  let stopped = false
+
+  function startThread(): Promise<void> {
+    const workerData = data()
+    const worker = new Worker(new URL('./worker.ts', import.meta.url), {
+      workerData,
+      transferList: transferable(workerData.store),
     })
-  })
-  const readable = await Promise.race([started, failed])
+    workers.push(worker)
+    worker.once('error', failed.reject)
+    return new Promise((resolve) => {
+      worker.on('message', (news: WorkerNews) => {
+        if (news.kind === 'started') resolve()
+        else emit(news.event)
+      })
+    })
+  }
+
+  async function start(): Promise<void> {
+    await ready
+    if (stopped) return
+    await Promise.all(Array.from({ length: threads }, startThread))
+  }
+
+  const started = Promise.race([start(), failed.promise])
+  started.catch(failed.reject)
   return {
-    readable,
-    failed,
+    started,
+    failed: failed.promise,
     async stop(deadline) {
-      const ended = new Promise((resolve) => worker.once('exit', resolve))
-      const stop: Stop = { deadline }
-      worker.postMessage(stop)
-      await ended
+      stopped = true
+      await Promise.all(workers.map((worker) => stopThread(worker, deadline)))
     },
   }
+}
+
+async function stopThread(worker: Worker, deadline: EpochMs): Promise<void> {
+  const ended = new Promise((resolve) => worker.once('exit', resolve))
+  const stop: Stop = { deadline }
+  worker.postMessage(stop)
+  await ended
 }

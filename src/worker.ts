@@ -1,5 +1,5 @@
 /**
- * The delivery thread: a worker with a thread of its own, so that the API answers quickly while it
+ * A delivery thread: a worker with a thread of its own, so that the API answers quickly while it
  * runs flat out. Like `app.ts` it chooses concrete parts and does nothing else.
  */
 import { flushCompileCache } from 'node:module'
@@ -11,18 +11,18 @@ import type { SystemEntry } from './core/system.ts'
 import type { DurationMs, EpochMs } from './core/units.ts'
 import { deliverer } from './deliver/deliver.ts'
 import { simulated } from './deliver/kinds/simulated.ts'
-import { type KindSettings, kindsFor } from './deliver/kinds.ts'
-import { openDemoSystems, openSystems } from './deliver/systems.ts'
+import { connectSystems, type KindSettings } from './deliver/kinds.ts'
+import { openDemoSystems } from './deliver/systems.ts'
 import { openTransformer } from './deliver/transform/transformer.ts'
 import { Dispatcher } from './dispatch/dispatcher.ts'
 import { systemClock } from './lib/clock.ts'
 import { newId, systemRandom } from './lib/random.ts'
 import type { Event } from './observe/events.ts'
-import { remoteStore, type StorePorts } from './store/sqlite/remote.ts'
+import { openAccess, type StoreAccess } from './storage.ts'
 
 /** What the thread is started with. */
 export interface WorkerData {
-  readonly ports: StorePorts
+  readonly store: StoreAccess
   /** Null in demo mode. */
   readonly systems: readonly SystemEntry[] | null
   readonly concurrency: number
@@ -37,8 +37,7 @@ export interface Stop {
 
 /** From the thread. */
 export type WorkerNews =
-  /** `readable`: the systems of the systems file that records can be read from. */
-  | { readonly kind: 'started'; readonly readable: readonly string[] }
+  | { readonly kind: 'started' }
   | { readonly kind: 'event'; readonly event: Event }
 
 const data: WorkerData = workerData
@@ -49,12 +48,7 @@ const systems = await open(data)
 async function open({ systems: entries, kinds: settings, concurrency }: WorkerData) {
   const ports = { clock, random }
   if (entries === null) return openDemoSystems(simulated(settings.simulated), concurrency, ports)
-  const kinds = await kindsFor(
-    entries.map(({ kind }) => kind),
-    settings,
-  )
-  const usable = kinds.filter((kind) => 'connect' in kind)
-  return openSystems(entries, usable, ports)
+  return connectSystems(entries, settings, ports)
 }
 
 /** For a system that a stored request names, and the systems file no more: its mappings fail. */
@@ -76,7 +70,7 @@ const transformer = openTransformer({
     tell({ kind: 'event', event: { event: 'transformer_unavailable', message } })
   },
 })
-const store = remoteStore(data.ports)
+const store = await openAccess(data.store)
 const dispatcher = new Dispatcher({
   store,
   deliver: deliverer((name) => systems.get(name)?.connection ?? null, transformer.transform, clock),
@@ -95,8 +89,5 @@ parentPort?.once('message', async ({ deadline }: Stop) => {
   parentPort?.close()
 })
 await dispatcher.start()
-tell({
-  kind: 'started',
-  readable: systems.names.filter((name) => systems.get(name)?.readable === true),
-})
+tell({ kind: 'started' })
 flushCompileCache()

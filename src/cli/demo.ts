@@ -34,7 +34,7 @@ ${EXIT_CODES_HELP}`,
 
 async function demo(options: Partial<AddressOptions>): Promise<ExitCode> {
   if (options.url !== undefined) return show(options.url)
-  const read = readSettings(environment(), { 'log-level': 'error' })
+  const read = readSettings(environment(), { 'log-level': 'error', role: 'all' })
   if (!read.ok) return complain(read.problems.join('\n'), EXIT.misuse)
   const url = localUrl(read.settings)
   if (await isThere(connect({ url }))) return show(url)
@@ -45,9 +45,10 @@ async function showOwn(settings: Settings): Promise<ExitCode> {
   const started = await start(settings)
   if (!started.ok) return started.code
   const { app } = started
+  const url = app.url ?? localUrl(settings)
   try {
-    await tell(`Nothing answered yet, so this demo started an instance at ${app.url}.`)
-    return await show(app.url, ['npm start', 'an instance that stays; this one stops now'])
+    await tell(`Nothing answered yet, so this demo started an instance at ${url}.`)
+    return await show(url, ['npm start', 'an instance that stays; this one stops now'])
   } finally {
     await app.stop()
   }

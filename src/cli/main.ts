@@ -9,12 +9,15 @@ import { VERSION } from '../lib/version.ts'
 import { addConfig } from './config.ts'
 import { addDemo } from './demo.ts'
 import { EXIT_CODES_HELP, explain } from './exit.ts'
+import { addMigrate } from './migrate.ts'
+import { addMove } from './move.ts'
 import { endWithReader } from './output.ts'
 import { addResults } from './results.ts'
 import { addServe } from './serve.ts'
 import { addSubmit } from './submit.ts'
 import { addSystems } from './systems.ts'
 import { addWatch } from './watch.ts'
+import { addWorker } from './worker.ts'
 
 keepCompiledCode()
 
@@ -36,8 +39,9 @@ Examples:
 ${EXIT_CODES_HELP}`,
   )
 
-for (const add of [addServe, addSubmit, addWatch, addResults, addSystems, addConfig, addDemo])
-  add(program)
+const SERVICE = [addServe, addWorker, addMigrate, addMove]
+const CLIENT = [addSubmit, addWatch, addResults, addSystems]
+for (const add of [...SERVICE, ...CLIENT, addConfig, addDemo]) add(program)
 
 endWithReader(process.stdout)
 endWithReader(process.stderr)

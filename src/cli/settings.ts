@@ -1,9 +1,10 @@
 import { type Command, Option } from 'commander'
 import { describeSettings, type Texts } from '../config/settings.ts'
 
-/** Gives a command a flag for each setting. */
-export function withSettings(command: Command): Command {
+/** Gives a command a flag for each setting, or for those whose flags are named. */
+export function withSettings(command: Command, flags?: readonly string[]): Command {
   for (const { env, flag, default: fallback, doc } of describeSettings({}, {})) {
+    if (flags !== undefined && !flags.includes(flag)) continue
     const otherwise = fallback === null ? '' : `, default ${fallback}`
     command.addOption(new Option(`${flag} <value>`, `${doc} (${env}${otherwise})`))
   }

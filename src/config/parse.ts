@@ -34,6 +34,25 @@ export function flag(): Parser<boolean> {
   }
 }
 
+/** The address of a PostgreSQL, which a password may be part of. */
+export function postgresUrl(): Parser<string> {
+  return {
+    parse: (value) => (isPostgresUrl(value) ? value : undefined),
+    must: 'a URL such as postgres://user:password@host:5432/database',
+  }
+}
+
+function isPostgresUrl(value: string): boolean {
+  const url = URL.parse(value)
+  if (url === null || !/^postgres(ql)?:$/.test(url.protocol) || /\s/.test(value)) return false
+  try {
+    decodeURIComponent(`${url.username}${url.password}${url.pathname}`)
+    return true
+  } catch {
+    return false
+  }
+}
+
 /** A whole number in plain digits. */
 export function integer(min: number, max: number): Parser<number> {
   return {

@@ -29,7 +29,7 @@ export function readSettings(env: Texts, flags: Texts): ReadSettings {
   }
   // The loop filled it from the very table that its type is made of.
   const settings = values as Settings
-  if (problems.length === 0) problems.push(...exposure(settings))
+  if (problems.length === 0) problems.push(...contradictions(settings), ...exposure(settings))
   return problems.length === 0 ? { ok: true, settings } : { ok: false, problems }
 }
 
@@ -37,7 +37,7 @@ export function readSettings(env: Texts, flags: Texts): ReadSettings {
 export interface SettingDescription {
   readonly env: string
   readonly flag: string
-  /** The text in force; null where it is unset. */
+  /** The text in force; null where it is unset, and three stars for a secret. */
   readonly value: string | null
   /** Where the value comes from: a flag, a variable or `default`. */
   readonly from: string
@@ -49,8 +49,9 @@ export interface SettingDescription {
 export function describeSettings(env: Texts, flags: Texts): readonly SettingDescription[] {
   return ROWS.map(([, setting]) => {
     const { text, from } = find(setting, env, flags)
-    const { env: name, default: fallback, doc } = setting
-    return { env: name, flag: `--${flagOf(setting)}`, value: text, from, default: fallback, doc }
+    const { env: name, default: fallback, doc, secret } = setting
+    const value = secret && text !== null ? '***' : text
+    return { env: name, flag: `--${flagOf(setting)}`, value, from, default: fallback, doc }
   })
 }
 
@@ -92,10 +93,30 @@ function isServiceLink(name: string, value: string | undefined): boolean {
   return /^SLUICE_(SERVICE_|PORT_\d)/.test(name) || /^(tcp|udp|sctp):/.test(value ?? '')
 }
 
+function contradictions({ databaseUrl, listenUrl, role }: Settings): readonly string[] {
+  if (databaseUrl !== null) return []
+  const shared = 'Set DATABASE_URL to the PostgreSQL that all processes share, or'
+  const problems: string[] = []
+  if (role !== 'all') {
+    problems.push(
+      `SLUICE_ROLE is ${role}, and the embedded store belongs to one process, which does ` +
+        `everything. ${shared} SLUICE_ROLE to all.`,
+    )
+  }
+  if (listenUrl !== null) {
+    problems.push(
+      `SLUICE_LISTEN_URL says where to listen for other processes, and the embedded store has ` +
+        `none. ${shared} leave SLUICE_LISTEN_URL unset.`,
+    )
+  }
+  return problems
+}
+
 const LOOPBACK = /^(localhost|127\.\d+\.\d+\.\d+|::1)$/
 
-function exposure({ host, port, allowAnonymous }: Settings): readonly string[] {
-  if (allowAnonymous || LOOPBACK.test(host)) return []
+/** A worker takes no requests: what it says of its health may be known. */
+function exposure({ host, port, role, allowAnonymous }: Settings): readonly string[] {
+  if (allowAnonymous || role === 'worker' || LOOPBACK.test(host)) return []
   return [
     `HOST reaches beyond this machine, and everybody who reaches port ${port} could use Sluice. ` +
       'Set HOST to 127.0.0.1, or SLUICE_ALLOW_ANONYMOUS to true if that is what you want.',

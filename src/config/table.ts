@@ -7,6 +7,7 @@ import {
   oneOf,
   orWord,
   type Parser,
+  postgresUrl,
   size,
   text,
 } from './parse.ts'
@@ -19,6 +20,8 @@ export interface Setting<T> extends Parser<T> {
   readonly default: string | null
   /** One sentence for `sluice config`. */
   readonly doc: string
+  /** Its value is shown to nobody. */
+  readonly secret?: true
 }
 
 /** Every setting there is, in the order in which people are shown them. */
@@ -46,6 +49,50 @@ export const SETTINGS = {
     ...integer(1, 1_000_000),
     default: '10000',
     doc: 'How many clients may be connected at once.',
+  },
+  databaseUrl: {
+    env: 'DATABASE_URL',
+    ...postgresUrl(),
+    default: null,
+    doc: 'The PostgreSQL that all processes share; unset, the embedded store of this one.',
+    secret: true,
+  },
+  listenUrl: {
+    env: 'SLUICE_LISTEN_URL',
+    ...listening(),
+    default: null,
+    doc: 'Where to listen for work of other processes, past a pooler; unset, DATABASE_URL.',
+    secret: true,
+  },
+  databaseConnections: {
+    env: 'SLUICE_DATABASE_CONNECTIONS',
+    ...integer(1, 100),
+    default: '5',
+    doc: 'How many connections to PostgreSQL each thread may open.',
+  },
+  migrate: {
+    env: 'SLUICE_MIGRATE',
+    ...flag(),
+    default: 'true',
+    doc: 'Brings the schema of PostgreSQL up to date at start; or else `sluice migrate` does.',
+  },
+  role: {
+    env: 'SLUICE_ROLE',
+    ...oneOf('all', 'api', 'worker'),
+    default: 'all',
+    doc: 'What this process does: take requests (api), carry them out (worker), or both.',
+  },
+  workers: {
+    env: 'SLUICE_WORKERS',
+    ...integer(1, 64),
+    default: '1',
+    doc: 'How many threads of this process carry out requests.',
+  },
+  healthPort: {
+    env: 'SLUICE_HEALTH_PORT',
+    ...integer(0, 65_535),
+    default: null,
+    doc: 'The port at which a worker answers /livez, /readyz and /health; unset, none.',
   },
   dataDir: {
     env: 'SLUICE_DATA_DIR',
@@ -123,4 +170,12 @@ export const SETTINGS = {
 
 function path(): Parser<string> {
   return text(/^[^\0]{1,4096}$/, 'a path')
+}
+
+function listening(): Parser<string> {
+  const url = postgresUrl()
+  return {
+    parse: (value) => (value === 'off' ? value : url.parse(value)),
+    must: `off or ${url.must}`,
+  }
 }

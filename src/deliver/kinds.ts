@@ -1,3 +1,4 @@
+import type { SystemEntry } from '../core/system.ts'
 import type { Kind } from './kind.ts'
 import { amqp } from './kinds/amqp.ts'
 import { file } from './kinds/file.ts'
@@ -7,6 +8,7 @@ import { postgres } from './kinds/postgres.ts'
 import { redis } from './kinds/redis.ts'
 import { type SimulatedDefaults, simulated } from './kinds/simulated.ts'
 import { type LoadedKind, loadKinds } from './load-kinds.ts'
+import { openSystems, type SystemPorts, type Systems } from './systems.ts'
 
 /** What kinds take from the settings, and from Sluice itself. */
 export interface KindSettings {
@@ -32,4 +34,18 @@ export async function kindsFor(
   settings: KindSettings,
 ): Promise<readonly LoadedKind[]> {
   return [...builtInKinds(settings), ...(await loadKinds(names, settings.directory))]
+}
+
+/** Connects the systems of a systems file that was checked, each by its kind; none is called yet. */
+export async function connectSystems(
+  entries: readonly SystemEntry[],
+  settings: KindSettings,
+  ports: SystemPorts,
+): Promise<Systems> {
+  const kinds = await kindsFor(
+    entries.map(({ kind }) => kind),
+    settings,
+  )
+  const usable = kinds.filter((kind) => 'connect' in kind)
+  return openSystems(entries, usable, ports)
 }

@@ -5,8 +5,8 @@ import {
   type Claim,
   type DispatchStore,
   StoreUnavailable,
-  type SystemControl,
   type Want,
+  type Work,
 } from '../store/store.ts'
 import type { Lane } from './lane.ts'
 
@@ -25,8 +25,8 @@ export interface ClaimerPorts {
   /** The batches in hand. */
   readonly held: () => readonly number[]
   readonly onClaim: (worker: string, claim: Claim) => void
-  /** Told how systems may be called, as it was at `askedAt` or later. */
-  readonly onControls: (controls: readonly SystemControl[], askedAt: EpochMs) => void
+  /** Told what the store has answered, as it was at `askedAt` or later. */
+  readonly onWork: (work: Work, askedAt: EpochMs) => void
 }
 
 /**
@@ -161,12 +161,12 @@ export class Claimer {
   }
 
   async #learn(): Promise<void> {
-    const { store, clock, lane, onControls } = this.#ports
+    const { store, clock, lane, onWork } = this.#ports
     const askedAt = clock.now()
     const work = await this.#orUnavailable(() => store.work(askedAt))
     if (work === null) return
     this.#informed = true
-    onControls(work.systems, askedAt)
+    onWork(work, askedAt)
     for (const { lane: name, rank, due } of work.lanes) {
       const found = lane(name)
       if (rank !== null) {

@@ -19,13 +19,7 @@ import type { Deliver } from '../deliver/deliver.ts'
 import type { Answer, Step, Turns } from '../deliver/turns.ts'
 import type { Cancel, Clock } from '../lib/clock.ts'
 import type { Emit } from '../observe/events.ts'
-import type {
-  Claim,
-  ClaimedBatch,
-  DispatchStore,
-  NextState,
-  SystemControl,
-} from '../store/store.ts'
+import type { Claim, ClaimedBatch, DispatchStore, NextState, Work } from '../store/store.ts'
 import { type Access, putOffUntil } from './access.ts'
 import { Accesses } from './accesses.ts'
 import { Claimer } from './claimer.ts'
@@ -114,7 +108,7 @@ export class Dispatcher {
       lanes: () => this.#lanes.values(),
       held: () => [...this.#leases.keys()],
       onClaim: (worker, claim) => this.#accept(worker, claim),
-      onControls: (controls, askedAt) => this.#follow(controls, askedAt),
+      onWork: (work, askedAt) => this.#follow(work, askedAt),
     })
     this.#gates = new Gates({
       store,
@@ -180,9 +174,10 @@ export class Dispatcher {
   }
 
   /** Does as operators and other workers have said. */
-  #follow(controls: readonly SystemControl[], askedAt: EpochMs): void {
-    this.#accesses.override(controls)
-    const gates = new Map(controls.map(({ system, gate }) => [system, gate]))
+  #follow({ systems, epoch }: Work, askedAt: EpochMs): void {
+    this.#membership.heed(epoch)
+    this.#accesses.override(systems)
+    const gates = new Map(systems.map(({ system, gate }) => [system, gate]))
     for (const [system, gate] of gates) if (gate !== null) this.#accesses.of(system)
     for (const access of this.#accesses.all()) {
       this.#gates.follow(access, gates.get(access.system) ?? null, askedAt)

@@ -6,6 +6,8 @@ import type { Part } from './limiter.ts'
 
 /** A worker proves itself alive this often … */
 export const BEAT_EVERY_MS: DurationMs = 5000
+/** … more often while it waits for the others to make room … */
+const UNWELCOME_BEAT_EVERY_MS: DurationMs = 250
 /** … and is dead, to everyone, after this long without. */
 export const LIFETIME_MS: DurationMs = 15_000
 /** It gives itself up so much earlier than the others may: clocks and timers are not exact. */
@@ -30,6 +32,12 @@ export class Membership {
   readonly #onLost: () => void
   #id: string
   #joined = false
+  #welcome = false
+  /** How many beats have no answer yet. */
+  #underWay = 0
+  /** Beats are numbered: an answer that comes after that of a later one is out of date. */
+  #sent = 0
+  #heard = 0
   #aliveUntil: EpochMs = 0
   #seen = 0
   #expiry: Cancel = () => {}
@@ -74,6 +82,15 @@ export class Membership {
     await this.#beat()
   }
 
+  /**
+   * Told of the latest joining that the store knows of, beats early if it is news: whoever has joined
+   * waits for room.
+   */
+  heed(epoch: number): void {
+    if (!this.#joined || this.#underWay > 0 || epoch <= this.#seen) return
+    void this.#beat()
+  }
+
   /** Resolves when the store knows that this worker is gone, or cannot be told. */
   async stop(): Promise<void> {
     this.#stopped = true
@@ -86,17 +103,28 @@ export class Membership {
   /** Joins if need be, beats, and comes again: a beat that fails is one that did not happen. */
   async #beat(): Promise<void> {
     const { clock } = this.#ports
-    this.#nextBeat = clock.after(BEAT_EVERY_MS, () => void this.#beat())
+    this.#beatAfter(BEAT_EVERY_MS)
+    this.#underWay += 1
     await this.#whileAvailable(() => this.#renew(clock.now()))
+    this.#underWay -= 1
+    if (this.#joined && !this.#welcome) this.#beatAfter(UNWELCOME_BEAT_EVERY_MS)
+  }
+
+  #beatAfter(delay: DurationMs): void {
+    this.#nextBeat()
+    this.#nextBeat = this.#ports.clock.after(delay, () => void this.#beat())
   }
 
   async #renew(now: EpochMs): Promise<void> {
     const { store, clock, emit, host } = this.#ports
     const deadline = now + LIFETIME_MS
-    if (!this.#joined) await store.join({ id: this.#id, host }, deadline)
-    const beat = await store.beat(this.#id, deadline, now, this.#seen)
+    const number = ++this.#sent
+    const id = this.#id
+    if (!this.#joined) await store.join({ id, host }, deadline)
+    const beat = await store.beat(id, deadline, now, this.#seen)
     const { alive, workers, position, epoch, welcome } = beat
-    if (this.#stopped) return
+    if (this.#stopped || id !== this.#id || number < this.#heard) return
+    this.#heard = number
     if (!alive) {
       this.#lose()
       return this.#renew(now)
@@ -106,6 +134,7 @@ export class Membership {
     this.#aliveUntil = deadline - MARGIN_MS
     this.#expiry()
     this.#expiry = clock.after(this.#aliveUntil - clock.now(), () => this.#lose())
+    this.#welcome = welcome
     this.#onPart(welcome ? { workers, position } : null)
     // Whoever has joined waits to hear that room was made.
     if (epoch === this.#seen || !this.#fits()) return

@@ -11,6 +11,8 @@ export interface HttpPorts extends IntakePorts {
   readonly describe: (system: string) => SystemDescription | null
   readonly emit: Emit
   readonly limits: HttpLimits
+  /** A worker takes no requests: it only says how it is. */
+  readonly offers: 'everything' | 'health'
   readonly host: string
   /** 0 takes any that is free. */
   readonly port: number

@@ -80,7 +80,7 @@ export function createServer(ports: HttpPorts): HttpServer {
 
   describeRoutes(app, ports.version)
   app.register((docs, _options, done) => {
-    docsRoutes(docs)
+    if (ports.offers === 'everything') docsRoutes(docs)
     done()
   })
   app.register((api, _options, done) => {
@@ -112,12 +112,13 @@ function apiRoutes(api: FastifyInstance, ports: HttpPorts): void {
     if (acceptsJson(request.headers.accept)) return done()
     sendProblem(reply, 'not-acceptable', 'Answers are application/json; accept that.')
   })
+  healthRoutes(api, ports)
+  if (ports.offers === 'health') return
   ingestRoutes(api, ports, watchBacklog(ports.store, ports.clock, ports.limits.maxBacklog))
   statusRoutes(api, ports)
   resultsRoutes(api, ports)
   requestsRoutes(api, ports)
   systemsRoutes(api, ports)
-  healthRoutes(api, ports)
 }
 
 /** Names answers `<boot>-1`, `<boot>-2`, …: unique, and cheap. */

@@ -31,3 +31,9 @@ export function sleep(clock: Clock, delay: DurationMs): Promise<void> {
     clock.after(delay, resolve)
   })
 }
+
+/** Keeps the process alive, though nothing else may, until the answer is called. */
+export function stayAlive(): Cancel {
+  const timer = setInterval(() => {}, TIMER_MAX_MS)
+  return () => clearInterval(timer)
+}

@@ -8,9 +8,11 @@ import type { DurationMs } from '../core/units.ts'
 export type Event =
   | {
       readonly event: 'started'
-      readonly url: string
+      /** Null where it answers nowhere: a worker without a port. */
+      readonly url: string | null
       readonly store: string
       readonly mode: string
+      readonly role: string
     }
   | { readonly event: 'draining'; readonly deadlineMs: DurationMs }
   | { readonly event: 'stopped' }

@@ -131,6 +131,8 @@ export interface Work {
   readonly lanes: readonly LaneWork[]
   /** The systems that must not be called as the systems file alone would have it. */
   readonly systems: readonly SystemControl[]
+  /** That of the last worker that joined and is not gone: as in `Beat`, but dead ones count. */
+  readonly epoch: number
 }
 
 /** How a system may be called, beyond what the systems file says. */

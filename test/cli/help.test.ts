@@ -3,7 +3,7 @@ import { SETTINGS } from '../../src/config/table.ts'
 import { sluice } from './run.ts'
 
 describe('help', () => {
-  test.each(['serve', 'submit', 'watch', 'results', 'config', 'demo'])(
+  test.each(['serve', 'worker', 'migrate', 'move', 'submit', 'watch', 'results', 'config', 'demo'])(
     'of %s shows examples and exit codes',
     async (command) => {
       const { code, stdout, stderr } = await sluice([command, '--help'])
@@ -16,7 +16,17 @@ describe('help', () => {
   test('of the whole names every command', async () => {
     const { code, stdout } = await sluice(['--help'])
     expect(code).toBe(0)
-    for (const command of ['serve', 'submit', 'watch', 'results', 'config', 'demo']) {
+    for (const command of [
+      'serve',
+      'worker',
+      'migrate',
+      'move',
+      'submit',
+      'watch',
+      'results',
+      'config',
+      'demo',
+    ]) {
       expect(stdout).toContain(`\n  ${command} `)
     }
   })

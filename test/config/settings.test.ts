@@ -19,6 +19,13 @@ describe('settings', () => {
       port: 8000,
       allowAnonymous: false,
       maxConnections: 10_000,
+      databaseUrl: null,
+      listenUrl: null,
+      databaseConnections: 5,
+      migrate: true,
+      role: 'all',
+      workers: 1,
+      healthPort: null,
       dataDir: './data',
       systemsFile: null,
       batchSize: null,
@@ -66,6 +73,12 @@ describe('settings', () => {
     ['SLUICE_MAX_BODY', '64mb'],
     ['SLUICE_ALLOW_ANONYMOUS', 'yes'],
     ['LOG_LEVEL', 'INFO'],
+    ['DATABASE_URL', 'mysql://root:secret@host/db'],
+    ['DATABASE_URL', 'postgres://user:%@host/db'],
+    ['DATABASE_URL', 'host=here password=secret'],
+    ['SLUICE_LISTEN_URL', 'no'],
+    ['SLUICE_ROLE', 'Worker'],
+    ['SLUICE_WORKERS', '65'],
   ])('refuse %s=%s without repeating it', (name, text) => {
     const [problem, ...others] = problems({ [name]: text })
     expect(problem).toMatch(`${name} must be `)
@@ -76,17 +89,53 @@ describe('settings', () => {
   test('report every problem at once and say what was probably meant', () => {
     expect(
       problems(
-        { PORT: 'x', SLUICE_CONCURENCY: '5', SLUICE_PORT: '9000', SLUICE_COLOUR: 'red' },
+        { PORT: 'x', SLUICE_CONCURENCY: '5', SLUICE_PORT: '9000', SLUICE_TRANSMOGRIFIER: 'red' },
         { batchsize: '5', retention: '0s' },
       ),
     ).toEqual([
       'There is no setting SLUICE_CONCURENCY (did you mean "SLUICE_CONCURRENCY"?).',
       expect.stringContaining('There is no setting SLUICE_PORT'),
-      'There is no setting SLUICE_COLOUR.',
+      'There is no setting SLUICE_TRANSMOGRIFIER.',
       'There is no flag --batchsize (did you mean "batch-size"?).',
       'PORT must be a whole number from 0 to 65535.',
       expect.stringMatching(/^--retention must be from 1m to 3650d/),
     ])
+  })
+
+  test.each(['postgres://user:secret@host:5432/db?sslmode=require', 'postgresql://host/db'])(
+    'take %s for a PostgreSQL',
+    (url) => {
+      const read = settings({ DATABASE_URL: url, SLUICE_LISTEN_URL: 'off', SLUICE_ROLE: 'worker' })
+      expect(read).toMatchObject({ databaseUrl: url, listenUrl: 'off', role: 'worker' })
+    },
+  )
+
+  test.each(['api', 'worker'])('refuse the role %s on the embedded store', (role) => {
+    const [problem, ...others] = problems({ SLUICE_ROLE: role })
+    expect(problem).toMatch(`SLUICE_ROLE is ${role}, and the embedded store belongs to one process`)
+    expect(problem).toMatch('Set DATABASE_URL')
+    expect(others).toEqual([])
+  })
+
+  test('refuse to listen for other processes on the embedded store', () => {
+    expect(problems({ SLUICE_LISTEN_URL: 'postgres://host/db' })).toEqual([
+      expect.stringContaining('Set DATABASE_URL'),
+    ])
+  })
+
+  test('let a worker say how it is to everybody', () => {
+    const shared = { DATABASE_URL: 'postgres://host/db', HOST: '0.0.0.0' }
+    expect(problems({ ...shared, SLUICE_ROLE: 'worker' })).toEqual([])
+    expect(problems({ ...shared, SLUICE_ROLE: 'api' })).toHaveLength(1)
+  })
+
+  test('show no secret', () => {
+    const env = { DATABASE_URL: 'postgres://user:secret@host/db', SLUICE_LISTEN_URL: 'off' }
+    const described = describeSettings(env, { 'listen-url': 'postgres://user:secret@host/db' })
+    expect(JSON.stringify(described)).not.toContain('secret')
+    expect(described).toContainEqual(
+      expect.objectContaining({ env: 'DATABASE_URL', value: '***', from: 'DATABASE_URL' }),
+    )
   })
 
   test('leave alone what Kubernetes sets for a service called sluice', () => {

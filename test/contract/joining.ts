@@ -72,7 +72,7 @@ export const joining = {
   },
 
   async 'nobody waits for a worker that is dead, swept up or not'(store) {
-    await together(store, ['worker-a', 'worker-b'])
+    await join(store, 'worker-a')
     await join(store, 'worker-b', DEADLINE)
     await join(store, 'worker-c')
     const { epoch } = await beat(store, 'worker-a', 0)
@@ -81,6 +81,15 @@ export const joining = {
     expect((await beat(store, 'worker-c', epoch, AFTER)).welcome).toBe(true)
     await store.sweep(AFTER, 0)
     expect((await beat(store, 'worker-c', epoch, AFTER)).welcome).toBe(true)
+  },
+
+  async 'a beat that comes late takes nothing back of what a later one has said'(store) {
+    await join(store, 'worker-a', DEADLINE)
+    await join(store, 'worker-b')
+    const { epoch } = await beat(store, 'worker-b', 0)
+    await store.beat('worker-a', DEADLINE + 5 * SECOND, NOW + 5 * SECOND, epoch)
+    await store.beat('worker-a', DEADLINE, NOW, 0)
+    expect(await beat(store, 'worker-b', epoch, AFTER)).toMatchObject({ workers: 2, welcome: true })
   },
 
   async 'nobody waits for a worker that has left'(store) {

@@ -7,7 +7,16 @@ import type { Promises } from './store.contract.ts'
 /** How a dispatcher learns what there is to do: the list of lanes, and the hints. */
 export const work = {
   async 'an empty store has nothing to do'(store) {
-    expect(await store.work(NOW)).toEqual({ lanes: [], systems: [] })
+    expect(await store.work(NOW)).toEqual({ lanes: [], systems: [], epoch: 0 })
+  },
+
+  async 'the last worker to have joined is told of, until it is gone'(store) {
+    await join(store, 'worker-a')
+    await join(store, 'worker-b')
+    const { epoch } = await store.beat('worker-a', NOW + 15 * SECOND, NOW, 0)
+    expect((await store.work(NOW)).epoch).toBe(epoch)
+    await store.leave('worker-b')
+    expect((await store.work(NOW)).epoch).toBeLessThan(epoch)
   },
 
   async 'each lane is listed with the rank that its next claim will give'(store) {

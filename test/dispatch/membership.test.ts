@@ -58,6 +58,29 @@ describe('a worker that joins', () => {
     expect(alone.events).toEqual(['worker_joined'])
   })
 
+  test('waits for no beat where the others are told of it', async () => {
+    const first = new Member('first')
+    const second = new Member('second')
+    await first.membership.start()
+    await second.membership.start()
+    const { epoch } = await store.work(clock.now())
+    first.membership.heed(epoch)
+    await pass(clock, 1)
+    expect(first.part).toEqual({ workers: 2, position: 0 })
+    expect(second.part).toBeNull()
+    await pass(clock, 250)
+    expect(second.part).toEqual({ workers: 2, position: 1 })
+  })
+
+  test('does not beat early when nobody waits', async () => {
+    const first = new Member('first')
+    await first.membership.start()
+    const { epoch } = await store.work(clock.now())
+    first.membership.heed(epoch)
+    await pass(clock, 1)
+    expect(first.parts).toHaveLength(1)
+  })
+
   test('gets no part before the others have made room, and then everyone has one', async () => {
     const first = new Member('first')
     const second = new Member('second')

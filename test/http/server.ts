@@ -32,6 +32,7 @@ export async function openServer({ limits, wrap, ...ports }: Changes = {}): Prom
     emit: (event) => events.push(event),
     systems: { mode: 'demo', has: () => true, reads: () => false, names: [] },
     describe: () => ({ kind: 'simulated', limits: { concurrency: 20, rate: null } }),
+    offers: 'everything',
     host: '127.0.0.1',
     port: 0,
     version: '0.0.0',

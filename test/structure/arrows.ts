@@ -20,10 +20,17 @@ const ARROWS: Readonly<Record<string, { readonly all: string[]; readonly types: 
   },
   http: { all: ['core', 'lib', 'intake'], types: ['store/store.ts', 'observe/events.ts'] },
   client: { all: [], types: [] },
-  cli: { all: ['app.ts', 'client', 'config', 'core', 'lib'], types: [] },
+  cli: { all: ['app.ts', 'administration.ts', 'client', 'config', 'core', 'lib'], types: [] },
 }
 
-const COMPOSITION_ROOTS = ['app.ts', 'worker.ts', 'delivery.ts']
+const COMPOSITION_ROOTS = [
+  'app.ts',
+  'storage.ts',
+  'catalogue.ts',
+  'delivery.ts',
+  'worker.ts',
+  'administration.ts',
+]
 const ABOVE_THE_ROOTS = ['cli', 'client']
 
 /** Folders in which a package is at home; it is at home nowhere else. */

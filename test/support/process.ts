@@ -14,6 +14,9 @@ const MAIN = fileURLToPath(new URL('../../src/cli/main.ts', import.meta.url))
 /** The command that runs the service, for tests that put something around it. */
 export const SERVE: readonly string[] = [process.execPath, MAIN, 'serve']
 
+/** The command that runs a worker of its own. */
+export const WORKER: readonly string[] = [process.execPath, MAIN, 'worker']
+
 /** One line of the service's log. */
 interface LogLine {
   readonly msg: string

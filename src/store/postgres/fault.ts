@@ -4,6 +4,11 @@ import { StoreUnavailable } from '../store.ts'
 /** The statement was sent, and the connection is gone: it may have been carried out, or not. */
 export class AnswerLost extends StoreUnavailable {}
 
+/** Sluice itself will not do it; the message tells people why, and what to do. */
+export class Refusal extends Error {
+  override readonly name = 'Refusal'
+}
+
 /** Classes of SQLSTATE that say "not now" rather than "never". */
 const UNAVAILABLE_CLASSES = new Set([
   '08', // the connection
@@ -31,6 +36,11 @@ export function isOfStatement(cause: unknown): boolean {
   return cause instanceof pg.DatabaseError && cause.severity === 'ERROR'
 }
 
+/** Whether a server will not let us in until somebody changes something: a user, a name, a right. */
+export function isRefusal(cause: unknown): boolean {
+  return /^(28|3D|42)/.test(sqlState(cause))
+}
+
 /** Whether the same transaction should simply be run again. */
 export function isTransient(cause: unknown): boolean {
   return TRANSIENT.has(sqlState(cause))
@@ -44,7 +54,7 @@ export function isUniqueViolation(cause: unknown): boolean {
 /** What a caller of the store is told of what the driver threw. */
 export function toStoreError(cause: unknown): Error {
   if (!(cause instanceof Error)) return new Error(String(cause))
-  if (cause instanceof StoreUnavailable) return cause
+  if (cause instanceof StoreUnavailable || cause instanceof Refusal) return cause
   // A bug of ours, found before anything was sent.
   if (cause instanceof TypeError || cause instanceof RangeError) return cause
   const state = sqlState(cause)

@@ -1,24 +1,37 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import pg from 'pg'
+import type { DurationMs } from '../../core/units.ts'
+import { StoreUnavailable } from '../store.ts'
 import { connectionOptions } from './database.ts'
-import { reasonOf } from './fault.ts'
+import { isRefusal, Refusal, reasonOf, toStoreError } from './fault.ts'
 
 const FOLDER = new URL('./migrations/', import.meta.url)
 
 /** Taken by every Sluice that migrates: any number that nobody else is likely to take. */
 const LOCK = 7_505_482_913
 
+/** How long a connection may take to be made. */
+const CONNECT_MS: DurationMs = 5000
+
+/** Which schema a database had, and has. */
+export interface Migrated {
+  readonly from: number
+  readonly to: number
+}
+
 /**
  * Brings a database to this version's schema: numbered SQL files, applied in order, forward only, all
  * of them or none. Of many that do it at once, one does it and the others wait.
  *
- * @throws when it cannot be reached, or was written by a newer version
+ * @throws StoreUnavailable when it cannot be reached now
+ * @throws Refusal when it does not let us in, or was written by a newer version
  */
-export async function migrate(url: string): Promise<void> {
-  await inTransaction(url, async (client) => {
+export async function migrate(url: string): Promise<Migrated> {
+  return inTransaction(url, async (client) => {
     await client.query('SELECT pg_advisory_xact_lock($1)', [LOCK])
     const applied = await schemaVersion(client)
-    if (applied === known().length) return
+    const migrated = { from: applied, to: known().length }
+    if (applied === known().length) return migrated
     assertNotNewer(applied)
     await client.query('CREATE TABLE IF NOT EXISTS schema_version (version bigint NOT NULL)')
     for (const name of known().slice(applied)) {
@@ -26,15 +39,19 @@ export async function migrate(url: string): Promise<void> {
     }
     await client.query('DELETE FROM schema_version')
     await client.query('INSERT INTO schema_version VALUES ($1)', [known().length])
+    return migrated
   })
 }
 
-/** @throws when a database does not have this version's schema */
+/**
+ * @throws StoreUnavailable when it cannot be reached now
+ * @throws Refusal when it does not let us in, or does not have this version's schema
+ */
 export async function assertMigrated(url: string): Promise<void> {
   const applied = await inTransaction(url, schemaVersion)
   assertNotNewer(applied)
   if (applied < known().length) {
-    throw new Error(
+    throw new Refusal(
       `The database has schema ${applied}, and this version of Sluice needs ${known().length}. ` +
         'Run `sluice migrate` first.',
     )
@@ -49,7 +66,7 @@ function known(): readonly string[] {
 
 function assertNotNewer(applied: number): void {
   if (applied <= known().length) return
-  throw new Error(
+  throw new Refusal(
     `The database has schema ${applied}, and this version of Sluice knows ${known().length}. ` +
       'Run the version that wrote it, or a later one.',
   )
@@ -62,23 +79,41 @@ async function schemaVersion(client: pg.Client): Promise<number> {
   return rows[0]?.version ?? 0
 }
 
-async function inTransaction<T>(url: string, work: (client: pg.Client) => Promise<T>): Promise<T> {
-  const client = new pg.Client(connectionOptions(url))
+/**
+ * Runs `work` in a transaction on a connection of its own.
+ *
+ * @throws StoreUnavailable when it cannot be reached now
+ * @throws Refusal when it does not let us in
+ */
+export async function inTransaction<T>(
+  url: string,
+  work: (client: pg.Client) => Promise<T>,
+): Promise<T> {
+  const client = new pg.Client({ ...connectionOptions(url), connectionTimeoutMillis: CONNECT_MS })
   client.on('error', () => {})
   await client.connect().catch((cause) => {
-    throw new Error(
-      `PostgreSQL at ${client.host}:${client.port} does not let us in: ${reasonOf(cause)}. ` +
-        'Check that it runs, and the address, user and password in DATABASE_URL.',
-      { cause },
-    )
+    throw whyNotIn(client, cause)
   })
   try {
     await client.query('BEGIN')
     const value = await work(client)
     await client.query('COMMIT')
     return value
+  } catch (cause) {
+    throw toStoreError(cause)
   } finally {
     // Where it has failed, what was not committed goes with the connection.
-    await client.end()
+    await client.end().catch(() => {})
   }
+}
+
+function whyNotIn({ host, port }: pg.Client, cause: unknown): Error {
+  const place = `PostgreSQL at ${host}:${port}`
+  const reason = reasonOf(cause)
+  if (!isRefusal(cause)) return new StoreUnavailable(`${place} is not there: ${reason}`, { cause })
+  return new Refusal(
+    `${place} does not let us in: ${reason}. ` +
+      'Check that it runs, and the address, user and password in DATABASE_URL.',
+    { cause },
+  )
 }

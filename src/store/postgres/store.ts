@@ -1,9 +1,9 @@
 import { systemClock } from '../../lib/clock.ts'
 import { newId } from '../../lib/random.ts'
-import type { Store, WorkHint } from '../store.ts'
+import { type Store, StoreUnavailable, type WorkHint } from '../store.ts'
 import { claimOperations } from './claim.ts'
 import { callerClock, databaseClock } from './clock.ts'
-import { openDatabase } from './database.ts'
+import { type Database, openDatabase } from './database.ts'
 import { intakeOperations } from './intake.ts'
 import { type Listening, listen } from './listen.ts'
 import { assertMigrated, migrate } from './migrate.ts'
@@ -17,7 +17,7 @@ import { watchOperations } from './watch.ts'
 import { workOperations } from './work.ts'
 import { workerOperations } from './workers.ts'
 
-export interface PostgresOptions {
+export interface PostgresConnections {
   /** `postgres://…`, straight to the server or through a pooler, in transaction mode too. */
   readonly url: string
   /**
@@ -27,23 +27,36 @@ export interface PostgresOptions {
   readonly listenUrl: string | null
   /** How many connections it may have at once, made when they are first needed. */
   readonly connections: number
-  /** Brings the database to this version's schema; or else only checks that it has it. */
-  readonly migrate: boolean
   /** Whose time counts; only tests, which make it up, go by their own. */
   readonly clock?: 'database' | 'caller'
 }
 
+export interface PostgresOptions extends PostgresConnections {
+  /** Brings the database to this version's schema; or else only checks that it has it. */
+  readonly migrate: boolean
+}
+
 /**
- * Opens the store that many processes share. Whoever needs it opens one of their own: each thread has
- * its connections.
+ * Opens the store that many processes share, and makes sure of its schema.
  *
  * @throws when the database cannot be reached, or has another version's schema
  */
 export async function openPostgresStore(options: PostgresOptions): Promise<Store> {
+  await (options.migrate ? migrate(options.url) : assertMigrated(options.url))
+  return postgresStore(options)
+}
+
+/**
+ * A store over a database that somebody prepares. Nothing is connected yet. Whoever needs it has one
+ * of their own: each thread has its connections.
+ *
+ * @param prepared until it resolves the store is unavailable; left out, the database is prepared
+ */
+export function postgresStore(options: PostgresConnections, prepared?: Promise<void>): Store {
   const { url, listenUrl, connections } = options
-  await (options.migrate ? migrate(url) : assertMigrated(url))
   const clock = options.clock === 'caller' ? callerClock : databaseClock
-  const database = openDatabase(url, connections)
+  const opened = openDatabase(url, connections)
+  const database = prepared === undefined ? opened : after(prepared, opened)
   const id = newId(systemClock.now())
   const notify = notifier(database, id)
   const listeners = new Set<(hint: WorkHint) => void>()
@@ -82,6 +95,24 @@ export async function openPostgresStore(options: PostgresOptions): Promise<Store
     async close() {
       await listening?.close()
       await database.close()
+    },
+  }
+}
+
+/** A database that nobody gets to before it has its schema. */
+function after(prepared: Promise<void>, database: Database): Database {
+  let isPrepared = false
+  prepared.then(
+    () => {
+      isPrepared = true
+    },
+    () => {},
+  )
+  return {
+    ...database,
+    async query<Row>(sql: string, parameters: readonly unknown[]) {
+      if (!isPrepared) throw new StoreUnavailable('PostgreSQL was not there yet')
+      return database.query<Row>(sql, parameters)
     },
   }
 }

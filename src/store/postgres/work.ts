@@ -21,12 +21,14 @@ const WORK = `
     (SELECT coalesce(json_agg(l), '[]') FROM (
       SELECT coalesce(r.lane, w.lane) AS lane, r.rank, w.run_at AS due
       FROM ready r FULL JOIN waiting w ON w.lane = r.lane) l) AS lanes,
-    (SELECT coalesce(json_agg(s), '[]') FROM systems s) AS systems`
+    (SELECT coalesce(json_agg(s), '[]') FROM systems s) AS systems,
+    (SELECT coalesce(max(epoch), 0) FROM workers) AS epoch`
 
 interface WorkRow {
   readonly at: EpochMs
   readonly lanes: Work['lanes']
   readonly systems: readonly SystemRow[]
+  readonly epoch: number
 }
 
 /** Says which lanes have work. */
@@ -34,13 +36,14 @@ export function workOperations(database: Database, clock: StoreClock) {
   async function work(now: EpochMs): Promise<Work> {
     const [row] = await database.query<WorkRow>(WORK, [clock.given(now)])
     if (row === undefined) throw new Error('a list of lists is one row')
-    const { at } = row
+    const { at, epoch } = row
     return {
       lanes: row.lanes.map((lane) => ({
         ...lane,
         due: lane.due === null ? null : lane.due - at + now,
       })),
       systems: row.systems.map((system) => toCallersControl({ ...system, at }, now)),
+      epoch,
     }
   }
 

@@ -7,12 +7,16 @@ const JOIN = `
   WITH next AS (UPDATE membership SET epoch = epoch + 1 WHERE id = 1 RETURNING epoch)
   INSERT INTO workers (id, host, epoch, deadline)
   SELECT $2, $3, epoch, ${NOW} + $4 FROM next
-  ON CONFLICT (id) DO UPDATE SET deadline = excluded.deadline`
+  ON CONFLICT (id) DO UPDATE SET deadline = greatest(workers.deadline, excluded.deadline)`
 
-/** A statement does not see what it writes itself, so this worker counts as alive by its name. */
+/**
+ * A beat that was on its way for long takes nothing back of what a later one has said. A statement does
+ * not see what it writes itself, so this worker counts as alive by its name.
+ */
 const BEAT = `
   WITH renewed AS (
-    UPDATE workers SET deadline = ${NOW} + $3, seen = $4 WHERE id = $2 RETURNING epoch
+    UPDATE workers SET deadline = greatest(deadline, ${NOW} + $3), seen = greatest(seen, $4)
+    WHERE id = $2 RETURNING epoch
   )
   SELECT r.epoch AS own, count(*) AS workers, coalesce(max(w.epoch), 0) AS epoch,
     count(*) FILTER (WHERE w.epoch < r.epoch) AS position,

@@ -27,6 +27,10 @@ export function claimOperations(database: DatabaseSync) {
   const findWorker = prepare(database, 'SELECT 1 FROM workers WHERE id = ?')
   const findSystem = prepare<SystemRow>(database, 'SELECT * FROM systems WHERE system = ?')
   const allSystems = prepare<SystemRow>(database, 'SELECT * FROM systems')
+  const lastEpoch = prepare<{ epoch: number }>(
+    database,
+    'SELECT coalesce(max(epoch), 0) AS epoch FROM workers',
+  )
   const delayProbe = prepare(database, 'UPDATE systems SET until = ? WHERE system = ?')
   const promote = prepare(
     database,
@@ -117,7 +121,8 @@ export function claimOperations(database: DatabaseSync) {
       const rank = lanes.get(row.lane)?.rank ?? null
       lanes.set(row.lane, { lane: row.lane, rank, due: row.run_at })
     }
-    return { lanes: [...lanes.values()], systems: allSystems.all().map(toControl) }
+    const systems = allSystems.all().map(toControl)
+    return { lanes: [...lanes.values()], systems, epoch: lastEpoch.get()?.epoch ?? 0 }
   }
 
   return { claim, work }

@@ -56,6 +56,8 @@ function assertDurable(database: DatabaseSync, path: string): void {
 export interface Statement<Row, Parameters extends readonly SQLInputValue[]> {
   get(...parameters: Parameters): Row | undefined
   all(...parameters: Parameters): readonly Row[]
+  /** One row at a time, however many there are. */
+  iterate(...parameters: Parameters): Iterable<Row>
   /** Returns how many rows changed. */
   run(...parameters: Parameters): number
   /** Returns the number of the row that was made, at a third of what `RETURNING` costs. */
@@ -74,6 +76,7 @@ export function prepare<
   return {
     get: (...parameters) => statement.get(...parameters) as Row | undefined,
     all: (...parameters) => statement.all(...parameters) as unknown as readonly Row[],
+    iterate: (...parameters) => statement.iterate(...parameters) as Iterable<Row>,
     run: (...parameters) => Number(statement.run(...parameters).changes),
     insert: (...parameters) => Number(statement.run(...parameters).lastInsertRowid),
   }

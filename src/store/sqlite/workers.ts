@@ -10,11 +10,13 @@ export function workerOperations(database: DatabaseSync) {
   const insert = prepare(
     database,
     `INSERT INTO workers (id, host, deadline) VALUES (?, ?, ?)
-     ON CONFLICT DO UPDATE SET deadline = excluded.deadline`,
+     ON CONFLICT DO UPDATE SET deadline = max(deadline, excluded.deadline)`,
   )
+  // One that was on its way for long takes nothing back of what a later one has said.
   const renew = prepare<{ epoch: number }>(
     database,
-    'UPDATE workers SET deadline = ?, seen = ? WHERE id = ? RETURNING epoch',
+    `UPDATE workers SET deadline = max(deadline, ?), seen = max(seen, ?) WHERE id = ?
+     RETURNING epoch`,
   )
   const remove = prepare(database, 'DELETE FROM workers WHERE id = ?')
   const place = prepare<{ workers: number; position: number; epoch: number; late: number }>(

@@ -1,0 +1,43 @@
+import type { Command } from 'commander'
+import { environment } from '../config/environment.ts'
+import { readSettings } from '../config/settings.ts'
+import { concluding, EXIT, EXIT_CODES_HELP, type ExitCode } from './exit.ts'
+import { complain, write } from './output.ts'
+import { flagsOf, withSettings } from './settings.ts'
+
+/** Adds `sluice migrate`. */
+export function addMigrate(program: Command): void {
+  withSettings(program.command('migrate'), ['--database-url'])
+    .description("bring the schema of PostgreSQL up to this version's")
+    .addHelpText(
+      'after',
+      `
+DATABASE_URL says which. Safe to run at any time, again, and by several at once. The embedded store needs none of it: it is
+brought up to date at start.
+
+Examples:
+  sluice migrate
+${EXIT_CODES_HELP}`,
+    )
+    .action(concluding(migrate))
+}
+
+async function migrate(_: unknown, command: Command): Promise<ExitCode> {
+  const read = readSettings(environment(), flagsOf(command))
+  if (!read.ok) return complain(read.problems.join('\n'), EXIT.misuse)
+  const { databaseUrl } = read.settings
+  if (databaseUrl === null) {
+    const message =
+      'DATABASE_URL is not set, and the embedded store is brought up to date at start.'
+    return complain(message, EXIT.misuse)
+  }
+  const { migrateDatabase } = await import('../administration.ts')
+  const migrated = await migrateDatabase(databaseUrl)
+  if (!migrated.ok) return complain(migrated.problem, EXIT.unavailable)
+  const { from, to } = migrated
+  await write(
+    from === to ? `Schema ${to} is there already.` : `Schema ${from} is now schema ${to}.`,
+    process.stdout,
+  )
+  return EXIT.ok
+}

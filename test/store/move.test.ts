@@ -1,0 +1,172 @@
+/** `sluice move`: everything that the embedded store holds goes to PostgreSQL, or nothing does. */
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { moveToPostgres } from '../../src/store/move.ts'
+import { openPostgresStore } from '../../src/store/postgres/store.ts'
+import { openSqliteStore } from '../../src/store/sqlite/store.ts'
+import type { NewRequest, Store } from '../../src/store/store.ts'
+import { emptyTables, execute, postgresDatabase } from '../support/postgres.ts'
+import { done, LANE, NOW, newRequest, TENANT, unfinished } from '../support/requests.ts'
+
+const { url, drop } = await postgresDatabase()
+const target = await openPostgresStore({
+  ...{ url, listenUrl: null, connections: 5, migrate: true, clock: 'caller' },
+})
+const DEADLINE = NOW + 15_000
+const silent = () => {}
+let directory: string
+
+beforeEach(async () => {
+  directory = await mkdtemp(join(tmpdir(), 'sluice-move-'))
+})
+
+afterEach(async () => {
+  await rm(directory, { recursive: true })
+  await emptyTables(url)
+})
+
+afterAll(async () => {
+  await target.close()
+  await drop()
+})
+
+/** Requests in every state there is: finished, with failures, half done, waiting, leased, untouched. */
+const REQUESTS: readonly NewRequest[] = [
+  newRequest({ total: 12, idempotency: { key: 'again', fingerprint: 'same' } }),
+  newRequest({ total: 7, priority: 'HIGH', metadata: { who: 'Zoë' } }),
+  newRequest({ total: 30, tenant: 'other' }),
+  newRequest({ total: 10, lane: 'shop' }),
+]
+
+async function fill(): Promise<void> {
+  const store = await openSqliteStore({ dataDir: directory })
+  for (const request of REQUESTS) await store.insert(request)
+  await store.join({ id: 'worker', host: 'here' }, DEADLINE)
+  const { batches } = await store.claim('worker', [want(LANE, 40)], NOW)
+  const settlements = batches.flatMap((batch, index) => {
+    if (batch.request === REQUESTS[0]?.id) return [done(batch)]
+    if (batch.request === REQUESTS[1]?.id) return [done(batch, { failed: 1 })]
+    if (index % 2 === 0) return []
+    const finals = { completed: 2 }
+    return [unfinished(batch, { state: 'waiting', runAt: NOW + 60_000 }, finals)]
+  })
+  await store.settle(settlements, NOW)
+  await store.gate('shop', { state: 'held', until: NOW + 60_000, reason: 'credentials refused' })
+  await store.override('crm', { concurrency: 3, paused: true })
+  await store.close()
+}
+
+function want(lane: string, mappings: number) {
+  return { lane, mappings, below: null, turn: 0 }
+}
+
+/** All that can be asked of a store. */
+async function contents(store: Store): Promise<unknown> {
+  const range = { from: 0, to: 1000, state: null }
+  return {
+    totals: await store.totals(),
+    requests: await Promise.all(REQUESTS.map(({ tenant, id }) => store.request(tenant, id))),
+    batches: await Promise.all(REQUESTS.map(({ tenant, id }) => store.batches(tenant, id, range))),
+    failed: await store.batches(TENANT, REQUESTS[1]?.id ?? '', { ...range, state: 'failed' }),
+    waiting: await store.waiting('other', REQUESTS[2]?.id ?? ''),
+    systems: await Promise.all([LANE, 'shop'].map((name) => store.system(name))),
+    work: await store.work(NOW),
+  }
+}
+
+/** What the embedded store holds after a restart, which makes ready what was leased. */
+async function embedded(): Promise<unknown> {
+  const store = await openSqliteStore({ dataDir: directory })
+  const found = await contents(store)
+  await store.close()
+  return found
+}
+
+describe('a move', () => {
+  test('carries over everything that can be asked for', async () => {
+    await fill()
+    const progress: { done: number; total: number }[] = []
+    const moved = await moveToPostgres(directory, url, (step) => progress.push(step))
+    expect(moved).toEqual({ requests: 4, batches: 13, mappings: 59 })
+    expect(await contents(target)).toEqual(await embedded())
+    expect(progress.at(-1)?.done).toBe(progress.at(-1)?.total)
+  })
+
+  test('carries over keys, and numbers that were given out', async () => {
+    await fill()
+    await moveToPostgres(directory, url, silent)
+    const repeat = { ...newRequest(), idempotency: { key: 'again', fingerprint: 'same' } }
+    expect(await target.insert(repeat)).toMatchObject({
+      kind: 'replayed',
+      request: { id: REQUESTS[0]?.id, state: 'completed' },
+    })
+    expect(await target.insert(newRequest())).toEqual({ kind: 'inserted' })
+  })
+
+  test('lets the work go on where it was', async () => {
+    await fill()
+    await moveToPostgres(directory, url, silent)
+    await target.override(LANE, { paused: false })
+    await target.resume('shop', NOW)
+    await target.gate('shop', null)
+    const later = NOW + 120_000
+    await target.join({ id: 'next', host: 'there' }, later + 15_000)
+    const wants = [want(LANE, 1000), want('shop', 1000)]
+    const { batches } = await target.claim('next', wants, later)
+    const { refused } = await target.settle(
+      batches.map((batch) => done(batch)),
+      later,
+    )
+    expect(refused).toEqual([])
+    const states = REQUESTS.map(async ({ tenant, id }) => (await target.request(tenant, id))?.state)
+    expect(await Promise.all(states)).toEqual(['completed', 'failed', 'completed', 'completed'])
+    expect(await target.sweep(later, NOW - 1)).toMatchObject({ repaired: [] })
+    expect(await target.totals()).toEqual({ activeRequests: 0, openMappings: 0 })
+  })
+
+  test('is refused while another process has the store', async () => {
+    const store = await openSqliteStore({ dataDir: directory })
+    await expect(moveToPostgres(directory, url, silent)).rejects.toThrow(
+      'Another Sluice is running',
+    )
+    await store.close()
+  })
+
+  test('is refused where there is no store', async () => {
+    const nowhere = join(directory, 'nowhere')
+    await expect(moveToPostgres(nowhere, url, silent)).rejects.toThrow('There is no embedded store')
+  })
+
+  test('is refused when the target is not empty, and leaves it as it is', async () => {
+    await fill()
+    const request = newRequest()
+    await target.insert(request)
+    await expect(moveToPostgres(directory, url, silent)).rejects.toThrow('Move into an empty one')
+    expect(await target.totals()).toEqual({ activeRequests: 1, openMappings: 1 })
+  })
+
+  test('leaves nothing behind when it is interrupted', async () => {
+    await fill()
+    const interrupt = () => {
+      throw new Error('interrupted')
+    }
+    await expect(moveToPostgres(directory, url, interrupt)).rejects.toThrow('interrupted')
+    expect(await target.totals()).toEqual({ activeRequests: 0, openMappings: 0 })
+    expect(await moveToPostgres(directory, url, silent)).toMatchObject({ requests: 4 })
+  })
+
+  test('leaves nothing behind when the copy differs in a single letter', async () => {
+    await fill()
+    await execute(
+      url,
+      `CREATE FUNCTION spoil() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+         IF NEW.first = 5 THEN NEW.mappings = NEW.mappings || ' '; END IF; RETURN NEW; END $$;
+       CREATE TRIGGER spoil BEFORE INSERT ON payloads FOR EACH ROW EXECUTE FUNCTION spoil()`,
+    )
+    await expect(moveToPostgres(directory, url, silent)).rejects.toThrow('The copy of payloads')
+    await execute(url, 'DROP TRIGGER spoil ON payloads; DROP FUNCTION spoil')
+    expect(await target.totals()).toEqual({ activeRequests: 0, openMappings: 0 })
+  })
+})
