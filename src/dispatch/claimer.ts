@@ -13,6 +13,12 @@ import type { Lane } from './lane.ts'
 /** How often the store is asked what there is to do. Hints come sooner; this is the truth. */
 const POLL_EVERY_MS: DurationMs = 1000
 
+/**
+ * How often the store is told what is in hand, whatever has happened: a claim whose answer was lost may
+ * be carried out long after, and its batches would stay leased to a worker that knows nothing of them.
+ */
+const KEEP_EVERY_MS: DurationMs = 10_000
+
 export interface ClaimerPorts {
   readonly store: DispatchStore
   readonly clock: Clock
@@ -40,8 +46,8 @@ export class Claimer {
   #informed = false
   #asking = false
   #askAgain = false
-  /** The answer to a claim was lost: batches may be leased to this worker that it does not know. */
-  #unsure = false
+  /** From when on the store is to be told what is in hand; at once where a claim's answer was lost. */
+  #keepAt: EpochMs = 0
   #poll: Cancel = () => {}
   #wake: Cancel = () => {}
   #wakeAt: EpochMs = Number.POSITIVE_INFINITY
@@ -52,6 +58,7 @@ export class Claimer {
   }
 
   start(): void {
+    this.#keepAt = this.#ports.clock.now() + KEEP_EVERY_MS
     this.#unsubscribe = this.#ports.store.onWork(({ lane: name, rank }) => {
       if (rank === null) {
         void this.#ask()
@@ -88,7 +95,7 @@ export class Claimer {
       const want = lane.want(now)
       if (want !== null) wants.push(want)
     }
-    if (wants.length > 0) void this.#claim(id, wants)
+    if (wants.length > 0 || now >= this.#keepAt) void this.#claim(id, wants)
   }
 
   /** Looks at a lane again at `at`: something in it will be due. */
@@ -121,8 +128,8 @@ export class Claimer {
     for (const want of wants) this.#expect(want, false)
     const claim = await this.#orUnavailable(() => this.#take(worker, wants))
     this.#claiming = false
-    this.#unsure = claim === null
     if (claim === null) {
+      this.#keepAt = clock.now()
       for (const want of wants)
         this.wakeAt(this.#ports.lane(want.lane), clock.now() + POLL_EVERY_MS)
       return
@@ -135,8 +142,11 @@ export class Claimer {
 
   async #take(worker: string, wants: readonly Want[]): Promise<Claim> {
     const { store, clock, held } = this.#ports
-    if (this.#unsure) await store.keep(worker, held())
-    return store.claim(worker, wants, clock.now())
+    if (clock.now() >= this.#keepAt) {
+      await store.keep(worker, held())
+      this.#keepAt = clock.now() + KEEP_EVERY_MS
+    }
+    return wants.length === 0 ? NOTHING : store.claim(worker, wants, clock.now())
   }
 
   #expect({ lane: name, below }: Want, more: boolean): void {
@@ -188,6 +198,8 @@ export class Claimer {
     }
   }
 }
+
+const NOTHING: Claim = { batches: [], closed: [], due: [] }
 
 /** Whether the store gave all it was asked for, so that it may have more. */
 function filled({ lane, mappings }: Want, { batches }: Claim): boolean {

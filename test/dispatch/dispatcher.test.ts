@@ -1,4 +1,6 @@
 import { beforeEach, describe, expect, test } from 'vitest'
+import { openMemoryStore } from '../../src/store/sqlite/memory.ts'
+import { type Store, StoreUnavailable } from '../../src/store/store.ts'
 import { LANE } from '../support/requests.ts'
 import { DELIVERED, refused, Stage } from './stage.ts'
 
@@ -80,6 +82,28 @@ test('a system’s concurrency holds while a worker joins, however long the call
     const underWay = stage.calls.filter((other) => other.at <= at && at < other.at + stage.latency)
     expect(underWay.length).toBeLessThanOrEqual(stage.rules.limits.concurrency)
   }
+})
+
+test('a claim that is carried out long after it was given up leaves nothing behind', async () => {
+  const store = await openMemoryStore()
+  const nothing = { batches: [], closed: [], due: [] }
+  let isFirst = true
+  let isLate = true
+  const claim: Store['claim'] = async (worker, wants, now) => {
+    if (!isLate) return store.claim(worker, wants, now)
+    if (!isFirst) return nothing
+    isFirst = false
+    stage.clock.after(5000, () => {
+      isLate = false
+      void store.claim(worker, wants, now)
+    })
+    throw new StoreUnavailable('the answer was lost')
+  }
+  stage = new Stage({ ...store, claim })
+  stage.start()
+  const request = await stage.post({ total: 5 })
+  const results = await stage.finished(request)
+  expect(results.map(({ state }) => state)).toEqual(Array(5).fill('completed'))
 })
 
 describe('a worker that is told to stop', () => {
