@@ -34,7 +34,7 @@ export class Watch {
           const settled = await this.#store.settle(settlements, now)
           const refused = new Set(settled.refused)
           const written = settlements.filter(({ batch }) => !refused.has(batch))
-          for (const settlement of written) this.#written(settlement)
+          for (const settlement of lastOfEach(written)) this.#written(settlement)
           this.#finishedOnce(settled)
           const requests = new Set(written.map(({ batch }) => this.#batches.get(batch)?.request))
           for (const request of requests) if (request !== undefined) await this.#addsUp(request)
@@ -116,4 +116,14 @@ export class Watch {
 
 export function isFinal(standing: Standing | null | undefined): boolean {
   return standing != null && standing[0] !== 'pending'
+}
+
+/** What one commit leaves: a group may write a batch twice, and be written again after a lost reply. */
+function lastOfEach(settlements: readonly Settlement[]): Iterable<Settlement> {
+  const last = new Map<number, Settlement>()
+  for (const settlement of settlements) {
+    const { batch, verdicts } = settlement
+    last.set(batch, { ...settlement, verdicts: verdicts ?? last.get(batch)?.verdicts ?? null })
+  }
+  return last.values()
 }
