@@ -3,7 +3,7 @@ import type { DurationMs } from '../../core/units.ts'
 import { sleep, systemClock } from '../../lib/clock.ts'
 import { systemRandom } from '../../lib/random.ts'
 import { connectionOptions } from './database.ts'
-import { CHANNEL, type Notification } from './notify.ts'
+import { CHANNEL, type Notification, parseNotification } from './notify.ts'
 
 /** How often it is checked that the connection still listens, and how long the answer may take. */
 const CHECK_EVERY_MS: DurationMs = 10_000
@@ -32,7 +32,8 @@ export function listen(url: string, onNotification: (told: Notification) => void
     })
     client.on('error', () => {})
     client.on('notification', ({ payload }) => {
-      if (payload !== undefined) onNotification(JSON.parse(payload))
+      const told = parseNotification(payload ?? '')
+      if (told !== null) onNotification(told)
     })
     return client
   }

@@ -19,6 +19,27 @@ export interface Notification {
   readonly hints: readonly WorkHint[]
 }
 
+/** Null for what is not one of ours: whoever may connect may notify, and a newer version may say more. */
+export function parseNotification(payload: string): Notification | null {
+  try {
+    const told: unknown = JSON.parse(payload)
+    return isNotification(told) ? told : null
+  } catch {
+    return null
+  }
+}
+
+function isNotification(told: unknown): told is Notification {
+  if (typeof told !== 'object' || told === null) return false
+  if (!('from' in told && typeof told.from === 'string' && 'hints' in told)) return false
+  return Array.isArray(told.hints) && told.hints.every(isHint)
+}
+
+function isHint(hint: unknown): hint is WorkHint {
+  if (typeof hint !== 'object' || hint === null || !('lane' in hint && 'rank' in hint)) return false
+  return typeof hint.lane === 'string' && (hint.rank === null || typeof hint.rank === 'number')
+}
+
 /**
  * It has a transaction of its own, after the one it tells of: PostgreSQL lets one transaction at a time
  * commit that notifies. What is lost of it in a crash is only a hint, so it need not wait for the disk.

@@ -1,0 +1,29 @@
+import { expect, test } from 'vitest'
+import { parseNotification } from '../../src/store/postgres/notify.ts'
+
+test('a notification of ours is read', () => {
+  const told = {
+    from: 'a',
+    hints: [
+      { lane: 'crm', rank: 1.5 },
+      { lane: 'crm', rank: null },
+    ],
+  }
+  expect(parseNotification(JSON.stringify(told))).toEqual(told)
+})
+
+test.each([
+  '',
+  'hello',
+  'null',
+  '7',
+  '{}',
+  '{"from":1,"hints":[]}',
+  '{"from":"a"}',
+  '{"from":"a","hints":{}}',
+  '{"from":"a","hints":[null]}',
+  '{"from":"a","hints":[{"lane":"crm"}]}',
+  '{"from":"a","hints":[{"lane":"crm","rank":"1"}]}',
+])('one of somebody else is left alone: %s', (payload) => {
+  expect(parseNotification(payload)).toBeNull()
+})
