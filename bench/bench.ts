@@ -15,7 +15,7 @@ export interface Bench {
 export type Step = () => void
 
 /** Something measured, and what it should be. */
-export type Finding = Comparison | Measurement
+export type Finding = Comparison | Measurement | Unmeasured
 
 /** Sluice beside the bench's reference; more is better. */
 export interface Comparison {
@@ -25,6 +25,8 @@ export interface Comparison {
   readonly samples: Pairs
   /** The least ratio of the medians that will do. */
   readonly target: number
+  /** A median of Sluice's that will do whatever the ratio is. */
+  readonly enough?: number
 }
 
 /** One sample of each for every round. */
@@ -45,31 +47,54 @@ export interface Measurement {
   readonly target: number
 }
 
+/** What cannot be measured where the benches run. */
+export interface Unmeasured {
+  readonly kind: 'unmeasured'
+  readonly what: string
+  /** What is missing. */
+  readonly because: string
+}
+
 const ROUNDS = 5
-/** The first rounds, which `interleave` leaves out. */
+/** The first rounds, which are left out. */
 export const WARM_UPS = 1
 
-/** How many steps `interleave` takes. */
-export const INTERLEAVED_STEPS = 2 * (WARM_UPS + ROUNDS)
+/** How many steps it takes to measure so many things in turn. */
+export function stepsInTurn(things: number): number {
+  return things * (WARM_UPS + ROUNDS)
+}
 
-/**
- * Measures two things in turn, so that whatever else the machine does meets both. The
- * first round only warms them up.
- */
+/** How many steps `interleave` takes. */
+export const INTERLEAVED_STEPS = stepsInTurn(2)
+
+/** Measures Sluice and its reference in turn. */
 export async function interleave(
   sluice: () => Promise<number>,
   reference: () => Promise<number>,
   step: Step,
 ): Promise<Pairs> {
-  const ours: number[] = []
-  const theirs: number[] = []
+  const [ours = [], theirs = []] = await inTurn([sluice, reference], step)
+  return { sluice: ours, reference: theirs }
+}
+
+/**
+ * Measures things in turn, so that whatever else the machine does meets all of them. The first
+ * round only warms them up.
+ *
+ * @returns the samples of each thing
+ */
+export async function inTurn(
+  things: readonly (() => Promise<number>)[],
+  step: Step,
+): Promise<readonly (readonly number[])[]> {
+  const samples = things.map((): number[] => [])
   for (let round = 0; round < WARM_UPS + ROUNDS; round++) {
-    ours.push(await sluice())
-    step()
-    theirs.push(await reference())
-    step()
+    for (const [place, measure] of things.entries()) {
+      samples[place]?.push(await measure())
+      step()
+    }
   }
-  return { sluice: ours.slice(WARM_UPS), reference: theirs.slice(WARM_UPS) }
+  return samples.map((all) => all.slice(WARM_UPS))
 }
 
 /** How many of `count` a second. */

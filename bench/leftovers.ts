@@ -12,15 +12,21 @@ process.on('exit', () => {
 })
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => process.exit(130))
 
+/** Runs when the benches end, unless it is taken back before: call what this gives. */
+export function atTheLatest(action: () => void): () => void {
+  undo.add(action)
+  return () => undo.delete(action)
+}
+
 /** A directory of its own on this machine's disk, removed with all that is in it. */
 export function scratchDirectory(): { readonly path: string } & Disposable {
   const path = mkdtempSync(join(tmpdir(), 'sluice-bench-'))
   const remove = () => rmSync(path, { recursive: true, force: true, maxRetries: 3 })
-  undo.add(remove)
+  const takeBack = atTheLatest(remove)
   return {
     path,
     [Symbol.dispose]() {
-      undo.delete(remove)
+      takeBack()
       remove()
     },
   }
@@ -28,9 +34,19 @@ export function scratchDirectory(): { readonly path: string } & Disposable {
 
 /** Runs a file with the Node that runs this one; killed at the latest when this process ends. */
 export function run(file: string, args: readonly string[], options: SpawnOptions): ChildProcess {
-  const child = spawn(process.execPath, [file, ...args], options)
-  const kill = () => child.kill('SIGKILL')
-  undo.add(kill)
-  child.once('exit', () => undo.delete(kill))
+  return runCommand(process.execPath, [file, ...args], options)
+}
+
+/** The same for any command. */
+export function runCommand(
+  command: string,
+  args: readonly string[],
+  options: SpawnOptions,
+): ChildProcess {
+  const child = spawn(command, args, options)
+  child.once(
+    'exit',
+    atTheLatest(() => child.kill('SIGKILL')),
+  )
   return child
 }

@@ -9,9 +9,17 @@ import { http } from './http.ts'
 import { idle } from './idle.ts'
 import { intake } from './intake.ts'
 import { overtake } from './overtake.ts'
+import { postgresBacklog } from './postgres-backlog.ts'
+import { postgresEngine } from './postgres-engine.ts'
+import { postgresHttp } from './postgres-http.ts'
+import { postgresIdle } from './postgres-idle.ts'
+import { postgresNodes } from './postgres-nodes.ts'
 import { COLUMNS, page, type Ran, rows } from './report.ts'
 
-const BENCHES: readonly Bench[] = [engine, http, intake, overtake, backlog, idle]
+const BENCHES: readonly Bench[] = [
+  ...[engine, http, intake, overtake, backlog, idle],
+  ...[postgresEngine, postgresHttp, postgresNodes, postgresBacklog, postgresIdle],
+]
 const PAGE = new URL('../docs/benchmarks.md', import.meta.url)
 
 const names = process.argv.slice(2)
@@ -34,7 +42,7 @@ if (chosen.length === BENCHES.length) writeFileSync(PAGE, page(ran, new Date()))
 async function withProgress(bench: Bench) {
   const bar = new SingleBar(
     {
-      format: `${bench.name.padEnd(8)} {bar} {percentage}%  {duration_formatted}`,
+      format: `${bench.name.padEnd(16)} {bar} {percentage}%  {duration_formatted}`,
       noTTYOutput: true,
     },
     Presets.shades_classic,

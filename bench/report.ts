@@ -1,6 +1,6 @@
 /** What was found, for people: rows for the terminal and for the page. */
 import { cpus, totalmem } from 'node:os'
-import type { Bench, Comparison, Finding, Measurement } from './bench.ts'
+import type { Bench, Comparison, Finding, Measurement, Unmeasured } from './bench.ts'
 import { median, percentile } from './statistics.ts'
 
 /** A bench that has run. */
@@ -14,35 +14,44 @@ export const COLUMNS = ['bench', 'measured', 'Sluice', 'reference', 'judged', 't
 /** A row of text for each finding, in the order of the columns. */
 export function rows(ran: readonly Ran[]): string[][] {
   return ran.flatMap(({ bench, findings }) =>
-    findings.map((finding) => {
-      const { what, unit } = finding
-      const rest = finding.kind === 'comparison' ? compared(finding) : measured(finding)
-      return [bench.name, `${unit} ${what}`, ...rest]
-    }),
+    findings.map((finding) => [bench.name, ...cellsOf(finding)]),
   )
 }
 
-function compared({ samples, target }: Comparison): string[] {
-  const ratio = median(samples.sluice) / median(samples.reference)
+function cellsOf(finding: Finding): string[] {
+  if (finding.kind === 'comparison') return compared(finding)
+  return finding.kind === 'measurement' ? measured(finding) : unmeasured(finding)
+}
+
+function compared({ what, unit, samples, target, enough }: Comparison): string[] {
+  const ours = median(samples.sluice)
+  const ratio = ours / median(samples.reference)
+  const isMet = ratio >= target || (enough !== undefined && ours >= enough)
   return [
+    `${unit} ${what}`,
     spread(samples.sluice),
     spread(samples.reference),
     `ratio ${ratio.toFixed(2)}`,
-    `≥ ${target}`,
-    ratio >= target ? 'yes' : 'no',
+    enough === undefined ? `≥ ${target}` : `≥ ${target}, or Sluice ≥ ${figure(enough)}`,
+    isMet ? 'yes' : 'no',
   ]
 }
 
-function measured({ samples, percentile: percent, target }: Measurement): string[] {
+function measured({ what, unit, samples, percentile: percent, target }: Measurement): string[] {
   const judged = percentile(samples, percent)
   const name = percent === 50 ? 'median' : `p${percent}`
   return [
+    `${unit} ${what}`,
     spread(samples),
     '',
     `${name} ${figure(judged)}`,
     `≤ ${figure(target)}`,
     judged <= target ? 'yes' : 'no',
   ]
+}
+
+function unmeasured({ what, because }: Unmeasured): string[] {
+  return [what, '', '', `not measured: ${because}`, '', '']
 }
 
 /** The median, and between what all samples lie. */

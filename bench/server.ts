@@ -1,13 +1,13 @@
 import { once } from 'node:events'
 import { closeSync, openSync } from 'node:fs'
-import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { setTimeout } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
+import { freePort } from '../test/support/postgres.ts'
 import { Api } from './api.ts'
 import { run, scratchDirectory } from './leftovers.ts'
 
-/** The real server in a process of its own, with a fresh store. */
+/** The real server in a process of its own, with a fresh store unless it is told of another. */
 export interface Server extends AsyncDisposable {
   readonly url: string
   readonly pid: number
@@ -16,23 +16,33 @@ export interface Server extends AsyncDisposable {
   readonly startMs: number
 }
 
+/** Environment variables. */
+export type Settings = Readonly<Record<string, string>>
+
 const MAIN = fileURLToPath(new URL('../src/cli/main.ts', import.meta.url))
 const START_MS_MAX = 30_000
 const POLL_MS = 5
 
 /** Starts `sluice serve` with these settings beside the defaults; resolves at its first answer. */
-export async function startServer(
-  settings: Readonly<Record<string, string>> = {},
-): Promise<Server> {
+export function startServer(settings: Settings = {}): Promise<Server> {
+  return start('serve', 'PORT', settings)
+}
+
+/** Starts `sluice worker`; resolves when it says that it is alive. */
+export function startWorker(settings: Settings): Promise<Server> {
+  return start('worker', 'SLUICE_HEALTH_PORT', settings)
+}
+
+async function start(command: string, portSetting: string, settings: Settings): Promise<Server> {
   const directory = scratchDirectory()
   const log = openSync(join(directory.path, 'log'), 'w')
   const port = await freePort()
   const url = `http://127.0.0.1:${port}`
   const startedAt = performance.now()
-  const child = run(MAIN, ['serve'], {
+  const child = run(MAIN, [command], {
     // No systems file lies there, and nothing of the caller's environment has a say.
     cwd: directory.path,
-    env: { PATH: process.env['PATH'], PORT: String(port), ...settings },
+    env: { PATH: process.env['PATH'], [portSetting]: String(port), ...settings },
     stdio: ['ignore', log, 'inherit'],
   })
   closeSync(log)
@@ -57,14 +67,4 @@ export async function startServer(
       directory[Symbol.dispose]()
     },
   }
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const address = server.address()
-  server.close()
-  await once(server, 'close')
-  if (address === null || typeof address === 'string') throw new Error('There is no free port.')
-  return address.port
 }

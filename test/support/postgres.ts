@@ -2,7 +2,7 @@
 import { spawn } from 'node:child_process'
 import { randomUUID } from 'node:crypto'
 import { once } from 'node:events'
-import { existsSync } from 'node:fs'
+import { existsSync, rmSync } from 'node:fs'
 import { chown, cp, mkdtemp, rename, rm, writeFile } from 'node:fs/promises'
 import { createRequire } from 'node:module'
 import { createServer } from 'node:net'
@@ -23,6 +23,8 @@ export interface PostgresServer {
   restart(): Promise<void>
   /** Ends it at once, and forgets its data. */
   stop(): Promise<void>
+  /** The same without waiting, for a process that is about to end. */
+  abandon(): void
 }
 
 const USER = 'postgres'
@@ -32,8 +34,17 @@ const PASSWORD = 'canary-password'
 const NOBODY = 65_534
 const owner = process.getuid?.() === 0 ? { uid: NOBODY, gid: NOBODY } : {}
 
-/** Makes a cluster of its own and starts it on a free port. Takes a few seconds. */
-export async function startPostgres(): Promise<PostgresServer> {
+/** A test's data need not outlive the machine. */
+const TEST_SETTINGS = ['fsync=off', 'max_connections=50']
+
+/**
+ * Makes a cluster of its own and starts it on a free port. Takes a few seconds.
+ *
+ * @param settings of the server, each as `name=value`
+ */
+export async function startPostgres(
+  settings: readonly string[] = TEST_SETTINGS,
+): Promise<PostgresServer> {
   const binaries = await findBinaries()
   const directory = await mkdtemp(join(tmpdir(), 'sluice-postgres-'))
   const data = join(directory, 'data')
@@ -46,9 +57,9 @@ export async function startPostgres(): Promise<PostgresServer> {
     ...['--pgdata', data, '--username', USER, '--pwfile', passwordFile, '--auth', 'scram-sha-256'],
     ...['--encoding', 'UTF8', '--locale', 'C', '--no-sync'],
   ])
-  const identity = await identityIn(data)
+  const all = [...settings, ...(await identityIn(data))]
   const port = await freePort()
-  const start = () => launch(join(binaries, 'postgres'), data, port, identity)
+  const start = () => launch(join(binaries, 'postgres'), data, port, all)
   let server = await start()
   async function crash() {
     const ended = once(server, 'exit')
@@ -66,16 +77,20 @@ export async function startPostgres(): Promise<PostgresServer> {
       if (server.exitCode === null) await crash()
       await rm(directory, { recursive: true })
     },
+    abandon() {
+      server.kill('SIGQUIT')
+      rmSync(directory, { recursive: true, force: true, maxRetries: 3 })
+    },
   }
 }
 
 /** Starts a server, and waits until it takes connections. */
-async function launch(command: string, data: string, port: number, identity: readonly string[]) {
+async function launch(command: string, data: string, port: number, settings: readonly string[]) {
   const server = spawn(
     command,
     [
       ...['-D', data, '-h', '127.0.0.1', '-p', String(port), '-k', ''],
-      ...['-c', 'fsync=off', '-c', 'max_connections=50', ...identity],
+      ...settings.flatMap((setting) => ['-c', setting]),
     ],
     { ...owner, stdio: ['ignore', 'ignore', 'pipe'] },
   )
@@ -83,14 +98,14 @@ async function launch(command: string, data: string, port: number, identity: rea
   return server
 }
 
-/** Puts a certificate there, for who speaks TLS; gives the settings that name it. */
+/** Puts a certificate there, for who speaks TLS; gives the settings that use it. */
 async function identityIn(data: string): Promise<readonly string[]> {
   for (const name of ['server.crt', 'server.key']) {
     const path = join(data, name)
     await writeFile(path, pem(name), { mode: 0o600 })
     if (owner.uid !== undefined) await chown(path, owner.uid, owner.gid)
   }
-  return ['-c', 'ssl=on']
+  return ['ssl=on']
 }
 
 /** The folder of the binaries; a copy that nobody may read, where it is nobody who runs them. */

@@ -1,0 +1,47 @@
+/**
+ * graphile-worker as its page on performance has it: jobs are added by `addJobs`, fetched in
+ * batches into a local queue, and completed in batches. Completing a job deletes it.
+ */
+import { setTimeout } from 'node:timers/promises'
+import { Logger, makeWorkerUtils, run } from 'graphile-worker'
+import pg from 'pg'
+import { Countdown, chunks, compete, url } from '../rival.ts'
+
+const ADDED_AT_ONCE = 10_000
+const CONCURRENCY = 24
+const LOCAL_QUEUE = 500
+const POLL_MS = 2
+
+const done = new Countdown()
+const logger = new Logger(() => () => {})
+await run({
+  preset: {
+    worker: {
+      connectionString: url,
+      concurrentJobs: CONCURRENCY,
+      maxPoolSize: CONCURRENCY + 1,
+      localQueue: { size: LOCAL_QUEUE },
+      completeJobBatchDelay: 0,
+      failJobBatchDelay: 0,
+      logger,
+    },
+  },
+  noHandleSignals: true,
+  taskList: { deliver: async () => done.tick() },
+})
+const utils = await makeWorkerUtils({ connectionString: url, logger })
+const database = new pg.Pool({ connectionString: url, max: 1 })
+
+async function isEmpty(): Promise<boolean> {
+  const jobs = await database.query('SELECT FROM graphile_worker._private_jobs LIMIT 1')
+  return jobs.rowCount === 0
+}
+
+compete(async (mappings) => {
+  const carriedOut = done.from(mappings.length)
+  for (const chunk of chunks(mappings, ADDED_AT_ONCE)) {
+    await utils.addJobs(chunk.map((payload) => ({ identifier: 'deliver', payload })))
+  }
+  await carriedOut
+  while (!(await isEmpty())) await setTimeout(POLL_MS)
+})

@@ -1,0 +1,53 @@
+import { type Bench, inTurn, perSecond, stepsInTurn } from './bench.ts'
+import { ingest } from './mappings.ts'
+import { startPostgres } from './postgres.ts'
+import { ABSENT, RIVALS, startRival } from './rivals.ts'
+import { startServer } from './server.ts'
+
+const MAPPINGS = 100_000
+const POLL_MS = 5
+
+/** How fast Sluice itself is around PostgreSQL, beside others that keep their jobs durably. */
+export const postgresEngine: Bench = {
+  name: 'postgres-engine',
+  what: 'As engine, stored in PostgreSQL.',
+  reference:
+    'The same mappings, a job each, on the same PostgreSQL, in the fastest durable way that each documents: graphile-worker (addJobs, local queue, batched completion), pg-boss (insert, fetch and complete in batches); and BullMQ (addBulk, 4 workers, 100 jobs at a time each) on a Redis that syncs every write.',
+  steps: stepsInTurn(1 + RIVALS.length),
+
+  async run(step) {
+    await using leftovers = new AsyncDisposableStack()
+    const postgres = leftovers.use(await startPostgres())
+    const { api } = leftovers.use(
+      await startServer({
+        DATABASE_URL: await postgres.database('sluice'),
+        SLUICE_SIMULATED_LATENCY: '0ms',
+        SLUICE_SIMULATED_SUCCESS_RATE: '1',
+      }),
+    )
+    const body = ingest(MAPPINGS)
+
+    async function sluice(): Promise<number> {
+      const startedAt = performance.now()
+      await api.finished(await api.post(body), POLL_MS)
+      return perSecond(MAPPINGS, performance.now() - startedAt)
+    }
+
+    const rivals: (() => Promise<number>)[] = []
+    for (const rival of RIVALS) {
+      const part = await startRival(rival, postgres, leftovers)
+      rivals.push(async () => perSecond(MAPPINGS, await part.ask({ count: MAPPINGS })))
+    }
+
+    const [ours = [], ...theirs] = await inTurn([sluice, ...rivals], step)
+    const compared = RIVALS.map(({ name }, place) => ({
+      kind: 'comparison' as const,
+      what: `to the last durable result, beside ${name}`,
+      unit: 'mappings/s',
+      samples: { sluice: ours, reference: theirs[place] ?? [] },
+      target: 10,
+      enough: 100_000,
+    }))
+    return [...compared, ...ABSENT]
+  },
+}
