@@ -12,7 +12,7 @@ export const postgresEngine: Bench = {
   name: 'postgres-engine',
   what: 'As engine, stored in PostgreSQL.',
   reference:
-    'The same mappings, a job each, on the same PostgreSQL, in the fastest durable way that each documents: graphile-worker (addJobs, local queue, batched completion), pg-boss (insert, fetch and complete in batches); and BullMQ (addBulk, 4 workers, 100 jobs at a time each) on a Redis that syncs every write.',
+    'The same mappings, a job each, by what each documents as its fastest durable way: graphile-worker (addJobs, local queue, batched completion) and pg-boss (insert, fetch and complete in batches) on the same PostgreSQL, BullMQ (addBulk, 500 jobs at a time) on a Redis that syncs every write.',
   steps: stepsInTurn(1 + RIVALS.length),
 
   async run(step) {

@@ -13,11 +13,15 @@ export const [url = ''] = process.argv.slice(2)
 
 /**
  * Answers every order with the milliseconds that it took, from handing in the first mapping until
- * the end of the last is on disk. The mappings themselves are made before.
+ * the end of the last is on disk. The mappings themselves are made before, and `tidy` is done.
  */
-export function compete(carryOut: (mappings: readonly Mapping[]) => Promise<void>): void {
+export function compete(
+  carryOut: (mappings: readonly Mapping[]) => Promise<void>,
+  tidy: () => Promise<unknown> = async () => {},
+): void {
   obey(async ({ count }: RivalOrder) => {
     const given = mappings(count)
+    await tidy()
     const startedAt = performance.now()
     await carryOut(given)
     return performance.now() - startedAt

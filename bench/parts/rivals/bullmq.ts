@@ -1,23 +1,20 @@
-/** BullMQ: jobs are added by `addBulk`; workers in this process carry out many at a time. */
+/** BullMQ: jobs are added by `addBulk`, and a worker carries out many at a time. */
 import { Queue, Worker } from 'bullmq'
 import { Redis } from 'ioredis'
 import { Countdown, chunks, compete, url } from '../rival.ts'
 
 const QUEUE = 'deliver'
 const ADDED_AT_ONCE = 1000
-const WORKERS = 4
-const CONCURRENCY = 100
+const CONCURRENCY = 500
 
 const connect = () => new Redis(url, { maxRetriesPerRequest: null })
 const done = new Countdown()
 const queue = new Queue(QUEUE, { connection: connect() })
-for (let started = 0; started < WORKERS; started++) {
-  const worker = new Worker(QUEUE, async () => ({}), {
-    connection: connect(),
-    concurrency: CONCURRENCY,
-  })
-  worker.on('completed', () => done.tick())
-}
+const worker = new Worker(QUEUE, async () => ({}), {
+  connection: connect(),
+  concurrency: CONCURRENCY,
+})
+worker.on('completed', () => done.tick())
 
 compete(async (mappings) => {
   const carriedOut = done.from(mappings.length)
