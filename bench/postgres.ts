@@ -10,11 +10,11 @@ export interface Postgres extends AsyncDisposable {
 }
 
 /** What anybody gives a server of some size; the rest is as PostgreSQL has it. */
-const SETTINGS = ['shared_buffers=1GB', 'max_wal_size=4GB', 'max_connections=200']
+export const POSTGRES_SETTINGS = ['shared_buffers=1GB', 'max_wal_size=4GB', 'max_connections=200']
 
 /** @param settings more of them, each as `name=value` */
 export async function startPostgres(...settings: readonly string[]): Promise<Postgres> {
-  const server = await startServer([...SETTINGS, ...settings])
+  const server = await startServer([...POSTGRES_SETTINGS, ...settings])
   const takeBack = atTheLatest(() => server.abandon())
   return {
     url: server.url,

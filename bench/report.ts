@@ -1,6 +1,7 @@
 /** What was found, for people: rows for the terminal and for the page. */
 import { cpus, totalmem } from 'node:os'
 import type { Bench, Comparison, Finding, Measurement, Unmeasured } from './bench.ts'
+import { POSTGRES_SETTINGS } from './postgres.ts'
 import { median, percentile } from './statistics.ts'
 
 /** A bench that has run. */
@@ -73,11 +74,14 @@ export function page(ran: readonly Ran[], date: Date): string {
 
 ${machine(date)}
 
-Each bench runs the real server in a process of its own, with a fresh store in a file and default
-settings except where it needs others, and measures it in turn with its reference: Sluice, the
-reference, Sluice, the reference, and so on. Figures are medians, with the lowest and the highest
-sample; a round to warm up is left out. A ratio says more than a rate: both halves of it met the same
-machine. \`npm run bench engine\` runs one bench, \`npm run bench\` runs all and writes this page.
+Each bench runs the real server in processes of its own, with a fresh store and default settings except
+where it needs others, and measures it in turn with its reference: Sluice, the reference, Sluice, the
+reference, and so on. The store is a file; in the benches called \`postgres-…\` it is a PostgreSQL on the
+same cores, which has every commit on disk before it answers (${POSTGRES_SETTINGS.join(', ')}, the rest
+as it comes). Figures are medians, with the lowest and the highest sample; a round to warm up is left out.
+A ratio says more than a rate: both halves of it met the same machine. \`npm run bench engine\` runs one
+bench, \`npm run bench\` runs all and writes this page. What Sluice is compared with in
+\`postgres-engine\` is run where its package is installed: \`npm ci\` in \`bench/\`.
 
 ${table(ran)}
 

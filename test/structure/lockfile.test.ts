@@ -6,20 +6,22 @@ interface Entry {
   readonly optionalDependencies?: Readonly<Record<string, string>>
 }
 
-const LOCKFILE = new URL('../../package-lock.json', import.meta.url)
-
 /** `npm ci` refuses a lockfile that leaves one out, be it for another platform than this. */
-test('the lockfile holds every package that another one may need', () => {
-  const { packages }: { packages: Record<string, Entry> } = JSON.parse(
-    readFileSync(LOCKFILE, 'utf8'),
-  )
-  const missing = Object.entries(packages).flatMap(([path, entry]) =>
-    Object.keys({ ...entry.dependencies, ...entry.optionalDependencies }).filter(
-      (name) => !isFound(name, path, packages),
-    ),
-  )
-  expect(missing).toEqual([])
-})
+test.each(['package-lock.json', 'bench/package-lock.json'])(
+  '%s holds every package that another one may need',
+  (path) => {
+    const lockfile = new URL(`../../${path}`, import.meta.url)
+    const { packages }: { packages: Record<string, Entry> } = JSON.parse(
+      readFileSync(lockfile, 'utf8'),
+    )
+    const missing = Object.entries(packages).flatMap(([path, entry]) =>
+      Object.keys({ ...entry.dependencies, ...entry.optionalDependencies }).filter(
+        (name) => !isFound(name, path, packages),
+      ),
+    )
+    expect(missing).toEqual([])
+  },
+)
 
 /** Looks where Node does: beside the package that needs it, and then outwards. */
 function isFound(name: string, path: string, packages: Record<string, Entry>): boolean {
