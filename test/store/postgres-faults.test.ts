@@ -51,6 +51,13 @@ describe('when the answer to a commit is lost', () => {
   })
 })
 
+test('a connection that ends with the word that it is ready does not end the process', async () => {
+  const { store, proxy } = await behindProxy()
+  proxy.turnAway()
+  await expect(store.totals()).rejects.toThrow(StoreUnavailable)
+  expect(await store.totals()).toEqual({ activeRequests: 0, openMappings: 0 })
+})
+
 test('a line that goes silent is given up, and the next call has a new one', async () => {
   const { store, proxy } = await behindProxy({ connections: 1 })
   await store.totals()
