@@ -53,7 +53,7 @@ export class Claimer {
 
   start(): void {
     this.#unsubscribe = this.#ports.store.onWork(({ lane: name, rank }) => {
-      if (rank === null) {
+      if (name === null || rank === null) {
         void this.#ask()
         return
       }

@@ -6,8 +6,8 @@ import type { Part } from './limiter.ts'
 
 /** A worker proves itself alive this often … */
 export const BEAT_EVERY_MS: DurationMs = 5000
-/** … more often while it waits for the others to make room … */
-const UNWELCOME_BEAT_EVERY_MS: DurationMs = 250
+/** … more often while it waits for the others to make room, or they for it … */
+const WAITING_BEAT_EVERY_MS: DurationMs = 250
 /** … more often too while the store is away, or does not know it, and up to twice this later … */
 const ABSENT_BEAT_EVERY_MS: DurationMs = 250
 /** … and is dead, to everyone, after this long without. */
@@ -36,6 +36,8 @@ export class Membership {
   #id: string
   #joined = false
   #welcome = false
+  /** Another has joined, and more calls are under way than the part that is left allows. */
+  #owesRoom = false
   /** How many beats have no answer yet. */
   #underWay = 0
   /** Beats are numbered: an answer that comes after that of a later one is out of date. */
@@ -114,7 +116,9 @@ export class Membership {
     this.#underWay -= 1
     if (this.#stopped) return
     if (!isHeard) this.#beatSoon()
-    else if (this.#joined && !this.#welcome) this.#beatAfter(UNWELCOME_BEAT_EVERY_MS)
+    else if (this.#joined && (!this.#welcome || this.#owesRoom)) {
+      this.#beatAfter(WAITING_BEAT_EVERY_MS)
+    }
   }
 
   /** Not all workers at once: the store has just come back, or is about to. */
@@ -150,7 +154,8 @@ export class Membership {
     this.#welcome = welcome
     this.#onPart(welcome ? { workers, position } : null)
     // Whoever has joined waits to hear that room was made.
-    if (epoch === this.#seen || !this.#fits()) return
+    this.#owesRoom = epoch > this.#seen && !this.#fits()
+    if (epoch === this.#seen || this.#owesRoom) return
     this.#seen = epoch
     if (workers > 1) return this.#renew(clock.now())
   }

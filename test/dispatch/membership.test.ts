@@ -112,7 +112,8 @@ describe('a worker that joins', () => {
     expect(first.part).toEqual({ workers: 2, position: 0 })
     expect(second.part).toBeNull()
     first.fits = true
-    await pass(clock, 2 * BEAT_EVERY_MS)
+    // The first looks again soon, and the second asks as often.
+    await pass(clock, 2 * 250)
     expect(second.part).toEqual({ workers: 2, position: 1 })
   })
 

@@ -82,7 +82,7 @@ test('an ear that has gone deaf without a word is noticed, and replaced', async 
   const { url: listenUrl, ...line } = await startProxy(url)
   const listener = await open({ listenUrl })
   const sender = await open()
-  const hints = new Set<string>()
+  const hints = new Set<string | null>()
   listener.onWork(({ lane }) => hints.add(lane))
   const hears = (lane: string) =>
     vi.waitFor(async () => {
