@@ -2,12 +2,11 @@
  * The line to PostgreSQL breaks before, and after, each statement of each call of the store: all of it
  * or nothing was written, and the same call, made again, leaves what a call without trouble leaves.
  */
-import { afterAll, beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest'
-import { BEAT_EVERY_MS, LIFETIME_MS } from '../../src/dispatch/membership.ts'
+import { afterAll, beforeEach, describe, expect, onTestFinished, test } from 'vitest'
 import { migrate } from '../../src/store/postgres/migrate.ts'
 import { postgresStore } from '../../src/store/postgres/store.ts'
 import { type Store, StoreUnavailable } from '../../src/store/store.ts'
-import { audited, claimed, inserted, join, MINUTE, settled } from '../contract/steps.ts'
+import { claimed, claimedOne, inserted, join, MINUTE, settled, two } from '../contract/steps.ts'
 import { emptyTables, execute, startPostgres } from '../support/postgres.ts'
 import { type Proxy as Line, startProxy } from '../support/proxy.ts'
 import { done, LANE, NOW, newRequest, TENANT, unfinished } from '../support/requests.ts'
@@ -47,11 +46,10 @@ const WRITES: Readonly<Record<string, Prepare>> = {
   },
   keep: async (store) => {
     const [kept] = await holding(store)
-    return (again) => again.keep('worker-1', kept === undefined ? [] : [kept.id])
+    return (again) => again.keep('worker-1', [kept.id])
   },
   settle: async (store) => {
     const [first, second] = await holding(store)
-    if (first === undefined || second === undefined) throw new Error('two batches were inserted')
     const settlements = [done(first, { failed: 1 }), unfinished(second, { state: 'ready' })]
     return (again) => again.settle(settlements, NOW)
   },
@@ -77,8 +75,7 @@ const IN_STEPS: Readonly<Record<string, Prepare>> = {
   'claim, after giving back what may have been claimed': async (store) => {
     await join(store)
     await inserted(store, { total: 10 })
-    const [held] = await claimed(store, { mappings: 1 })
-    if (held === undefined) throw new Error('two batches were inserted')
+    const held = await claimedOne(store)
     await settled(store, [unfinished(held, { state: 'waiting', runAt: NOW - 1 })])
     return async (again) => {
       await again.keep('worker-1', [])
@@ -87,7 +84,6 @@ const IN_STEPS: Readonly<Record<string, Prepare>> = {
   },
   'two settlements of a batch': async (store) => {
     const [batch] = await holding(store)
-    if (batch === undefined) throw new Error('two batches were inserted')
     const first = unfinished(batch, { state: 'leased' }, { completed: 2 })
     return (again) => again.settle([first, done(batch)], NOW)
   },
@@ -140,102 +136,6 @@ describe('a line that breaks at any statement of', () => {
       expect(await read(store)).toEqual(answer)
     }
   })
-})
-
-describe('two sessions that are in each other’s way', () => {
-  test('by a real deadlock: it is the store that gives in, and does it again', async () => {
-    const store = open(url)
-    const [batch] = await holding(store)
-    if (batch === undefined) throw new Error('two batches were inserted')
-    // The other one takes the request first and the batch then, and has all the time in the world.
-    const other = execute(
-      url,
-      `SET deadlock_timeout = '1h';
-       BEGIN; SELECT 1 FROM requests FOR UPDATE; SELECT pg_sleep(0.3);
-       SELECT 1 FROM batches FOR UPDATE; COMMIT`,
-    )
-    await vi.waitFor(() => expectLocked('requests'))
-    await settled(store, [done(batch)])
-    await other
-  })
-
-  test('in a database that serialises: what could not be put in order is done again', async () => {
-    const strict = new URL(url)
-    strict.searchParams.set('options', '-c default_transaction_isolation=serializable')
-    const store = open(strict.href)
-    const request = await inserted(store, { total: 10 })
-    await join(store)
-    const [first, second] = await claimed(store)
-    if (first === undefined || second === undefined) throw new Error('two batches were inserted')
-    const other = execute(
-      url,
-      'BEGIN; UPDATE requests SET metadata = metadata; SELECT pg_sleep(0.3); COMMIT',
-    )
-    await vi.waitFor(() => expectLocked('requests'))
-    await Promise.all([settled(store, [done(first)]), settled(store, [done(second)]), other])
-    expect(await audited(store, request)).toMatchObject({ state: 'completed', completed: 10 })
-  })
-})
-
-describe('two nodes whose clocks differ by an hour', () => {
-  const HOUR = 60 * MINUTE
-
-  test('agree on who is alive and holds what', async () => {
-    const [late, early] = [node(0), node(HOUR)]
-    await late.does((store, now) => store.join({ id: 'late', host: 'x' }, now + LIFETIME_MS))
-    await early.does((store, now) => store.join({ id: 'early', host: 'y' }, now + LIFETIME_MS))
-    await late.does((store) => inserted(store, { total: 5 }))
-    const held = await late.does((store, now) => claimed(store, { worker: 'late', now }))
-    expect(held).toHaveLength(1)
-    for (const { does } of [early, late]) {
-      expect(await does((store, now) => store.sweep(now, now - 24 * HOUR))).toMatchObject({
-        rescued: [],
-      })
-    }
-    expect(await early.does((store, now) => claimed(store, { worker: 'early', now }))).toEqual([])
-    for (const [position, [id, { does }]] of [...Object.entries({ late, early })].entries()) {
-      expect(
-        await does((store, now) => store.beat(id, now + BEAT_EVERY_MS + LIFETIME_MS, now, 0)),
-      ).toMatchObject({ alive: true, workers: 2, position })
-    }
-    await late.does((store, now) =>
-      settled(
-        store,
-        held.map((batch) => done(batch)),
-        now,
-      ),
-    )
-  })
-
-  test('agree on when a gate may be tried, and that one of them tries', async () => {
-    const [late, early] = [node(0), node(HOUR)]
-    await late.does((store, now) => store.gate(LANE, { ...GATE, until: now + MINUTE }))
-    const seen = await early.does(async (store, now) => {
-      const [system] = (await store.work(now)).systems
-      return (system?.gate?.until ?? 0) - now
-    })
-    expect(Math.abs(seen - MINUTE)).toBeLessThan(10_000)
-    expect(await early.does((store, now) => store.probe(LANE, now))).toBe(false)
-    await early.does((store, now) => store.resume(LANE, now))
-    expect(await late.does((store, now) => store.probe(LANE, now))).toBe(true)
-    expect(await early.does((store, now) => store.probe(LANE, now))).toBe(false)
-  })
-
-  /** A store in a process whose clock is ahead by so much. */
-  function node(ahead: number) {
-    const store = postgresStore({ url, listenUrl: null, connections: 2 })
-    onTestFinished(() => store.close())
-    async function does<T>(act: (store: Store, now: number) => Promise<T>): Promise<T> {
-      const now = Date.now() + ahead
-      vi.useFakeTimers({ toFake: ['Date'], now })
-      try {
-        return await act(store, now)
-      } finally {
-        vi.useRealTimers()
-      }
-    }
-    return { does }
-  }
 })
 
 /** What a call finds, and what it leaves when nothing goes wrong. */
@@ -303,7 +203,7 @@ async function contents() {
 async function holding(store: Store) {
   await join(store)
   await inserted(store, { total: 10 })
-  return claimed(store)
+  return two(await claimed(store))
 }
 
 function open(at: string): Store {
@@ -321,14 +221,4 @@ async function behindProxy() {
   onTestFinished(() => store.close())
   await store.totals()
   return { store, proxy }
-}
-
-async function expectLocked(table: string): Promise<void> {
-  const locks = await execute(
-    url,
-    `SELECT 1 FROM pg_locks
-     WHERE relation = $1::regclass AND mode IN ('RowShareLock', 'RowExclusiveLock') AND granted`,
-    [table],
-  )
-  expect(locks.length).toBeGreaterThan(0)
 }
