@@ -54,7 +54,7 @@ export async function startApp(settings: Settings): Promise<App> {
   const { emit } = log
   await using started = new AsyncDisposableStack()
   // The API is what takes longest to load; meanwhile the store's threads open the database.
-  const api = import('./http/server.ts')
+  const api = portOf(settings) === null ? null : import('./http/server.ts')
   const storage = started.adopt(await orStartError(openStorage(settings, emit)), (open) =>
     open.close(),
   )
@@ -62,7 +62,7 @@ export async function startApp(settings: Settings): Promise<App> {
   const delivery = role === 'api' ? null : deliver(settings, systems, storage, emit)
   started.defer(() => delivery?.stop(systemClock.now()))
   const ports = await httpPorts(settings, systems, storage, emit)
-  const server = ports === null ? null : (await api).createServer(ports)
+  const server = ports === null || api === null ? null : (await api).createServer(ports)
   const url = server === null ? null : await orStartError(server.listen())
   if (storage.isThere) await delivery?.started
   started.move()
@@ -115,6 +115,11 @@ function deliver(settings: Settings, systems: Systems, storage: Storage, emit: E
   return startDelivery({ threads, ready: storage.ready, data, emit })
 }
 
+/** Null where it answers nowhere. */
+function portOf({ role, healthPort, port }: Settings): number | null {
+  return role === 'worker' ? healthPort : port
+}
+
 /** Null where the role answers nothing. */
 async function httpPorts(
   settings: Settings,
@@ -122,14 +127,13 @@ async function httpPorts(
   { store }: Storage,
   emit: Emit,
 ): Promise<HttpPorts | null> {
-  const isWorker = settings.role === 'worker'
-  const port = isWorker ? settings.healthPort : settings.port
+  const port = portOf(settings)
   if (port === null) return null
   return {
     store,
     emit,
     port,
-    offers: isWorker ? 'health' : 'everything',
+    offers: settings.role === 'worker' ? 'health' : 'everything',
     clock: systemClock,
     newId,
     systems: await catalogue(systems, settings),

@@ -60,7 +60,7 @@ export class Claimer {
   start(): void {
     this.#keepAt = this.#ports.clock.now() + KEEP_EVERY_MS
     this.#unsubscribe = this.#ports.store.onWork(({ lane: name, rank }) => {
-      if (rank === null) {
+      if (name === null || rank === null) {
         void this.#ask()
         return
       }

@@ -1,4 +1,4 @@
-import type { DurationMs, EpochMs } from '../core/units.ts'
+import type { DurationMs, EpochMs, Random } from '../core/units.ts'
 import type { Cancel, Clock } from '../lib/clock.ts'
 import type { Emit } from '../observe/events.ts'
 import { type DispatchStore, StoreUnavailable } from '../store/store.ts'
@@ -6,8 +6,10 @@ import type { Part } from './limiter.ts'
 
 /** A worker proves itself alive this often … */
 export const BEAT_EVERY_MS: DurationMs = 5000
-/** … more often while it waits for the others to make room … */
-const UNWELCOME_BEAT_EVERY_MS: DurationMs = 250
+/** … more often while it waits for the others to make room, or they for it … */
+const WAITING_BEAT_EVERY_MS: DurationMs = 250
+/** … more often too while the store is away, or does not know it, and up to twice this later … */
+const ABSENT_BEAT_EVERY_MS: DurationMs = 250
 /** … and is dead, to everyone, after this long without. */
 export const LIFETIME_MS: DurationMs = 15_000
 /** It gives itself up so much earlier than the others may: clocks and timers are not exact. */
@@ -16,6 +18,7 @@ const MARGIN_MS: DurationMs = 2000
 export interface MembershipPorts {
   readonly store: DispatchStore
   readonly clock: Clock
+  readonly random: Random
   readonly emit: Emit
   readonly newId: () => string
   readonly host: string
@@ -33,6 +36,8 @@ export class Membership {
   #id: string
   #joined = false
   #welcome = false
+  /** Another has joined, and more calls are under way than the part that is left allows. */
+  #owesRoom = false
   /** How many beats have no answer yet. */
   #underWay = 0
   /** Beats are numbered: an answer that comes after that of a later one is out of date. */
@@ -43,6 +48,8 @@ export class Membership {
   #expiry: Cancel = () => {}
   #nextBeat: Cancel = () => {}
   #stopped = false
+  /** The name that it gave up by itself, and when the others may give it up too. */
+  #former: { readonly id: string; readonly deadline: EpochMs } | null = null
 
   /**
    * @param onPart told the part of every limit that may be used; null is none
@@ -105,9 +112,18 @@ export class Membership {
     const { clock } = this.#ports
     this.#beatAfter(BEAT_EVERY_MS)
     this.#underWay += 1
-    await this.#whileAvailable(() => this.#renew(clock.now()))
+    const isHeard = await this.#whileAvailable(() => this.#renew(clock.now()))
     this.#underWay -= 1
-    if (this.#joined && !this.#welcome) this.#beatAfter(UNWELCOME_BEAT_EVERY_MS)
+    if (this.#stopped) return
+    if (!isHeard) this.#beatSoon()
+    else if (this.#joined && (!this.#welcome || this.#owesRoom)) {
+      this.#beatAfter(WAITING_BEAT_EVERY_MS)
+    }
+  }
+
+  /** Not all workers at once: the store has just come back, or is about to. */
+  #beatSoon(): void {
+    this.#beatAfter(ABSENT_BEAT_EVERY_MS * (1 + 2 * this.#ports.random()))
   }
 
   #beatAfter(delay: DurationMs): void {
@@ -120,6 +136,7 @@ export class Membership {
     const deadline = now + LIFETIME_MS
     const number = ++this.#sent
     const id = this.#id
+    await this.#leaveFormer(now)
     if (!this.#joined) await store.join({ id, host }, deadline)
     const beat = await store.beat(id, deadline, now, this.#seen)
     const { alive, workers, position, epoch, welcome } = beat
@@ -137,27 +154,46 @@ export class Membership {
     this.#welcome = welcome
     this.#onPart(welcome ? { workers, position } : null)
     // Whoever has joined waits to hear that room was made.
-    if (epoch === this.#seen || !this.#fits()) return
+    this.#owesRoom = epoch > this.#seen && !this.#fits()
+    if (epoch === this.#seen || this.#owesRoom) return
     this.#seen = epoch
     if (workers > 1) return this.#renew(clock.now())
   }
 
+  /**
+   * Gives back what it held under a name that it gave up in time, rather than wait for a sweep. Not
+   * before the others may have it: targets may still be busy with the calls that it has aborted.
+   */
+  async #leaveFormer(now: EpochMs): Promise<void> {
+    const former = this.#former
+    if (former === null || now < former.deadline) return
+    await this.#ports.store.leave(former.id)
+    if (this.#former === former) this.#former = null
+  }
+
   #lose(): void {
-    const { emit, newId } = this.#ports
+    const { emit, newId, clock } = this.#ports
     emit({ event: 'worker_lost', worker: this.#id })
+    const deadline = this.#aliveUntil + MARGIN_MS
+    // One that hung is to be found dead: what it had in hand may be to blame.
+    this.#former = clock.now() < deadline ? { id: this.#id, deadline } : null
     this.#joined = false
     this.#id = newId()
     this.#expiry()
+    this.#beatSoon()
     this.#onPart(null)
     this.#onLost()
   }
 
-  async #whileAvailable(action: () => Promise<void>): Promise<void> {
+  /** Gives whether the store was there. */
+  async #whileAvailable(action: () => Promise<void>): Promise<boolean> {
     try {
       await action()
+      return true
     } catch (error) {
       if (!(error instanceof StoreUnavailable)) throw error
       this.#ports.emit({ event: 'store_unavailable', message: error.message })
+      return false
     }
   }
 }

@@ -8,7 +8,7 @@ import { type DispatchStore, type Settlement, StoreUnavailable } from '../store/
 const GAP_MS: DurationMs = 20
 
 /** How long to wait before a write that the store could not take is tried again. */
-const RETRY_MS: { readonly first: DurationMs; readonly cap: DurationMs } = { first: 50, cap: 2000 }
+const RETRY_MS: { readonly first: DurationMs; readonly cap: DurationMs } = { first: 50, cap: 1000 }
 
 interface Entry {
   readonly settlement: Settlement

@@ -3,7 +3,11 @@ import type { Cancel, Clock } from '../lib/clock.ts'
 import type { Emit } from '../observe/events.ts'
 import { type DispatchStore, StoreUnavailable } from '../store/store.ts'
 
-const SWEEP_EVERY_MS: DurationMs = 5000
+/**
+ * A dead worker is one after 15 s, and what it held is to be under way again within 20. More often would
+ * cost an idle node more than it is worth: a sweep is three statements.
+ */
+const SWEEP_EVERY_MS: DurationMs = 4500
 
 /** Has the store swept again and again, and tells what was found. Any worker may do it for all. */
 export class Sweeper {

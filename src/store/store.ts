@@ -156,7 +156,8 @@ export interface LaneWork {
 }
 
 export interface WorkHint {
-  readonly lane: string
+  /** Null where it concerns them all: a worker has joined, and waits for room. */
+  readonly lane: string | null
   /** The lowest rank of what was added; null where how its system may be called has changed. */
   readonly rank: number | null
 }

@@ -55,7 +55,7 @@ export const systems = {
     const hints: string[] = []
     const all = Promise.withResolvers<void>()
     store.onWork(({ lane, rank }) => {
-      if (rank === null) hints.push(lane)
+      if (lane !== null && rank === null) hints.push(lane)
       if (new Set(hints).size === 3) all.resolve()
     })
     await store.gate('a', HELD)

@@ -81,10 +81,10 @@ export const work = {
 
   async 'an insert hints at every lane it adds to, with the lowest rank it added'(store) {
     await join(store)
-    const hints = new Map<string, WorkHint>()
+    const hints = new Map<WorkHint['lane'], WorkHint>()
     const both = Promise.withResolvers<void>()
     store.onWork((hint) => {
-      hints.set(hint.lane, hint)
+      if (hint.rank !== null) hints.set(hint.lane, hint)
       if (hints.size === 2) both.resolve()
     })
     const batches = ['crm', 'erp', 'crm', 'erp'].map((lane, place) => newBatch([place], { lane }))

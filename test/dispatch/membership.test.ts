@@ -3,8 +3,11 @@ import type { Part } from '../../src/dispatch/limiter.ts'
 import { BEAT_EVERY_MS, LIFETIME_MS, Membership } from '../../src/dispatch/membership.ts'
 import { openMemoryStore } from '../../src/store/sqlite/memory.ts'
 import { type DispatchStore, type Store, StoreUnavailable } from '../../src/store/store.ts'
+import { claimed, inserted } from '../contract/steps.ts'
 import { SimulatedClock } from '../sim/clock.ts'
 import { pass } from './time.ts'
+
+const REJOINED_WITHIN_MS = 750
 
 let clock: SimulatedClock
 let store: Store
@@ -31,6 +34,7 @@ class Member {
       {
         store: by,
         clock,
+        random: () => 0.5,
         host: 'somewhere',
         newId: () => `${name}-${++lives}`,
         emit: ({ event }) => this.events.push(event),
@@ -108,7 +112,8 @@ describe('a worker that joins', () => {
     expect(first.part).toEqual({ workers: 2, position: 0 })
     expect(second.part).toBeNull()
     first.fits = true
-    await pass(clock, 2 * BEAT_EVERY_MS)
+    // The first looks again soon, and the second asks as often.
+    await pass(clock, 2 * 250)
     expect(second.part).toEqual({ workers: 2, position: 1 })
   })
 
@@ -179,11 +184,39 @@ describe('a worker that cannot reach the store', () => {
     cut.isCut = true
     await pass(clock, 2 * LIFETIME_MS)
     cut.isCut = false
-    await pass(clock, BEAT_EVERY_MS)
+    await pass(clock, REJOINED_WITHIN_MS)
     expect(member.membership.id).toBe('member-2')
     expect(member.losses).toBe(1)
-    await store.sweep(clock.now(), 0)
-    await pass(clock, BEAT_EVERY_MS)
+    expect(member.part).toEqual({ workers: 1, position: 0 })
+  })
+
+  test('gives back what it held under its former name, unblamed, and waits for no sweep', async () => {
+    const cut = cuttable()
+    const member = new Member('member', cut.store)
+    await member.membership.start()
+    await inserted(store)
+    expect(await claimed(store, { worker: 'member-1', now: clock.now() })).toHaveLength(1)
+    cut.isCut = true
+    await pass(clock, 2 * LIFETIME_MS)
+    cut.isCut = false
+    await pass(clock, REJOINED_WITHIN_MS)
+    expect(await claimed(store, { worker: 'member-2', now: clock.now() })).toMatchObject([
+      { rescues: 0 },
+    ])
+  })
+
+  test('gives nothing back before others may have it: targets may still be busy with it', async () => {
+    const cut = cuttable()
+    const member = new Member('member', cut.store)
+    await member.membership.start()
+    cut.isCut = true
+    await pass(clock, LIFETIME_MS - 2000)
+    expect(member.losses).toBe(1)
+    cut.isCut = false
+    await pass(clock, REJOINED_WITHIN_MS)
+    expect(member.membership.id).toBe('member-2')
+    expect(member.part).toBeNull()
+    await pass(clock, LIFETIME_MS)
     expect(member.part).toEqual({ workers: 1, position: 0 })
   })
 
@@ -194,7 +227,7 @@ describe('a worker that cannot reach the store', () => {
     await member.membership.start()
     expect(member.membership.id).toBeNull()
     cut.isCut = false
-    await pass(clock, BEAT_EVERY_MS)
+    await pass(clock, REJOINED_WITHIN_MS)
     expect(member.membership.id).toBe('member-1')
   })
 })
@@ -229,6 +262,7 @@ function cuttable() {
     ...whole,
     join: (worker, deadline) => across(() => whole.join(worker, deadline)),
     beat: (...beat) => across(() => whole.beat(...beat)),
+    leave: (worker) => across(() => whole.leave(worker)),
   }
   return state
 }

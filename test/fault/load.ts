@@ -25,6 +25,7 @@ type Reply =
 
 /** Several clients that hand in requests of all sizes, and note what became of each. */
 export class Load {
+  /** All that were made. */
   readonly posted: Posted[] = []
   /** Those that are known to be finished. */
   readonly finished = new Set<string>()
@@ -50,8 +51,7 @@ export class Load {
 
   async #client(url: string): Promise<void> {
     for (;;) {
-      const posted = this.#make()
-      this.posted.push(posted)
+      const posted = this.make()
       const reply = await post(url, posted)
       if (reply.kind !== 'acknowledged') return
       posted.request = reply.request
@@ -59,8 +59,8 @@ export class Load {
     }
   }
 
-  /** Mostly small requests, and large ones now and then. */
-  #make(): Posted {
+  /** Makes the next request: mostly small ones, and large ones now and then. */
+  make(): Posted {
     const key = `request-${this.posted.length}`
     const size = Math.ceil(MAPPINGS_MAX * this.#random() ** 3) || 1
     const ids = Array.from({ length: size }, (_, ordinal) => `${key}-${ordinal}`)
@@ -69,7 +69,9 @@ export class Load {
       return { id, source: target, target, data: { id } }
     })
     const body = JSON.stringify({ mappings, priority: this.#pick(PRIORITIES) })
-    return { key, body, ids, request: null }
+    const posted = { key, body, ids, request: null }
+    this.posted.push(posted)
+    return posted
   }
 
   #pick<T>(from: readonly T[]): T {

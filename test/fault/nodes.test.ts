@@ -1,8 +1,9 @@
 /** Several workers on one store: threads of one process, and processes around one PostgreSQL. */
 import { createServer } from 'node:http'
 import { setTimeout as pause } from 'node:timers/promises'
-import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect, onTestFinished, test, vi } from 'vitest'
 import { Sluice } from '../../src/client/index.ts'
+import { seededRandom } from '../../src/lib/random.ts'
 import { migrate } from '../../src/store/postgres/migrate.ts'
 import { emptyTables, type PostgresServer, startPostgres } from '../support/postgres.ts'
 import {
@@ -12,6 +13,7 @@ import {
   WORKER,
   writeSystems,
 } from '../support/process.ts'
+import { Systems } from './chaos/systems.ts'
 import { HeldTarget } from './target.ts'
 
 let postgres: PostgresServer
@@ -31,7 +33,7 @@ const RESUMES_WITHIN_MS = 4000
 /** Mappings that bring their own records. */
 function mappings(target: string, total: number) {
   return Array.from({ length: total }, (_, n) => {
-    return { id: `m${n}`, source: target, target, data: {} }
+    return { id: `m${n}`, source: target, target, data: { id: `m${n}` } }
   })
 }
 
@@ -137,25 +139,31 @@ describe('processes around one PostgreSQL', { timeout: 120_000 }, () => {
   })
 
   test('have a use for one that is started again at once', async () => {
-    const nodes = await cluster({ crm: { kind: 'simulated', latency: '5ms', concurrency: 4 } })
-    const client = new Sluice({ baseUrl: await nodes.api().started() })
-    const first = nodes.worker()
-    const again = nodes.worker()
-    await Promise.all([first, again].map((worker) => worker.logged('started')))
-    again.kill('SIGTERM')
-    await again.ended
+    const systems = await Systems.open(seededRandom(1))
+    const [others, own] = [await cluster(systems.entries('first')), systems.entries('again')]
+    const again = await cluster(own)
+    const client = new Sluice({ baseUrl: await others.api().started() })
+    const services = [others.worker(), again.worker()]
+    await Promise.all(services.map((service) => service.logged('worker_joined')))
+    services[1]?.kill('SIGTERM')
+    await services[1]?.ended
+    await client.submit({ mappings: mappings('steady', 20_000) })
+    await vi.waitFor(() => expect(systems.calls.length).toBeGreaterThan(100), 5000)
+
     const startedAt = performance.now()
-    const back = nodes.worker()
-    let took: number | null = null
-    const finished = back.logged('request_finished').then(() => {
-      took = Math.ceil(performance.now() - startedAt)
-    })
-    while (took === null) {
-      const { request_id } = await client.submit({ mappings: mappings('crm', 20), batch_size: 1 })
-      await client.wait(request_id)
-    }
-    await finished
-    console.log(`a worker that was started again finished its first request after ${took} ms`)
+    const back = again.worker()
+    const after = () => Math.ceil(performance.now() - startedAt)
+    const joinedAfter = back.logged('worker_joined').then(after)
+    const readyAfter = back.logged('started').then(after)
+    const took = await vi.waitFor(() => {
+      const call = systems.calls.find(({ node, began }) => node === 'again' && began > startedAt)
+      if (call === undefined) throw new Error('it has not called yet')
+      return Math.ceil(call.began - startedAt)
+    }, 20_000)
+    console.log(
+      `a worker that was started again made its first call after ${took} ms: it had joined after ` +
+        `${await joinedAfter} ms, and was at work after ${await readyAfter} ms`,
+    )
     expect(took).toBeLessThan(USEFUL_WITHIN_MS)
   })
 

@@ -12,8 +12,14 @@ interface Timer {
 export class SimulatedClock implements Clock {
   #now: EpochMs = 1_700_000_000_000
   #order = 0
+  readonly #stillness: () => Promise<void>
   /** A binary heap by time, then by the order in which the timers were set. */
   readonly #timers: Timer[] = []
+
+  /** @param stillness resolves when all that a timer has set off waits for another one */
+  constructor(stillness = everythingThatFollows) {
+    this.#stillness = stillness
+  }
 
   now(): EpochMs {
     return this.#now
@@ -38,7 +44,7 @@ export class SimulatedClock implements Clock {
       if (timer.cancelled) continue
       this.#now = timer.at
       timer.callback()
-      await everythingThatFollows()
+      await this.#stillness()
       return true
     }
   }
@@ -70,7 +76,7 @@ export class SimulatedClock implements Clock {
 }
 
 /** Lets every promise that can go on do so: a turn of the event loop comes after all of them. */
-function everythingThatFollows(): Promise<void> {
+export function everythingThatFollows(): Promise<void> {
   return new Promise((resolve) => {
     setImmediate(resolve)
   })

@@ -7,6 +7,7 @@ import { seededRandom } from '../../src/lib/random.ts'
 import type { Event } from '../../src/observe/events.ts'
 import { openMemoryStore } from '../../src/store/sqlite/memory.ts'
 import type { NewRequest, Store } from '../../src/store/store.ts'
+import { CallsUnderWay } from './calls-under-way.ts'
 import { SimulatedClock } from './clock.ts'
 import { PEACE, type Trouble } from './faults.ts'
 import { LIMITS, Node, RETRY } from './node.ts'
@@ -29,7 +30,15 @@ const RATE = [{ count: 5, per: 1000 }]
  * @returns everything that went against the promises; the run must be called off if it never ends
  */
 export async function simulate(seed: number, database?: DatabaseSync): Promise<readonly string[]> {
-  const world = new World(seed, await openMemoryStore(database))
+  const world = new World(seed, await openMemoryStore(database), new SimulatedClock())
+  await world.live()
+  return world.violations
+}
+
+/** The same on any store, empty, that goes by its callers' time: it stands still during each call. */
+export async function simulateOn(store: Store, seed: number): Promise<readonly string[]> {
+  const calls = new CallsUnderWay()
+  const world = new World(seed, calls.counted(store), new SimulatedClock(() => calls.ended()))
   await world.live()
   return world.violations
 }
@@ -37,7 +46,7 @@ export async function simulate(seed: number, database?: DatabaseSync): Promise<r
 class World {
   readonly violations: string[]
   readonly #random: Random
-  readonly #clock = new SimulatedClock()
+  readonly #clock: SimulatedClock
   readonly #base: Store
   readonly #watch: Watch
   readonly #targets: Targets
@@ -49,7 +58,8 @@ class World {
   #operating = true
   #ids = 0
 
-  constructor(seed: number, store: Store) {
+  constructor(seed: number, store: Store, clock: SimulatedClock) {
+    this.#clock = clock
     this.#random = seededRandom(seed)
     this.#base = store
     this.#watch = new Watch(store)

@@ -51,6 +51,13 @@ describe('when the answer to a commit is lost', () => {
   })
 })
 
+test('a connection that ends with the word that it is ready does not end the process', async () => {
+  const { store, proxy } = await behindProxy()
+  proxy.turnAway()
+  await expect(store.totals()).rejects.toThrow(StoreUnavailable)
+  expect(await store.totals()).toEqual({ activeRequests: 0, openMappings: 0 })
+})
+
 test('a line that goes silent is given up, and the next call has a new one', async () => {
   const { store, proxy } = await behindProxy({ connections: 1 })
   await store.totals()
@@ -75,7 +82,7 @@ test('an ear that has gone deaf without a word is noticed, and replaced', async 
   const { url: listenUrl, ...line } = await startProxy(url)
   const listener = await open({ listenUrl })
   const sender = await open()
-  const hints = new Set<string>()
+  const hints = new Set<string | null>()
   listener.onWork(({ lane }) => hints.add(lane))
   const hears = (lane: string) =>
     vi.waitFor(async () => {

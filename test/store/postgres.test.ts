@@ -176,7 +176,7 @@ describe('hints', () => {
   test('reach the other stores, and again after the connection was lost', async () => {
     const listener = await open({ listenUrl: url })
     const sender = await open()
-    const hints: string[] = []
+    const hints: (string | null)[] = []
     listener.onWork(({ lane }) => hints.push(lane))
     const listening = async (than: unknown) => {
       const [row] = await execute(
@@ -198,10 +198,23 @@ describe('hints', () => {
     await vi.waitFor(() => expect(hints).toEqual(['before', 'after']))
   })
 
+  test('tell the others of a worker that joins: it waits for them to make room', async () => {
+    const listener = await open({ listenUrl: url })
+    const sender = await open()
+    const hints: unknown[] = []
+    listener.onWork((hint) => hints.push(hint))
+    await vi.waitFor(async () => {
+      await sender.gate('are you there?', null)
+      expect(hints).not.toEqual([])
+    })
+    await join(sender)
+    await vi.waitFor(() => expect(hints).toContainEqual({ lane: null, rank: null }))
+  })
+
   test('that many inserts give are few', async () => {
     const listener = await open({ listenUrl: url })
     const sender = await open()
-    const hints: string[] = []
+    const hints: (string | null)[] = []
     listener.onWork(({ lane }) => hints.push(lane))
     await vi.waitFor(async () => {
       await sender.gate('are you there?', null)

@@ -20,6 +20,8 @@ export interface PostgresServer {
   readonly url: string
   /** Ends it at once, as a power cut would; `restart` brings it back with what was on disk. */
   crash(): Promise<void>
+  /** Ends it in order, and every session with it, as an upgrade does (a fast shutdown). */
+  shutDown(): Promise<void>
   restart(): Promise<void>
   /** Ends it at once, and forgets its data. */
   stop(): Promise<void>
@@ -61,14 +63,16 @@ export async function startPostgres(
   const port = await freePort()
   const start = () => launch(join(binaries, 'postgres'), data, port, all)
   let server = await start()
-  async function crash() {
+  async function end(signal: NodeJS.Signals) {
     const ended = once(server, 'exit')
-    // Immediate shutdown: nothing that is not on disk is kept.
-    server.kill('SIGQUIT')
+    server.kill(signal)
     await ended
   }
+  // Immediate shutdown: nothing that is not on disk is kept.
+  const crash = () => end('SIGQUIT')
   return {
     ...{ port, user: USER, password: PASSWORD, crash },
+    shutDown: () => end('SIGINT'),
     url: `postgres://${USER}:${PASSWORD}@127.0.0.1:${port}/postgres`,
     async restart() {
       server = await start()

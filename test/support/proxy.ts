@@ -10,17 +10,35 @@ export interface Proxy {
    * and whoever asked does not know.
    */
   loseAnswer(n: number): void
+  /** Cuts the connection of the n-th statement from now on, before the database has seen it. */
+  loseStatement(n: number): void
+  /** Loses nothing more. Gives whether what was to be lost was lost. */
+  mend(): boolean
+  /** The next connection that is made is told that it is ready, and with the same breath that it ends. */
+  turnAway(): void
   /** Nothing gets through any more on the connections that there are, nor on new ones; nobody is told. */
   goSilent(): void
   /** New connections get through again. */
   speak(): void
 }
 
+/** The server's word that it waits for a statement. */
+const READY = Buffer.from('Z\0\0\0\x05I', 'latin1')
+
+const FIELDS = ['SFATAL', 'VFATAL', 'C57P01', 'Mterminating connection', ''].join('\0')
+/** Its word that the session is over. */
+const SHUTTING_DOWN = Buffer.concat([
+  Buffer.from(['E'.charCodeAt(0), 0, 0, 0, 4 + FIELDS.length + 1]),
+  Buffer.from(`${FIELDS}\0`),
+])
+
 /** Stands before the database at `url` until the test is over. */
 export async function startProxy(url: string): Promise<Proxy> {
   const target = new URL(url)
   const sockets = new Set<Socket>()
   let answers = Number.POSITIVE_INFINITY
+  let statements = Number.POSITIVE_INFINITY
+  let turnsAway = false
   let silent = false
   const silenced = new Set<Socket>()
   const server = createServer((client) => {
@@ -36,11 +54,16 @@ export async function startProxy(url: string): Promise<Proxy> {
       })
     }
     client.on('data', (chunk) => {
-      if (!silenced.has(client)) upstream.write(chunk)
+      statements -= 1
+      if (statements === 0) client.destroy()
+      else if (!silenced.has(client)) upstream.write(chunk)
     })
     upstream.on('data', (chunk) => {
       answers -= 1
-      if (answers === 0) client.destroy()
+      if (turnsAway && chunk.subarray(-READY.length).equals(READY)) {
+        turnsAway = false
+        client.end(Buffer.concat([chunk, SHUTTING_DOWN]))
+      } else if (answers === 0) client.destroy()
       else if (!silenced.has(client)) client.write(chunk)
     })
   }).listen(0, '127.0.0.1')
@@ -58,6 +81,18 @@ export async function startProxy(url: string): Promise<Proxy> {
     url: own.href,
     loseAnswer(n) {
       answers = n
+    },
+    loseStatement(n) {
+      statements = n
+    },
+    mend() {
+      const isLost = answers <= 0 || statements <= 0
+      answers = Number.POSITIVE_INFINITY
+      statements = Number.POSITIVE_INFINITY
+      return isLost
+    },
+    turnAway() {
+      turnsAway = true
     },
     goSilent() {
       silent = true

@@ -39,10 +39,11 @@ export function openDatabase(url: string, connections: number): Database {
   })
   // An idle connection that breaks is not missed: the next call makes another.
   pool.on('error', ignore)
+  // From its first moment: what says that it is ready may say as well that the server is going away.
+  pool.on('connect', (client) => client.on('error', ignore))
 
   async function once<Row>(sql: string, parameters: readonly unknown[]): Promise<readonly Row[]> {
     const client = await pool.connect()
-    client.on('error', ignore)
     let broken = true
     try {
       const { rows } = await client.query(sql, parameters.map(storable))
@@ -52,7 +53,6 @@ export function openDatabase(url: string, connections: number): Database {
       broken = !isOfStatement(cause)
       throw broken ? toLost(cause) : cause
     } finally {
-      client.off('error', ignore)
       // An answer that is still to come would be taken for that of the next statement.
       client.release(broken)
     }

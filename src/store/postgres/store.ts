@@ -74,7 +74,7 @@ export function postgresStore(options: PostgresConnections, prepared?: Promise<v
   return {
     kind: 'postgres',
     ...intakeOperations(database, hint),
-    ...workerOperations(database, clock),
+    ...workerOperations(database, clock, hint),
     ...systemOperations(database, clock, hint),
     ...claimOperations(database, clock),
     ...workOperations(database, clock),

@@ -1,5 +1,5 @@
 import type { EpochMs } from '../../core/units.ts'
-import type { Beat, NamedReport, Worker } from '../store.ts'
+import type { Beat, NamedReport, Worker, WorkHint } from '../store.ts'
 import { NOW, type StoreClock } from './clock.ts'
 import type { Database } from './database.ts'
 
@@ -50,11 +50,20 @@ interface BeatRow extends Omit<Beat, 'alive' | 'welcome'> {
   readonly late: number
 }
 
-/** Keeps the list of live workers, what they hold, and what they tell of the systems. */
-export function workerOperations(database: Database, clock: StoreClock) {
+/**
+ * Keeps the list of live workers, what they hold, and what they tell of the systems.
+ *
+ * @param hint told of every worker that joins, after the transaction is committed
+ */
+export function workerOperations(
+  database: Database,
+  clock: StoreClock,
+  hint: (hint: WorkHint) => void,
+) {
   async function join({ id, host }: Worker, deadline: EpochMs): Promise<void> {
     const now = clock.now()
     await database.query(JOIN, [clock.given(now), id, host, deadline - now])
+    hint({ lane: null, rank: null })
   }
 
   async function beat(

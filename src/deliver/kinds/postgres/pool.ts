@@ -49,7 +49,9 @@ async function openPool(system: SystemContext<PostgresConfig>): Promise<Pool> {
     allowExitOnIdle: true,
   })
   // An idle connection that breaks is not missed: the next call makes another.
-  pool.on('error', () => {})
+  pool.on('error', ignore)
+  // From its first moment: what says that it is ready may say as well that the server is going away.
+  pool.on('connect', (client) => client.on('error', ignore))
   return pool
 }
 
@@ -70,7 +72,6 @@ async function useAlone<T>(
     client.release(broken)
   }
   const drop = () => release(true)
-  client.on('error', ignore)
   cut.addEventListener('abort', drop)
   try {
     cut.throwIfAborted()
@@ -82,7 +83,6 @@ async function useAlone<T>(
     throw error
   } finally {
     cut.removeEventListener('abort', drop)
-    client.off('error', ignore)
   }
 }
 

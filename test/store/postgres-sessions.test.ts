@@ -1,0 +1,128 @@
+/** Sessions that are in each other's way, and nodes that do not agree about the time: F17, F18. */
+import { afterAll, beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest'
+import { BEAT_EVERY_MS, LIFETIME_MS } from '../../src/dispatch/membership.ts'
+import { migrate } from '../../src/store/postgres/migrate.ts'
+import { postgresStore } from '../../src/store/postgres/store.ts'
+import type { Store } from '../../src/store/store.ts'
+import { audited, claimed, inserted, join, MINUTE, settled, two } from '../contract/steps.ts'
+import { emptyTables, execute, postgresDatabase } from '../support/postgres.ts'
+import { done, LANE, NOW } from '../support/requests.ts'
+
+const { url, drop } = await postgresDatabase()
+await migrate(url)
+afterAll(drop)
+beforeEach(() => emptyTables(url))
+
+const GATE = { state: 'throttled', until: NOW + MINUTE, reason: 'busy' } as const
+
+describe('two sessions that are in each other’s way', () => {
+  test('by a real deadlock: it is the store that gives in, and does it again', async () => {
+    const store = open(url)
+    await join(store)
+    await inserted(store, { total: 10 })
+    const [batch] = two(await claimed(store))
+    // The other one takes the request first and the batch then, and has all the time in the world.
+    const other = execute(
+      url,
+      `SET deadlock_timeout = '1h';
+       BEGIN; SELECT 1 FROM requests FOR UPDATE; SELECT pg_sleep(0.3);
+       SELECT 1 FROM batches FOR UPDATE; COMMIT`,
+    )
+    await vi.waitFor(() => expectLocked('requests'))
+    await settled(store, [done(batch)])
+    await other
+  })
+
+  test('in a database that serialises: what could not be put in order is done again', async () => {
+    const strict = new URL(url)
+    strict.searchParams.set('options', '-c default_transaction_isolation=serializable')
+    const store = open(strict.href)
+    const request = await inserted(store, { total: 10 })
+    await join(store)
+    const [first, second] = two(await claimed(store))
+    const other = execute(
+      url,
+      'BEGIN; UPDATE requests SET metadata = metadata; SELECT pg_sleep(0.3); COMMIT',
+    )
+    await vi.waitFor(() => expectLocked('requests'))
+    await Promise.all([settled(store, [done(first)]), settled(store, [done(second)]), other])
+    expect(await audited(store, request)).toMatchObject({ state: 'completed', completed: 10 })
+  })
+})
+
+describe('two nodes whose clocks differ by an hour', () => {
+  const HOUR = 60 * MINUTE
+
+  test('agree on who is alive and holds what', async () => {
+    const [late, early] = [node(0), node(HOUR)]
+    await late.does((store, now) => store.join({ id: 'late', host: 'x' }, now + LIFETIME_MS))
+    await early.does((store, now) => store.join({ id: 'early', host: 'y' }, now + LIFETIME_MS))
+    await late.does((store) => inserted(store, { total: 5 }))
+    const held = await late.does((store, now) => claimed(store, { worker: 'late', now }))
+    expect(held).toHaveLength(1)
+    for (const { does } of [early, late]) {
+      expect(await does((store, now) => store.sweep(now, now - 24 * HOUR))).toMatchObject({
+        rescued: [],
+      })
+    }
+    expect(await early.does((store, now) => claimed(store, { worker: 'early', now }))).toEqual([])
+    for (const [position, [id, { does }]] of [...Object.entries({ late, early })].entries()) {
+      expect(
+        await does((store, now) => store.beat(id, now + BEAT_EVERY_MS + LIFETIME_MS, now, 0)),
+      ).toMatchObject({ alive: true, workers: 2, position })
+    }
+    await late.does((store, now) =>
+      settled(
+        store,
+        held.map((batch) => done(batch)),
+        now,
+      ),
+    )
+  })
+
+  test('agree on when a gate may be tried, and that one of them tries', async () => {
+    const [late, early] = [node(0), node(HOUR)]
+    await late.does((store, now) => store.gate(LANE, { ...GATE, until: now + MINUTE }))
+    const seen = await early.does(async (store, now) => {
+      const [system] = (await store.work(now)).systems
+      return (system?.gate?.until ?? 0) - now
+    })
+    expect(Math.abs(seen - MINUTE)).toBeLessThan(10_000)
+    expect(await early.does((store, now) => store.probe(LANE, now))).toBe(false)
+    await early.does((store, now) => store.resume(LANE, now))
+    expect(await late.does((store, now) => store.probe(LANE, now))).toBe(true)
+    expect(await early.does((store, now) => store.probe(LANE, now))).toBe(false)
+  })
+
+  /** A store in a process whose clock is ahead by so much. */
+  function node(ahead: number) {
+    const store = postgresStore({ url, listenUrl: null, connections: 2 })
+    onTestFinished(() => store.close())
+    async function does<T>(act: (store: Store, now: number) => Promise<T>): Promise<T> {
+      const now = Date.now() + ahead
+      vi.useFakeTimers({ toFake: ['Date'], now })
+      try {
+        return await act(store, now)
+      } finally {
+        vi.useRealTimers()
+      }
+    }
+    return { does }
+  }
+})
+
+function open(at: string): Store {
+  const store = postgresStore({ url: at, listenUrl: null, connections: 5, clock: 'caller' })
+  onTestFinished(() => store.close())
+  return store
+}
+
+async function expectLocked(table: string): Promise<void> {
+  const locks = await execute(
+    url,
+    `SELECT 1 FROM pg_locks
+     WHERE relation = $1::regclass AND mode IN ('RowShareLock', 'RowExclusiveLock') AND granted`,
+    [table],
+  )
+  expect(locks.length).toBeGreaterThan(0)
+}
