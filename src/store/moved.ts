@@ -22,7 +22,7 @@ export const MOVED_TABLES = [
       ...{ seq: 'bigint', id: 'text', tenant: 'text', priority: 'text', state: 'text' },
       ...{ total: 'bigint', ...COUNTS, open: 'bigint' },
       ...{ created_at: 'bigint', started_at: 'bigint', finished_at: 'bigint' },
-      ...{ metadata: 'text', lanes: 'text' },
+      ...{ metadata: 'text', lanes: 'text', sources: 'text' },
       ...{ marked_at: 'bigint', marked: 'bigint', earlier_at: 'bigint', earlier: 'bigint' },
     },
   },

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { moveToPostgres } from '../../src/store/move.ts'
+import { MOVED_TABLES } from '../../src/store/moved.ts'
 import { openPostgresStore } from '../../src/store/postgres/store.ts'
 import { openSqliteStore } from '../../src/store/sqlite/store.ts'
 import type { NewRequest, Store } from '../../src/store/store.ts'
@@ -30,6 +31,23 @@ afterEach(async () => {
 afterAll(async () => {
   await target.close()
   await drop()
+})
+
+/** Who is alive and what they hold, and what is written over and over: none of it goes along. */
+const LEFT_BEHIND = ['membership', 'reports', 'schema_version', 'scratch', 'workers']
+
+test('every column there is goes along, but for who holds a batch', async () => {
+  const columns = await execute(
+    url,
+    `SELECT table_name AS "table", column_name AS "column" FROM information_schema.columns
+     WHERE table_schema = 'public' AND NOT table_name = ANY ($1)
+       AND (table_name, column_name) <> ('batches', 'worker')`,
+    [LEFT_BEHIND],
+  )
+  const moved = MOVED_TABLES.flatMap(({ name, columns }) =>
+    Object.keys(columns).map((column) => `${name}.${column}`),
+  )
+  expect(columns.map((row) => `${row['table']}.${row['column']}`).sort()).toEqual(moved.sort())
 })
 
 /** Requests in every state there is: finished, with failures, half done, waiting, leased, untouched. */
