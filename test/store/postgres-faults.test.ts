@@ -3,6 +3,7 @@ import { afterAll, describe, expect, onTestFinished, test, vi } from 'vitest'
 import { openPostgresStore, type PostgresOptions } from '../../src/store/postgres/store.ts'
 import { type Store, StoreUnavailable } from '../../src/store/store.ts'
 import { audited, claimed, inserted, join, listed, settled } from '../contract/steps.ts'
+import { eventually } from '../support/eventually.ts'
 import { emptyTables, execute, startPostgres } from '../support/postgres.ts'
 import { startProxy } from '../support/proxy.ts'
 import { done, NOW, newRequest } from '../support/requests.ts'
@@ -85,10 +86,10 @@ test('an ear that has gone deaf without a word is noticed, and replaced', async 
   const hints = new Set<string | null>()
   listener.onWork(({ lane }) => hints.add(lane))
   const hears = (lane: string) =>
-    vi.waitFor(async () => {
+    eventually(async () => {
       await sender.gate(lane, null)
       expect(hints).toContain(lane)
-    }, 10_000)
+    })
   await hears('before')
   line.goSilent()
   line.speak()
@@ -102,7 +103,7 @@ test('a call that gets no connection is told so, and waits no longer', async () 
   const holder = await open({ connections: 1 })
   await join(store)
   const blocked = execute(url, `BEGIN; LOCK TABLE flows; SELECT pg_sleep(7); COMMIT`)
-  await vi.waitFor(async () => {
+  await eventually(async () => {
     expect(
       await execute(url, `SELECT 1 FROM pg_locks WHERE relation = 'flows'::regclass AND granted`),
     ).toHaveLength(1)

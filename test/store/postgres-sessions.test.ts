@@ -5,6 +5,7 @@ import { migrate } from '../../src/store/postgres/migrate.ts'
 import { postgresStore } from '../../src/store/postgres/store.ts'
 import type { Store } from '../../src/store/store.ts'
 import { audited, claimed, inserted, join, MINUTE, settled, two } from '../contract/steps.ts'
+import { eventually } from '../support/eventually.ts'
 import { emptyTables, execute, postgresDatabase } from '../support/postgres.ts'
 import { done, LANE, NOW } from '../support/requests.ts'
 
@@ -28,7 +29,7 @@ describe('two sessions that are in each other’s way', () => {
        BEGIN; SELECT 1 FROM requests FOR UPDATE; SELECT pg_sleep(0.3);
        SELECT 1 FROM batches FOR UPDATE; COMMIT`,
     )
-    await vi.waitFor(() => expectLocked('requests'))
+    await eventually(() => expectLocked('requests'))
     await settled(store, [done(batch)])
     await other
   })
@@ -44,7 +45,7 @@ describe('two sessions that are in each other’s way', () => {
       url,
       'BEGIN; UPDATE requests SET metadata = metadata; SELECT pg_sleep(0.3); COMMIT',
     )
-    await vi.waitFor(() => expectLocked('requests'))
+    await eventually(() => expectLocked('requests'))
     await Promise.all([settled(store, [done(first)]), settled(store, [done(second)]), other])
     expect(await audited(store, request)).toMatchObject({ state: 'completed', completed: 10 })
   })

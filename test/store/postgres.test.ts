@@ -1,5 +1,5 @@
 /** What is particular to the PostgreSQL store; what every store promises is in test/contract. */
-import { afterAll, beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest'
+import { afterAll, beforeEach, describe, expect, onTestFinished, test } from 'vitest'
 import { LEASE } from '../../src/store/postgres/claim-statements.ts'
 import { migrate } from '../../src/store/postgres/migrate.ts'
 import { openPostgresStore, type PostgresOptions } from '../../src/store/postgres/store.ts'
@@ -16,6 +16,7 @@ import {
   SECOND,
   two,
 } from '../contract/steps.ts'
+import { eventually } from '../support/eventually.ts'
 import { emptyTables, execute, postgresDatabase } from '../support/postgres.ts'
 import { done, LANE, NOW, newRequest, TENANT, unfinished } from '../support/requests.ts'
 
@@ -188,14 +189,14 @@ describe('hints', () => {
       expect(row?.['pid']).not.toBe(than)
       return row?.['pid']
     }
-    const first = await vi.waitFor(() => listening(null), 10_000)
+    const first = await eventually(() => listening(null))
     await inserted(sender, { lane: 'before' })
-    await vi.waitFor(() => expect(hints).toEqual(['before']))
+    await eventually(() => expect(hints).toEqual(['before']))
 
     await execute(url, 'SELECT pg_terminate_backend($1)', [first])
-    await vi.waitFor(() => listening(first), 10_000)
+    await eventually(() => listening(first))
     await inserted(sender, { lane: 'after' })
-    await vi.waitFor(() => expect(hints).toEqual(['before', 'after']))
+    await eventually(() => expect(hints).toEqual(['before', 'after']))
   })
 
   test('tell the others of a worker that joins: it waits for them to make room', async () => {
@@ -203,12 +204,12 @@ describe('hints', () => {
     const sender = await open()
     const hints: unknown[] = []
     listener.onWork((hint) => hints.push(hint))
-    await vi.waitFor(async () => {
+    await eventually(async () => {
       await sender.gate('are you there?', null)
       expect(hints).not.toEqual([])
     })
     await join(sender)
-    await vi.waitFor(() => expect(hints).toContainEqual({ lane: null, rank: null }))
+    await eventually(() => expect(hints).toContainEqual({ lane: null, rank: null }))
   })
 
   test('that many inserts give are few', async () => {
@@ -216,7 +217,7 @@ describe('hints', () => {
     const sender = await open()
     const hints: (string | null)[] = []
     listener.onWork(({ lane }) => hints.push(lane))
-    await vi.waitFor(async () => {
+    await eventually(async () => {
       await sender.gate('are you there?', null)
       expect(hints).toContain('are you there?')
     })
@@ -226,7 +227,7 @@ describe('hints', () => {
         sender.insert(newRequest({ lane: lanes[turn % 2] ?? LANE })),
       ),
     )
-    await vi.waitFor(() => expect(hints).toEqual(expect.arrayContaining([...lanes])))
+    await eventually(() => expect(hints).toEqual(expect.arrayContaining([...lanes])))
     expect(hints.length).toBeLessThan(100)
   })
 })
