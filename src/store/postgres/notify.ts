@@ -37,7 +37,8 @@ function isNotification(told: unknown): told is Notification {
 
 function isHint(hint: unknown): hint is WorkHint {
   if (typeof hint !== 'object' || hint === null || !('lane' in hint && 'rank' in hint)) return false
-  return typeof hint.lane === 'string' && (hint.rank === null || typeof hint.rank === 'number')
+  const { lane, rank } = hint
+  return (lane === null || typeof lane === 'string') && (rank === null || typeof rank === 'number')
 }
 
 /**
