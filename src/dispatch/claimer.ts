@@ -17,7 +17,7 @@ const POLL_EVERY_MS: DurationMs = 1000
  * How often the store is told what is in hand, whatever has happened: a claim whose answer was lost may
  * be carried out long after, and its batches would stay leased to a worker that knows nothing of them.
  */
-const KEEP_EVERY_MS: DurationMs = 10_000
+const KEEP_EVERY_MS: DurationMs = 30_000
 
 export interface ClaimerPorts {
   readonly store: DispatchStore
