@@ -2,10 +2,9 @@ import { once } from 'node:events'
 import { createSecureServer } from 'node:http2'
 import { createServer as createTcpServer } from 'node:net'
 import { createServer, type TlsOptions } from 'node:tls'
-import { Worker } from 'node:worker_threads'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { call } from './calls.ts'
-import { answer, connect } from './targets.ts'
+import { answer, connect, silentTarget } from './targets.ts'
 import { pem } from './tls/pem.ts'
 
 const CA = pem('ca.crt')
@@ -120,20 +119,7 @@ test('a handshake that hangs ends within the deadline', async () => {
 })
 
 test('a connection that is never made ends within the deadline', async () => {
-  // It listens, and then does nothing any more: once its queue is full, the machine is silent.
-  const worker = new Worker(
-    `const { parentPort } = require('node:worker_threads')
-     const server = require('node:net').createServer().listen(0, '127.0.0.1', 1, () => {
-       parentPort.postMessage(server.address().port)
-       setImmediate(() => Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0))
-     })`,
-    { eval: true },
-  )
-  onTestFinished(async () => {
-    await worker.terminate()
-  })
-  const [port] = await once(worker, 'message')
-  const connection = connect({ base_url: `http://127.0.0.1:${port}` }, { timeout: 200 })
+  const connection = connect({ base_url: await silentTarget() }, { timeout: 200 })
   const endings = await Promise.all(Array.from({ length: 8 }, () => connection.write(call(), {})))
   for (const ending of endings) expect(ending).toMatchObject({ code: 'timeout' })
 })

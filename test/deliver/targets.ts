@@ -1,6 +1,7 @@
 import { once } from 'node:events'
 import { createServer as createHttpServer, type IncomingMessage } from 'node:http'
 import { createServer, type Server, type Socket } from 'node:net'
+import { Worker } from 'node:worker_threads'
 import { onTestFinished } from 'vitest'
 import type { Resolve } from '../../src/deliver/connect/guard.ts'
 import type { Connection } from '../../src/deliver/kind.ts'
@@ -87,4 +88,21 @@ export async function listen(server: Server): Promise<string> {
   const address = server.address()
   if (address === null || typeof address === 'string') throw new Error('not listening on a port')
   return `http://127.0.0.1:${address.port}`
+}
+
+/** It listens, and then does nothing any more: once its queue is full, the machine is silent. */
+export async function silentTarget(): Promise<string> {
+  const worker = new Worker(
+    `const { parentPort } = require('node:worker_threads')
+     const server = require('node:net').createServer().listen(0, '127.0.0.1', 1, () => {
+       parentPort.postMessage(server.address().port)
+       setImmediate(() => Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0))
+     })`,
+    { eval: true },
+  )
+  onTestFinished(async () => {
+    await worker.terminate()
+  })
+  const [port] = await once(worker, 'message')
+  return `http://127.0.0.1:${port}`
 }

@@ -1,11 +1,11 @@
 /** What many in one call are worth, with a real service and a real target, which counts for itself. */
-import { once } from 'node:events'
 import { createServer } from 'node:http'
 import { json } from 'node:stream/consumers'
 import { setTimeout as pause } from 'node:timers/promises'
-import { describe, expect, onTestFinished, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { Sluice } from '../../src/client/index.ts'
 import { startService, temporaryDirectory, writeSystems } from '../support/process.ts'
+import { serve } from './target.ts'
 
 /** How long the target takes for a call, whatever it holds … */
 const CALL_MS = 20
@@ -16,6 +16,7 @@ const TOGETHER = 100
 /** A target that takes one payload or a list of them, and notes when it had how many. */
 class SlowTarget {
   readonly #taken: { readonly at: number; readonly count: number }[] = []
+  #url = ''
   readonly #server = createServer(async (request, response) => {
     const startedAt = performance.now()
     const body = await json(request)
@@ -28,20 +29,13 @@ class SlowTarget {
 
   static async open(): Promise<SlowTarget> {
     const target = new SlowTarget()
-    target.#server.listen(0, '127.0.0.1')
-    await once(target.#server, 'listening')
-    onTestFinished(() => {
-      target.#server.closeAllConnections()
-      target.#server.close()
-    })
+    target.#url = await serve(target.#server)
     return target
   }
 
   /** Its entry in a systems file. */
   system(more: object): object {
-    const address = this.#server.address()
-    if (address === null || typeof address === 'string') throw new Error('not listening on a port')
-    const base_url = `http://127.0.0.1:${address.port}`
+    const base_url = this.#url
     const allow_private = ['127.0.0.0/8']
     return { kind: 'http', base_url, allow_private, concurrency: CONCURRENCY, ...more }
   }

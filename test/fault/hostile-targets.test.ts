@@ -2,11 +2,9 @@
  * Every hostile target there is, all at once and again and again, in one process: each call ends
  * within its deadline and as the right verdict, and nothing of it is kept in memory.
  */
-import { once } from 'node:events'
 import { createServer as createTlsServer } from 'node:tls'
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
-import { Worker } from 'node:worker_threads'
 import { expect, onTestFinished, test } from 'vitest'
 import { USUAL_ANSWERS } from '../../src/core/answers.ts'
 import { decide } from '../../src/core/decide.ts'
@@ -16,7 +14,7 @@ import type { Connection } from '../../src/deliver/kind.ts'
 import type { HttpConfig } from '../../src/deliver/kinds/http/config.ts'
 import { call } from '../deliver/calls.ts'
 import { HOSTILE, UNFIT } from '../deliver/hostile-targets.ts'
-import { connect, listen, rawTarget } from '../deliver/targets.ts'
+import { connect, listen, rawTarget, silentTarget } from '../deliver/targets.ts'
 import { pem } from '../deliver/tls/pem.ts'
 
 setFlagsFromString('--expose-gc')
@@ -87,7 +85,7 @@ function hanging(): Promise<Case>[] {
     return expected('hangs in the handshake', { base_url }, 'retry', 'timeout')
   }
   const connection = async () => {
-    const config = { base_url: await fullTarget() }
+    const config = { base_url: await silentTarget() }
     return expected('never takes the connection', config, 'retry', 'timeout')
   }
   const name = async () => {
@@ -108,23 +106,6 @@ async function tlsTarget(name: string): Promise<string> {
     server.close()
   })
   return (await listen(server)).replace('http:', 'https:')
-}
-
-/** It listens, and then does nothing any more: once its queue is full, the machine is silent. */
-async function fullTarget(): Promise<string> {
-  const worker = new Worker(
-    `const { parentPort } = require('node:worker_threads')
-     const server = require('node:net').createServer().listen(0, '127.0.0.1', 1, () => {
-       parentPort.postMessage(server.address().port)
-       setImmediate(() => Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0))
-     })`,
-    { eval: true },
-  )
-  onTestFinished(async () => {
-    await worker.terminate()
-  })
-  const [port] = await once(worker, 'message')
-  return `http://127.0.0.1:${port}`
 }
 
 async function round(cases: readonly Case[]): Promise<void> {

@@ -1,12 +1,22 @@
-import { once } from 'node:events'
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import { onTestFinished } from 'vitest'
+import { listen } from '../deliver/targets.ts'
+
+/** Has a server listen until the test is over; gives its URL. */
+export async function serve(server: Server): Promise<string> {
+  onTestFinished(() => {
+    server.closeAllConnections()
+    server.close()
+  })
+  return listen(server)
+}
 
 /** A target that keeps every call waiting until it is told to answer, and remembers them all. */
 export class HeldTarget {
   /** The Idempotency-Key of every call, in the order in which they came. */
   readonly keys: string[] = []
   readonly #server: Server
+  #url = ''
   readonly #held: ServerResponse[] = []
   #isHolding = true
   #arrival = Promise.withResolvers<void>()
@@ -18,22 +28,15 @@ export class HeldTarget {
   /** Opens one; closed when the test is over. */
   static async open(): Promise<HeldTarget> {
     const target = new HeldTarget()
-    target.#server.listen(0, '127.0.0.1')
-    await once(target.#server, 'listening')
-    onTestFinished(() => {
-      target.#server.closeAllConnections()
-      target.#server.close()
-    })
+    target.#url = await serve(target.#server)
     return target
   }
 
   /** Its entry in a systems file. */
   system(concurrency: number): object {
-    const address = this.#server.address()
-    if (address === null || typeof address === 'string') throw new Error('not listening on a port')
     return {
       kind: 'http',
-      base_url: `http://127.0.0.1:${address.port}`,
+      base_url: this.#url,
       concurrency,
       allow_private: ['127.0.0.0/8'],
     }
