@@ -60,7 +60,10 @@ export async function startApp(settings: Settings): Promise<App> {
   )
   const { role } = settings
   const delivery = role === 'api' ? null : deliver(settings, systems, storage, emit)
-  started.defer(() => delivery?.stop(systemClock.now()))
+  started.defer(async () => {
+    await delivery?.drain(systemClock.now())
+    await delivery?.ended()
+  })
   const ports = await httpPorts(settings, systems, storage, emit)
   const server = ports === null || api === null ? null : (await api).createServer(ports)
   const url = server === null ? null : await orStartError(server.listen())
@@ -98,9 +101,11 @@ async function stopAll(
   storage: Storage,
   log: Log,
 ): Promise<void> {
-  log.emit({ event: 'draining', deadlineMs: drainTimeout })
   const deadline = systemClock.now() + drainTimeout
-  await Promise.all([server?.close(drainTimeout), delivery?.stop(deadline - WRAP_UP_MS)])
+  const closed = server?.close(drainTimeout)
+  await delivery?.drain(deadline - WRAP_UP_MS)
+  log.emit({ event: 'draining', deadlineMs: drainTimeout })
+  await Promise.all([closed, delivery?.ended()])
   await storage.close()
   log.emit({ event: 'stopped' })
   log.close()

@@ -11,8 +11,10 @@ export interface Delivery {
   readonly started: Promise<void>
   /** Rejects if a thread dies. What it held is rescued: by other processes, or at the next start. */
   readonly failed: Promise<never>
-  /** Drains until the deadline; resolves when every thread has ended. */
-  stop(deadline: EpochMs): Promise<void>
+  /** Lets calls under way end until the deadline; resolves when no thread starts another. */
+  drain(deadline: EpochMs): Promise<void>
+  /** Resolves when every thread has ended, after `drain`. */
+  ended(): Promise<void>
 }
 
 export interface DeliveryOptions {
@@ -26,9 +28,14 @@ export interface DeliveryOptions {
   readonly emit: Emit
 }
 
+interface Thread {
+  readonly worker: Worker
+  readonly ended: Promise<void>
+}
+
 /** Starts the threads when the store is ready, unless they are stopped before. */
 export function startDelivery({ threads, ready, data, emit }: DeliveryOptions): Delivery {
-  const workers: Worker[] = []
+  const running: Thread[] = []
   const failed = Promise.withResolvers<never>()
   failed.promise.catch(() => {})
   let stopped = false
@@ -39,12 +46,12 @@ export function startDelivery({ threads, ready, data, emit }: DeliveryOptions): 
       workerData,
       transferList: transferable(workerData.store),
     })
-    workers.push(worker)
+    running.push({ worker, ended: new Promise((resolve) => worker.once('exit', () => resolve())) })
     worker.once('error', failed.reject)
     return new Promise((resolve) => {
       worker.on('message', (news: WorkerNews) => {
         if (news.kind === 'started') resolve()
-        else emit(news.event)
+        else if (news.kind === 'event') emit(news.event)
       })
     })
   }
@@ -60,16 +67,23 @@ export function startDelivery({ threads, ready, data, emit }: DeliveryOptions): 
   return {
     started,
     failed: failed.promise,
-    async stop(deadline) {
+    async drain(deadline) {
       stopped = true
-      await Promise.all(workers.map((worker) => stopThread(worker, deadline)))
+      await Promise.all(running.map((thread) => drainThread(thread, deadline)))
+    },
+    async ended() {
+      await Promise.all(running.map((thread) => thread.ended))
     },
   }
 }
 
-async function stopThread(worker: Worker, deadline: EpochMs): Promise<void> {
-  const ended = new Promise((resolve) => worker.once('exit', resolve))
+function drainThread({ worker, ended }: Thread, deadline: EpochMs): Promise<void> {
+  const heard = new Promise<void>((resolve) => {
+    worker.on('message', ({ kind }: WorkerNews) => {
+      if (kind === 'draining') resolve()
+    })
+  })
   const stop: Stop = { deadline }
   worker.postMessage(stop)
-  await ended
+  return Promise.race([heard, ended])
 }

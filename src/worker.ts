@@ -38,6 +38,8 @@ export interface Stop {
 /** From the thread. */
 export type WorkerNews =
   | { readonly kind: 'started' }
+  /** It has been told to stop, and starts nothing more. */
+  | { readonly kind: 'draining' }
   | { readonly kind: 'event'; readonly event: Event }
 
 const data: WorkerData = workerData
@@ -84,7 +86,9 @@ const dispatcher = new Dispatcher({
 })
 
 parentPort?.once('message', async ({ deadline }: Stop) => {
-  await dispatcher.stop(deadline)
+  const stopped = dispatcher.stop(deadline)
+  tell({ kind: 'draining' })
+  await stopped
   await Promise.all([systems.close(), transformer.close(), store.close()])
   parentPort?.close()
 })
