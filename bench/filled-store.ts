@@ -1,3 +1,4 @@
+import { NO_TERMS } from '../src/core/request.ts'
 import type { Standing } from '../src/core/verdict.ts'
 import { batchesOf } from '../src/intake/batches.ts'
 import { newId } from '../src/lib/random.ts'
@@ -78,6 +79,7 @@ async function insert(store: Store, total: number): Promise<void> {
     tenant: 'default',
     priority: 'MEDIUM',
     metadata: {},
+    terms: NO_TERMS,
     createdAt: now,
     total,
     sources: {},

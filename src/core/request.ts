@@ -11,6 +11,29 @@ export const REQUEST_STATES = [
 ] as const
 export type RequestState = (typeof REQUEST_STATES)[number]
 
+/** What a request's caller asked for beyond the mappings; null where nothing was said. */
+export interface Terms {
+  /** Nothing of it starts before. */
+  readonly notBefore: EpochMs | null
+  /** What is still open then fails, as `expired`. */
+  readonly expiresAt: EpochMs | null
+  /** Who is told when it is finished. */
+  readonly callbackUrl: string | null
+  /** The request whose failures this one tries again. */
+  readonly retryOf: string | null
+}
+
+/** The terms of a caller who said nothing. */
+export const NO_TERMS: Terms = {
+  notBefore: null,
+  expiresAt: null,
+  callbackUrl: null,
+  retryOf: null,
+}
+
+/** Why nothing of a request starts any more, though it is not finished. */
+export type Closing = 'cancelled' | 'expired'
+
 /** What one `POST /ingest` created, with its live accounting. */
 export interface Request {
   /** A UUIDv7, so requests sort by the moment they were made. */
@@ -28,6 +51,9 @@ export interface Request {
   readonly startedAt: EpochMs | null
   readonly finishedAt: EpochMs | null
   readonly metadata: Readonly<Record<string, string>>
+  readonly terms: Terms
+  /** Null while it may go on. */
+  readonly closing: Closing | null
   /** Where it stood some seconds ago, to measure its speed by; null before it started. */
   readonly pace: Pace | null
 }

@@ -97,7 +97,7 @@ export function statusOf(
     finished_at: nullableTimeOf(request.finishedAt),
     eta_seconds: etaOf(request, waitingOn, now),
     waiting_on: waitingOn,
-    retry_of: null,
+    retry_of: request.terms.retryOf,
     metadata: { ...request.metadata },
   }
 }

@@ -1,6 +1,7 @@
 import { hash } from 'node:crypto'
 import { batchSize } from '../core/batch.ts'
 import type { Priority } from '../core/mapping.ts'
+import { NO_TERMS } from '../core/request.ts'
 import type { EpochMs } from '../core/units.ts'
 import type { Clock } from '../lib/clock.ts'
 import type { IntakeStore } from '../store/store.ts'
@@ -66,6 +67,7 @@ export async function accept(submission: Submission, ports: IntakePorts): Promis
     tenant,
     priority,
     metadata,
+    terms: NO_TERMS,
     createdAt: now,
     total,
     sources: sourcesOf(mappings, systems),

@@ -24,6 +24,8 @@ export const MOVED_TABLES = [
       ...{ created_at: 'bigint', started_at: 'bigint', finished_at: 'bigint' },
       ...{ metadata: 'text', lanes: 'text', sources: 'text' },
       ...{ marked_at: 'bigint', marked: 'bigint', earlier_at: 'bigint', earlier: 'bigint' },
+      ...{ not_before: 'bigint', expires_at: 'bigint', callback_url: 'text', retry_of: 'text' },
+      ...{ closing: 'text', receiving_until: 'bigint' },
     },
   },
   {
@@ -54,6 +56,13 @@ export const MOVED_TABLES = [
     columns: {
       ...{ lane: 'text', tenant: 'text', priority: 'text' },
       ...{ requests: 'bigint', mappings: 'bigint' },
+    },
+  },
+  {
+    name: 'failure_groups',
+    columns: {
+      ...{ request: 'bigint', target: 'text', code: 'text', http_status: 'bigint' },
+      ...{ count: 'bigint', sample: 'text', message: 'text' },
     },
   },
   { name: 'request_lanes', columns: { request: 'bigint', lane: 'text', open: 'bigint' } },

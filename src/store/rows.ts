@@ -1,7 +1,7 @@
 /** What both stores' rows are to the port: their columns have the same names and meanings. */
 import type { Gate } from '../core/gate.ts'
 import type { Priority } from '../core/mapping.ts'
-import type { Request, RequestState } from '../core/request.ts'
+import type { Closing, Request, RequestState } from '../core/request.ts'
 import type { Ordinals, StoredBatch, SystemControl } from './store.ts'
 
 export interface RequestRow {
@@ -23,6 +23,11 @@ export interface RequestRow {
   readonly marked_at: number | null
   readonly earlier_at: number | null
   readonly earlier: number
+  readonly not_before: number | null
+  readonly expires_at: number | null
+  readonly callback_url: string | null
+  readonly retry_of: string | null
+  readonly closing: Closing | null
 }
 
 /** A request as the port has it. */
@@ -40,6 +45,13 @@ export function toRequest(row: RequestRow): Request {
     startedAt: row.started_at,
     finishedAt: row.finished_at,
     metadata: JSON.parse(row.metadata),
+    terms: {
+      notBefore: row.not_before,
+      expiresAt: row.expires_at,
+      callbackUrl: row.callback_url,
+      retryOf: row.retry_of,
+    },
+    closing: row.closing,
     pace: row.earlier_at === null ? null : { at: row.earlier_at, processed: row.earlier },
   }
 }

@@ -9,7 +9,7 @@ import type { ClosedGate, Gate } from '../core/gate.ts'
 import type { Override } from '../core/limits.ts'
 import type { Priority } from '../core/mapping.ts'
 import type { SystemReport } from '../core/report.ts'
-import type { Request, RequestState } from '../core/request.ts'
+import type { Request, RequestState, Terms } from '../core/request.ts'
 import type { EpochMs } from '../core/units.ts'
 import type { MappingState } from '../core/verdict.ts'
 
@@ -36,6 +36,7 @@ export interface NewRequest {
   readonly tenant: string
   readonly priority: Priority
   readonly metadata: Readonly<Record<string, string>>
+  readonly terms: Terms
   readonly createdAt: EpochMs
   readonly total: number
   /** Of how many mappings the record is to be read from each system; those that bring it along do not count. */

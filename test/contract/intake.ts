@@ -6,7 +6,14 @@ import type { Promises } from './store.contract.ts'
 /** What insert promises: all of it or none of it, once for each key, unchanged to the byte. */
 export const intake = {
   async 'a request is there whole once insert has resolved'(store) {
-    const request = newRequest({ total: 12, priority: 'HIGH', metadata: { ticket: 'OPS-1' } })
+    const terms = {
+      notBefore: NOW - 5,
+      expiresAt: NOW + 5,
+      callbackUrl: 'https://ops.example.com/done',
+      retryOf: '01985a3c-6c1e-7d3a-9a55-0d6f1f0e8a11',
+    }
+    const metadata = { ticket: 'OPS-1' }
+    const request = newRequest({ total: 12, priority: 'HIGH', metadata, terms })
     expect(await store.insert(request)).toEqual({ kind: 'inserted' })
     expect(await store.request(request.tenant, request.id)).toEqual({
       id: request.id,
@@ -20,7 +27,9 @@ export const intake = {
       createdAt: request.createdAt,
       startedAt: null,
       finishedAt: null,
-      metadata: { ticket: 'OPS-1' },
+      metadata,
+      terms,
+      closing: null,
       pace: null,
     })
     expect(await allBatches(store, request.id)).toEqual(

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { finalState, processed, progress, remainingMs } from '../../src/core/request.ts'
+import { finalState, NO_TERMS, processed, progress, remainingMs } from '../../src/core/request.ts'
 import { NOW } from '../support/requests.ts'
 
 const anyCounts = fc
@@ -58,6 +58,8 @@ describe('the time that remains', () => {
     startedAt: NOW - 10_000,
     finishedAt: null,
     metadata: {},
+    terms: NO_TERMS,
+    closing: null,
     pace: { at: NOW - 5000, processed: 15 },
   } as const
 

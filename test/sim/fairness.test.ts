@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { PRIORITIES, type Priority } from '../../src/core/mapping.ts'
 import { WEIGHTS } from '../../src/core/rank.ts'
+import { NO_TERMS } from '../../src/core/request.ts'
 import { seededRandom } from '../../src/lib/random.ts'
 import { openMemoryStore } from '../../src/store/sqlite/memory.ts'
 import { SimulatedClock } from './clock.ts'
@@ -29,6 +30,7 @@ async function quietWorld(seed: number) {
       tenant,
       priority,
       metadata: {},
+      terms: NO_TERMS,
       createdAt: clock.now(),
       total,
       sources: {},

@@ -1,6 +1,7 @@
 import type { DatabaseSync } from 'node:sqlite'
 import { NO_OVERRIDE } from '../../src/core/limits.ts'
 import { PRIORITIES, type Priority } from '../../src/core/mapping.ts'
+import { NO_TERMS } from '../../src/core/request.ts'
 import type { Random } from '../../src/core/units.ts'
 import type { Standing } from '../../src/core/verdict.ts'
 import { seededRandom } from '../../src/lib/random.ts'
@@ -175,6 +176,7 @@ class World {
       tenant: 'default',
       priority: pick<Priority>(PRIORITIES, random),
       metadata: {},
+      terms: NO_TERMS,
       createdAt: this.#clock.now(),
       total,
       sources: {},

@@ -1,6 +1,7 @@
 /** Makes what the store takes in: requests, batches and settlements, plain unless told otherwise. */
 import type { Priority } from '../../src/core/mapping.ts'
 import { pack } from '../../src/core/packed.ts'
+import { NO_TERMS, type Terms } from '../../src/core/request.ts'
 import type { EpochMs } from '../../src/core/units.ts'
 import type { MappingError, Standing } from '../../src/core/verdict.ts'
 import { newId } from '../../src/lib/random.ts'
@@ -24,6 +25,7 @@ export interface RequestOptions {
   readonly tenant?: string
   readonly priority?: Priority
   readonly metadata?: Readonly<Record<string, string>>
+  readonly terms?: Partial<Terms>
   readonly createdAt?: EpochMs
   readonly idempotency?: NewRequest['idempotency']
   /** Where all its mappings go. */
@@ -47,6 +49,7 @@ export function newRequest(options: RequestOptions = {}): NewRequest {
     tenant: options.tenant ?? TENANT,
     priority: options.priority ?? 'MEDIUM',
     metadata: options.metadata ?? {},
+    terms: { ...NO_TERMS, ...options.terms },
     createdAt,
     total: batches.reduce((sum, { ordinals }) => sum + ordinals.count, 0),
     sources: options.sources ?? {},

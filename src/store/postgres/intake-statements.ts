@@ -7,9 +7,10 @@ export const INSERT = `
   WITH given AS MATERIALIZED (
     SELECT nextval('requests_seq_seq') AS seq, g.*
     FROM unnest($1::text[], $2::text[], $3::text[], $4::bigint[], $5::bigint[], $6::text[],
-      $7::text[], $8::text[], $9::bigint[], $10::text[], $11::text[]) WITH ORDINALITY
+      $7::text[], $8::text[], $9::bigint[], $10::text[], $11::text[], $21::bigint[], $22::bigint[],
+      $23::text[], $24::text[]) WITH ORDINALITY
       AS g (id, tenant, priority, total, created_at, metadata, lanes, sources, open,
-        key, fingerprint, place)
+        key, fingerprint, not_before, expires_at, callback_url, retry_of, place)
   ), keyed AS (
     INSERT INTO idempotency_keys (tenant, key, fingerprint, request, created_at)
     SELECT tenant, key, fingerprint, id, created_at FROM given WHERE key IS NOT NULL
@@ -20,8 +21,9 @@ export const INSERT = `
     WHERE key IS NULL OR EXISTS (SELECT 1 FROM keyed k WHERE k.tenant = g.tenant AND k.request = g.id)
   ), made AS (
     INSERT INTO requests (seq, id, tenant, priority, state, total, open, created_at, metadata, lanes,
-      sources)
-    SELECT seq, id, tenant, priority, 'pending', total, open, created_at, metadata, lanes, sources
+      sources, not_before, expires_at, callback_url, retry_of)
+    SELECT seq, id, tenant, priority, 'pending', total, open, created_at, metadata, lanes, sources,
+      not_before, expires_at, callback_url, retry_of
     FROM fresh
   ), parts AS MATERIALIZED (
     SELECT nextval('batches_id_seq') AS id, p.*

@@ -115,6 +115,10 @@ function parametersOf(
     placed.map(({ batch }) => batch.ordinals.count),
     placed.map(({ batch: { ordinals } }) => ordinals.list && JSON.stringify(ordinals.list)),
     placed.map(({ batch }) => batch.mappings),
+    requests.map(({ terms }) => terms.notBefore),
+    requests.map(({ terms }) => terms.expiresAt),
+    requests.map(({ terms }) => terms.callbackUrl),
+    requests.map(({ terms }) => terms.retryOf),
   ]
 }
 
@@ -129,6 +133,7 @@ function isSame(given: NewRequest, stored: Request): boolean {
     given.createdAt === stored.createdAt &&
     given.total === stored.total &&
     given.priority === stored.priority &&
-    JSON.stringify(given.metadata) === JSON.stringify(stored.metadata)
+    JSON.stringify(given.metadata) === JSON.stringify(stored.metadata) &&
+    JSON.stringify(given.terms) === JSON.stringify(stored.terms)
   )
 }

@@ -78,6 +78,8 @@ const DELETE = `
     DELETE FROM payloads p USING old WHERE p.request = old.seq RETURNING p.batch
   ), settled AS (
     DELETE FROM verdicts v USING parts WHERE v.batch = parts.batch
+  ), grouped AS (
+    DELETE FROM failure_groups g USING old WHERE g.request = old.seq
   ), keyed AS (
     DELETE FROM idempotency_keys k USING old WHERE k.tenant = old.tenant AND k.request = old.id
   ), expired AS (

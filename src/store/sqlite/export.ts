@@ -22,6 +22,7 @@ const EXPORTS: Readonly<Record<MovedName, string>> = {
     FROM batches b LEFT JOIN verdicts v ON v.batch = b.id
     WHERE b.state = 'done' OR v.batch IS NOT NULL`,
   flows: 'SELECT * FROM flows',
+  failure_groups: 'SELECT * FROM failure_groups',
   request_lanes: 'SELECT * FROM request_lanes',
   systems: 'SELECT * FROM systems',
 }

@@ -17,8 +17,9 @@ export function intakeOperations(database: DatabaseSync, hint: (hint: WorkHint) 
   )
   const insertRequest = prepare(
     database,
-    `INSERT INTO requests (id, tenant, priority, state, total, created_at, metadata, lanes, sources)
-     VALUES (?, ?, ?, 'pending', ?, ?, ?, ?, ?)`,
+    `INSERT INTO requests (id, tenant, priority, state, total, created_at, metadata, lanes, sources,
+       not_before, expires_at, callback_url, retry_of)
+     VALUES (?, ?, ?, 'pending', ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
   )
   const findFlow = prepare<{ requests: number }>(
     database,
@@ -72,7 +73,7 @@ export function intakeOperations(database: DatabaseSync, hint: (hint: WorkHint) 
   }
 
   function insert(request: NewRequest): Inserted {
-    const { id, tenant, priority, idempotency, createdAt } = request
+    const { id, tenant, priority, idempotency, createdAt, terms } = request
     if (idempotency !== null) {
       const earlier = findKey.get(tenant, idempotency.key)
       if (earlier?.fingerprint === idempotency.fingerprint) {
@@ -90,6 +91,10 @@ export function intakeOperations(database: DatabaseSync, hint: (hint: WorkHint) 
       JSON.stringify(request.metadata),
       JSON.stringify([...lanes.keys()]),
       JSON.stringify(request.sources),
+      terms.notBefore,
+      terms.expiresAt,
+      terms.callbackUrl,
+      terms.retryOf,
     )
     if (idempotency !== null) {
       insertKey.run(tenant, idempotency.key, idempotency.fingerprint, seq, createdAt)

@@ -72,6 +72,7 @@ export function sweepOperations(database: DatabaseSync) {
     `DELETE FROM systems WHERE state IS NULL AND concurrency IS NULL AND rate IS NULL
        AND paused = 0`,
   )
+  const deleteGroups = prepare(database, 'DELETE FROM failure_groups WHERE request = ?')
   const deleteKeysOf = prepare(database, 'DELETE FROM idempotency_keys WHERE request = ?')
   const deleteRequest = prepare(database, 'DELETE FROM requests WHERE seq = ?')
 
@@ -100,6 +101,7 @@ export function sweepOperations(database: DatabaseSync) {
     for (const { seq } of old) {
       for (const part of deleteParts) part.run(seq)
       deleteBatches.run(seq)
+      deleteGroups.run(seq)
       deleteKeysOf.run(seq)
       deleteRequest.run(seq)
     }

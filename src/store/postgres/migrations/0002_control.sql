@@ -1,0 +1,26 @@
+-- What a caller may ask for beyond the mappings: when, until when, whom to tell, and of which request
+-- this one tries the failures again.
+ALTER TABLE requests ADD COLUMN not_before bigint;
+ALTER TABLE requests ADD COLUMN expires_at bigint;
+ALTER TABLE requests ADD COLUMN callback_url text;
+ALTER TABLE requests ADD COLUMN retry_of text COLLATE "C";
+-- Nothing of it starts any more, for this reason.
+ALTER TABLE requests ADD COLUMN closing text CHECK (closing IN ('cancelled', 'expired'));
+-- While it is received: when it counts as given up, unless more of it comes.
+ALTER TABLE requests ADD COLUMN receiving_until bigint;
+
+CREATE INDEX requests_expiring ON requests (expires_at)
+  WHERE expires_at IS NOT NULL AND finished_at IS NULL;
+CREATE INDEX requests_receiving ON requests (receiving_until) WHERE receiving_until IS NOT NULL;
+
+-- Why mappings of a request failed: one row for each way, whatever their number. 0 is no HTTP status.
+CREATE TABLE failure_groups (
+  request      bigint NOT NULL,
+  target       text COLLATE "C" NOT NULL,
+  code         text COLLATE "C" NOT NULL,
+  http_status  bigint NOT NULL,
+  count        bigint NOT NULL,
+  sample       text NOT NULL,
+  message      text NOT NULL,
+  PRIMARY KEY (request, target, code, http_status)
+);

@@ -1,0 +1,26 @@
+-- What a caller may ask for beyond the mappings: when, until when, whom to tell, and of which request
+-- this one tries the failures again.
+ALTER TABLE requests ADD COLUMN not_before INTEGER;
+ALTER TABLE requests ADD COLUMN expires_at INTEGER;
+ALTER TABLE requests ADD COLUMN callback_url TEXT;
+ALTER TABLE requests ADD COLUMN retry_of TEXT;
+-- Nothing of it starts any more, for this reason.
+ALTER TABLE requests ADD COLUMN closing TEXT CHECK (closing = 'cancelled' OR closing = 'expired');
+-- While it is received: when it counts as given up, unless more of it comes.
+ALTER TABLE requests ADD COLUMN receiving_until INTEGER;
+
+CREATE INDEX requests_expiring ON requests (expires_at)
+  WHERE expires_at IS NOT NULL AND finished_at IS NULL;
+CREATE INDEX requests_receiving ON requests (receiving_until) WHERE receiving_until IS NOT NULL;
+
+-- Why mappings of a request failed: one row for each way, whatever their number. 0 is no HTTP status.
+CREATE TABLE failure_groups (
+  request      INTEGER NOT NULL,
+  target       TEXT NOT NULL,
+  code         TEXT NOT NULL,
+  http_status  INTEGER NOT NULL,
+  count        INTEGER NOT NULL,
+  sample       TEXT NOT NULL,
+  message      TEXT NOT NULL,
+  PRIMARY KEY (request, target, code, http_status)
+) STRICT, WITHOUT ROWID;
