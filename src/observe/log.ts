@@ -1,4 +1,6 @@
 import pino, { type Level } from 'pino'
+import type { DurationMs } from '../core/units.ts'
+import { type Clock, systemClock } from '../lib/clock.ts'
 import type { Emit, Event } from './events.ts'
 
 const LEVELS: Readonly<Record<Event['event'], Level>> = {
@@ -26,6 +28,11 @@ const LEVELS: Readonly<Record<Event['event'], Level>> = {
 /** What waits in memory for a log that nobody reads; more is dropped, so that work goes on. */
 const UNREAD_BYTES_MAX = 1_048_576
 
+/** Lines are written so many bytes at a time: a write costs more than a line, and a long buffer too … */
+const TOGETHER_BYTES = 4096
+/** … but none waits longer than this. */
+const WITHIN_MS: DurationMs = 10
+
 export interface Log {
   readonly emit: Emit
   /** Writes out what is still in memory. */
@@ -34,21 +41,50 @@ export interface Log {
 
 /** Writes each event as one line of JSON on the standard output. */
 export function openLog(level: Level | 'silent'): Log {
-  const output = pino.destination({ dest: 1, sync: false, maxLength: UNREAD_BYTES_MAX })
+  const lengths = { minLength: TOGETHER_BYTES, maxLength: UNREAD_BYTES_MAX }
+  const output = pino.destination({ dest: 1, sync: false, ...lengths })
   // A closed pipe ends the log, not the service.
   output.on('error', () => {})
   const logger = pino(
     {
       level,
       base: null,
-      timestamp: pino.stdTimeFunctions.isoTime,
+      timestamp: timestamp(systemClock),
       formatters: { level: (label) => ({ level: label }) },
       serializers: { error: pino.stdSerializers.err },
     },
     output,
   )
+  let flushing = false
+
+  function flushSoon(): void {
+    if (flushing) return
+    flushing = true
+    systemClock.after(WITHIN_MS, () => {
+      flushing = false
+      output.flush()
+    })
+  }
+
   return {
-    emit: ({ event, ...fields }) => logger[LEVELS[event]](fields, event),
+    emit({ event, ...fields }) {
+      const level = LEVELS[event]
+      if (!logger.isLevelEnabled(level)) return
+      logger[level](fields, event)
+      flushSoon()
+    },
     close: () => output.flushSync(),
+  }
+}
+
+/** The time of a line, as pino takes it: made once for all lines of a millisecond. */
+function timestamp(clock: Clock): () => string {
+  let last = 0
+  let text = ''
+  return () => {
+    const now = clock.now()
+    if (now !== last) text = `,"time":"${new Date(now).toISOString()}"`
+    last = now
+    return text
   }
 }
