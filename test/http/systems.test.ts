@@ -193,6 +193,14 @@ describe('POST /systems/{name}/resume', () => {
     expect(Date.parse(body.gate.until)).toBeLessThanOrEqual(Date.now())
   })
 
+  test('takes a body of nothing for none, whatever it is called', async () => {
+    const { server, store } = await openServer(CONFIGURED)
+    await store.gate('crm', { state: 'held', until: Date.now() + 60_000, reason: 'no' })
+    const headers = { 'content-type': 'application/json' }
+    const url = '/systems/crm/resume'
+    expect((await server.app.inject({ method: 'POST', url, headers })).statusCode).toBe(200)
+  })
+
   test('is a 409 where nothing is closed, and a 400 with a body', async () => {
     const fixture = await openServer(CONFIGURED)
     const { status, body } = await call(fixture, 'POST', '/systems/crm/resume')
