@@ -84,6 +84,17 @@ describe('slow clients are cut off', () => {
   })
 })
 
+test('more connections than there may be are closed at once', async () => {
+  const { server } = await openServer({ limits: { maxConnections: 1 } })
+  const url = await server.listen()
+  const first = await open(url, GET)
+  await first.received('alive')
+  const second = await open(url, GET)
+  expect(await second.closed).toBe('')
+  first.socket.write(GET.replace('/livez', '/readyz'))
+  await first.received('ready')
+})
+
 describe('what is not HTTP as it should be is turned away', () => {
   test.each([
     ['a greeting in TLS', '\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03', 400],
