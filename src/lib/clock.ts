@@ -15,9 +15,32 @@ export interface Clock {
 
 export type Cancel = () => void
 
-/** The machine's own clock. Its timers do not keep the process alive. */
+/** While the time is ahead of the wall clock it runs slower by this part, until they agree. */
+const SLOWER_BY = 1 / 16
+
+/**
+ * The wall clock's time, but for one thing: it never goes back. Where the wall clock is set back,
+ * whatever waits for a moment would wait that much longer, an hour where it is an hour; so the time
+ * runs on, a little slower, until the wall clock has caught up. Set forward, it is followed at once.
+ *
+ * @param wall what may be set, in whole milliseconds
+ * @param monotonic what nobody sets
+ */
+export function steadyTime(wall: () => EpochMs, monotonic: () => DurationMs): () => EpochMs {
+  let lookedAt = monotonic()
+  let offset = wall() - lookedAt
+  return () => {
+    const elapsed = monotonic()
+    const ahead = offset - (wall() - elapsed)
+    offset -= Math.min(ahead, (elapsed - lookedAt) * SLOWER_BY)
+    lookedAt = elapsed
+    return Math.floor(elapsed + offset)
+  }
+}
+
+/** The machine's own clock, never going back. Its timers do not keep the process alive. */
 export const systemClock: Clock = {
-  now: () => Date.now(),
+  now: steadyTime(Date.now, () => performance.now()),
   after(delay, callback) {
     const timer = setTimeout(callback, Math.min(Math.max(0, delay), TIMER_MAX_MS))
     timer.unref()
