@@ -2,7 +2,7 @@ import type { DurationMs, EpochMs } from '../core/units.ts'
 import type { Clock } from '../lib/clock.ts'
 import type { QueryStore } from '../store/store.ts'
 
-/** How old what is known of the backlog may get; from the future it is where the clock was set back. */
+/** How old what is known of the backlog may get. */
 const FRESH_MS: DurationMs = 1000
 
 /** Says whether there is room for more work, without asking the store each time. */
@@ -28,7 +28,7 @@ export function watchBacklog(store: QueryStore, clock: Clock, max: number): Back
   return {
     isFull() {
       const now = clock.now()
-      if (Math.abs(now - askedAt) >= FRESH_MS) {
+      if (now - askedAt >= FRESH_MS) {
         askedAt = now
         void refresh()
       }

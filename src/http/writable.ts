@@ -3,10 +3,7 @@ import type { Clock } from '../lib/clock.ts'
 import type { IntakeStore } from '../store/store.ts'
 import { inTime } from './patience.ts'
 
-/**
- * How old what is known may get: to find out is a write, and anybody may ask, at any rate. From the future
- * it is where the clock was set back.
- */
+/** How old what is known may get: to find out is a write, and anybody may ask, at any rate. */
 const FRESH_MS: DurationMs = 1000
 
 /**
@@ -20,7 +17,7 @@ export function watchWritable(store: IntakeStore, clock: Clock): () => Promise<b
 
   return () => {
     const now = clock.now()
-    if (Math.abs(now - askedAt) >= FRESH_MS) {
+    if (now - askedAt >= FRESH_MS) {
       askedAt = now
       known = inTime(
         store.touch().then(() => true),

@@ -371,25 +371,6 @@ describe('the service', () => {
     expect(writes).toBe(2)
   })
 
-  test('is asked anew where the clock was set back', async () => {
-    let now = NOW
-    const clock: Clock = { ...systemClock, now: () => now }
-    let touch: Store['touch'] = unavailable
-    const wrap = (store: Store) => ({ ...store, touch: () => touch() })
-    const fixture = await openServer({ clock, limits: { maxBacklog: 3 }, wrap })
-    expect((await get(fixture, '/readyz')).status).toBe(503)
-    expect((await post(fixture, { mappings: mappings(3) })).status).toBe(202)
-    expect((await post(fixture, { mappings: [mapping()] })).status).toBe(503)
-    touch = async () => {}
-    await settleAll(fixture.store, 'target_1', () => COMPLETED)
-    now -= 3_600_000
-    expect((await get(fixture, '/readyz')).status).toBe(200)
-    // What it was told is there for the next one to ask.
-    await post(fixture, { mappings: [mapping()] })
-    await fixture.store.totals()
-    expect((await post(fixture, { mappings: [mapping()] })).status).toBe(202)
-  })
-
   test('is not ready when its store takes too long', async () => {
     const clock: Clock = { now: () => NOW, after: immediately }
     const hangs = () => new Promise<never>(() => {})
