@@ -1,6 +1,6 @@
 import type { DurationMs, EpochMs } from '../core/units.ts'
 
-/** Longer delays overflow Node's timers, which then fire at once. */
+/** Longer delays overflow Node's timers, which then fire at once: they are waited for in pieces. */
 const TIMER_MAX_MS = 2 ** 31 - 1
 
 /**
@@ -38,12 +38,26 @@ export function steadyTime(wall: () => EpochMs, monotonic: () => DurationMs): ()
   }
 }
 
+const now = steadyTime(Date.now, () => performance.now())
+
 /** The machine's own clock, never going back. Its timers do not keep the process alive. */
 export const systemClock: Clock = {
-  now: steadyTime(Date.now, () => performance.now()),
+  now,
   after(delay, callback) {
-    const timer = setTimeout(callback, Math.min(Math.max(0, delay), TIMER_MAX_MS))
-    timer.unref()
+    const due = now() + delay
+    let timer = wait(delay)
+
+    function wait(time: DurationMs): NodeJS.Timeout {
+      return setTimeout(fire, Math.min(Math.max(0, time), TIMER_MAX_MS)).unref()
+    }
+
+    function fire(): void {
+      // Timers count in another time: they may be early by a little, or by a sixteenth.
+      const left = due - now()
+      if (left > 0) timer = wait(left)
+      else callback()
+    }
+
     return () => clearTimeout(timer)
   },
 }

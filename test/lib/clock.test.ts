@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { steadyTime, systemClock } from '../../src/lib/clock.ts'
+import { sleep, steadyTime, systemClock } from '../../src/lib/clock.ts'
 
 const HOUR = 3_600_000
 const START = Date.UTC(2026, 0, 1)
@@ -66,6 +66,16 @@ describe('the time', () => {
           expect(next).toBeGreaterThanOrEqual(last)
           last = next
         }
+      }),
+    )
+  })
+
+  test('has come when a timer goes off, and not a moment before', async () => {
+    const due = Array.from({ length: 20 }, (_, place) => systemClock.now() + place)
+    await Promise.all(
+      due.map(async (at) => {
+        await sleep(systemClock, at - systemClock.now())
+        expect(systemClock.now()).toBeGreaterThanOrEqual(at)
       }),
     )
   })
