@@ -31,10 +31,12 @@ const batchesIn = (holding: string) => `
   SELECT p.lane, p.first, p.last, p.count, p.ordinals, p.mappings, v.verdicts
   FROM requests r JOIN payloads p ON p.request = r.seq AND p.first < $3 AND p.first >= $4
     LEFT JOIN verdicts v ON v.batch = p.batch
-  WHERE r.tenant = $1 AND r.id = $2 AND p.last >= $5 ${holding} ORDER BY p.first`
+  WHERE r.tenant = $1 AND r.id = $2 AND r.state <> 'receiving' AND p.last >= $5 ${holding}
+  ORDER BY p.first`
 
 const TOTALS = `
-  SELECT (SELECT count(*) FROM requests WHERE finished_at IS NULL) AS "activeRequests",
+  SELECT (SELECT count(*) FROM requests WHERE finished_at IS NULL AND state <> 'receiving')
+      AS "activeRequests",
     (SELECT coalesce(sum(mappings), 0)::bigint FROM flows) AS "openMappings"`
 
 /** Reads what people ask for; nothing here writes. */
