@@ -38,7 +38,10 @@ export function steadyTime(wall: () => EpochMs, monotonic: () => DurationMs): ()
   }
 }
 
-const now = steadyTime(Date.now, () => performance.now())
+const now = steadyTime(
+  () => Date.now(),
+  () => performance.now(),
+)
 
 /** The machine's own clock, never going back. Its timers do not keep the process alive. */
 export const systemClock: Clock = {
