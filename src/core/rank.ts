@@ -32,3 +32,37 @@ export function takesOldest(turn: number): boolean {
 export function oldestTurns(turn: number, picks: number): number {
   return Math.floor((turn + picks) / OLDEST_EVERY) - Math.floor(turn / OLDEST_EVERY)
 }
+
+/** What is open in one lane at one priority: of one tenant, or of all others together. */
+export interface Flow {
+  /** Of the tenant that asks. */
+  readonly own: boolean
+  readonly priority: Priority
+  /** How many tenants have a part in it. */
+  readonly tenants: number
+  readonly requests: number
+  readonly mappings: number
+}
+
+/**
+ * About how many mappings that are open in a lane would go before the last one of a new request. While
+ * it runs, every tenant gets its weight's part at each priority where it has work, and the request as
+ * much as each other one of its own tenant and priority; the picks that go to the oldest come on top.
+ */
+export function mappingsBefore(
+  mappings: number,
+  priority: Priority,
+  flows: readonly Flow[],
+): number {
+  const isOwn = (flow: Flow) => flow.own && flow.priority === priority
+  const beside = flows.find(isOwn)?.requests ?? 0
+  const length = rankStep(mappings, beside, priority)
+  let [open, before] = [0, 0]
+  for (const flow of flows) {
+    const part = isOwn(flow) ? mappings * beside : flow.tenants * WEIGHTS[flow.priority] * length
+    open += flow.mappings
+    before += Math.min(flow.mappings, part)
+  }
+  const picks = ((mappings + before) * OLDEST_EVERY) / (OLDEST_EVERY - 1)
+  return Math.min(open, Math.round(picks - mappings))
+}

@@ -8,6 +8,7 @@
 import type { ClosedGate, Gate } from '../core/gate.ts'
 import type { Override } from '../core/limits.ts'
 import type { Priority } from '../core/mapping.ts'
+import type { Flow } from '../core/rank.ts'
 import type { SystemReport } from '../core/report.ts'
 import type { Request, RequestState, Terms } from '../core/request.ts'
 import type { EpochMs } from '../core/units.ts'
@@ -237,6 +238,8 @@ export interface Sweep {
 export interface QueryStore {
   /** Null where the tenant has no such request. */
   request(tenant: string, id: string): Promise<Request | null>
+  /** What a key stands for within the tenant; null where it can still be used. */
+  keyed(tenant: string, key: string): Promise<Keyed | null>
   /** Newest first. */
   requests(tenant: string, filter: RequestFilter): Promise<readonly Request[]>
   /** The batches that reach into a range of ordinals, by their first one; none of another tenant's. */
@@ -247,6 +250,11 @@ export interface QueryStore {
   /** The names, in order, of systems with open mappings, or of which something is known. */
   systemNames(after: string, limit: number): Promise<readonly string[]>
   system(name: string): Promise<StoredSystem>
+  /**
+   * What a request of the tenant would meet at a system, were it handed in now. Cost grows with the
+   * number of tenants that have something open there, not with how much.
+   */
+  load(tenant: string, system: string): Promise<SystemLoad>
 }
 
 /** What an operator changes while everything runs. Every worker acts on it within a second. */
@@ -260,6 +268,19 @@ export interface OperatorStore {
 export interface Waiting extends SystemControl {
   /** How many open mappings of the request it holds up; null where some are read from it, and not all. */
   readonly mappings: number | null
+}
+
+/** The request that a key was used for, and the fingerprint that it came with. */
+export interface Keyed {
+  readonly request: string
+  readonly fingerprint: string
+}
+
+/** How a system may be called, what is open for it, and what is told of it. */
+export interface SystemLoad extends SystemControl {
+  /** At most one for each priority of the tenant's own, and of all others. */
+  readonly flows: readonly Flow[]
+  readonly reports: readonly SystemReport[]
 }
 
 /** One system as the store knows it. */

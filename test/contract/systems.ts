@@ -172,6 +172,45 @@ export const systems = {
     })
   },
 
+  async 'the load of a system is what is open for it, by priority, ours and that of others'(store) {
+    await join(store)
+    await inserted(store, { tenant: 'ours', total: 20 })
+    await inserted(store, { tenant: 'ours', total: 3 })
+    await inserted(store, { tenant: 'ours', priority: 'LOW', total: 4 })
+    for (const tenant of ['a', 'b']) await inserted(store, { tenant, priority: 'LOW', total: 5 })
+    await inserted(store, { tenant: 'ours', lane: 'erp', total: 6 })
+    await settled(store, [done(await claimedOne(store))])
+    const { flows } = await store.load('ours', LANE)
+    expect(flows).toHaveLength(3)
+    const own = { own: true, tenants: 1 }
+    expect(flows).toContainEqual({ ...own, priority: 'MEDIUM', requests: 2, mappings: 18 })
+    expect(flows).toContainEqual({ ...own, priority: 'LOW', requests: 1, mappings: 4 })
+    const others = { own: false, tenants: 2, priority: 'LOW', requests: 2, mappings: 10 }
+    expect(flows).toContainEqual(others)
+  },
+
+  async 'the load of a system says how it may be called, and what is told of it'(store) {
+    await join(store)
+    await store.gate(LANE, HELD)
+    await store.override(LANE, { concurrency: 3 })
+    await store.report('worker-1', [{ system: LANE, report: REPORT }])
+    expect(await store.load(TENANT, LANE)).toEqual({
+      system: LANE,
+      gate: HELD,
+      override: { ...NO_OVERRIDE, concurrency: 3 },
+      flows: [],
+      reports: [REPORT],
+    })
+  },
+
+  async 'a system for which everything is done has no load'(store) {
+    await join(store)
+    await inserted(store)
+    await settled(store, [done(await claimedOne(store))])
+    const nothing = { gate: null, override: NO_OVERRIDE, flows: [], reports: [] }
+    expect(await store.load(TENANT, LANE)).toEqual({ system: LANE, ...nothing })
+  },
+
   async 'systems are named in order, as many as are asked for'(store) {
     await join(store)
     await inserted(store, { lane: 'c' })

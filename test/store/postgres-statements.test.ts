@@ -97,6 +97,7 @@ const IN_STEPS: Readonly<Record<string, Prepare>> = {
 const READS: Readonly<Record<string, (store: Store) => Promise<unknown>>> = {
   work: (store) => store.work(NOW),
   request: (store) => store.request(TENANT, 'none'),
+  keyed: (store) => store.keyed(TENANT, 'none'),
   requests: (store) =>
     store.requests(TENANT, {
       ...{ state: null, priority: null, createdAfter: null, before: null, limit: 10 },
@@ -106,6 +107,7 @@ const READS: Readonly<Record<string, (store: Store) => Promise<unknown>>> = {
   waiting: (store) => store.waiting(TENANT, 'none'),
   systemNames: (store) => store.systemNames('', 10),
   system: (store) => store.system(LANE),
+  load: (store) => store.load(TENANT, LANE),
 }
 
 describe('a line that breaks at any statement of', () => {

@@ -3,6 +3,7 @@ import type { MappingState } from '../../core/verdict.ts'
 import { type BatchRow, type RequestRow, toBatch, toRequest } from '../rows.ts'
 import {
   type BatchRange,
+  type Keyed,
   ORDINAL_SPAN_MAX,
   type RequestFilter,
   type StoredBatch,
@@ -11,6 +12,9 @@ import {
 import type { Database } from './database.ts'
 
 const REQUEST = `SELECT * FROM requests WHERE tenant = $1 AND id = $2 AND state <> 'receiving'`
+
+const KEYED = `
+  SELECT request, fingerprint FROM idempotency_keys WHERE tenant = $1 AND key = $2`
 
 const REQUESTS = `
   SELECT * FROM requests
@@ -44,6 +48,11 @@ export function queryOperations(database: Database) {
     return row === undefined ? null : toRequest(row)
   }
 
+  async function keyed(tenant: string, key: string): Promise<Keyed | null> {
+    const [row] = await database.query<Keyed>(KEYED, [tenant, key])
+    return row ?? null
+  }
+
   async function requests(tenant: string, filter: RequestFilter): Promise<readonly Request[]> {
     const { before, state, priority, createdAfter, limit } = filter
     const parameters = [tenant, before, state, priority, createdAfter, limit]
@@ -65,5 +74,5 @@ export function queryOperations(database: Database) {
     return row ?? { activeRequests: 0, openMappings: 0 }
   }
 
-  return { request, requests, batches, totals }
+  return { request, keyed, requests, batches, totals }
 }

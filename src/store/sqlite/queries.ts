@@ -4,6 +4,7 @@ import type { MappingState } from '../../core/verdict.ts'
 import { type BatchRow, type RequestRow, toBatch, toRequest } from '../rows.ts'
 import {
   type BatchRange,
+  type Keyed,
   ORDINAL_SPAN_MAX,
   type RequestFilter,
   type StoredBatch,
@@ -24,6 +25,11 @@ export function queryOperations(database: DatabaseSync) {
   const findRequest = prepare<RequestRow>(
     database,
     `SELECT * FROM requests WHERE tenant = ? AND id = ? AND state <> 'receiving'`,
+  )
+  const findKey = prepare<{ request: string; fingerprint: string }>(
+    database,
+    `SELECT r.id AS request, k.fingerprint FROM idempotency_keys k JOIN requests r ON r.seq = k.request
+     WHERE k.tenant = ? AND k.key = ?`,
   )
   const listRequests = prepare<RequestRow>(
     database,
@@ -61,6 +67,10 @@ export function queryOperations(database: DatabaseSync) {
     return row === undefined ? null : toRequest(row)
   }
 
+  function keyed(tenant: string, key: string): Keyed | null {
+    return findKey.get(tenant, key) ?? null
+  }
+
   function requests(tenant: string, filter: RequestFilter): readonly Request[] {
     const { before, state, priority, createdAfter, limit } = filter
     return listRequests.all(tenant, before, state, priority, createdAfter, limit).map(toRequest)
@@ -76,5 +86,5 @@ export function queryOperations(database: DatabaseSync) {
     return { activeRequests: countActive.get()?.n ?? 0, openMappings: countOpen.get()?.n ?? 0 }
   }
 
-  return { request, requests, batches, totals }
+  return { request, keyed, requests, batches, totals }
 }

@@ -1,7 +1,15 @@
 import type { DatabaseSync } from 'node:sqlite'
 import { processed } from '../../core/request.ts'
-import { heldUp, plain, type RequestRow, type SystemRow, toControl } from '../rows.ts'
-import type { StoredSystem, Waiting } from '../store.ts'
+import {
+  type FlowRow,
+  heldUp,
+  plain,
+  type RequestRow,
+  type SystemRow,
+  toControl,
+  toFlow,
+} from '../rows.ts'
+import type { StoredSystem, SystemControl, SystemLoad, Waiting } from '../store.ts'
 import { prepare } from './database.ts'
 
 /** How many waiting batches are counted: bounds what a look at a system costs. */
@@ -38,6 +46,12 @@ export function watchOperations(database: DatabaseSync) {
   const countOpen = prepare<{ open: number }>(
     database,
     'SELECT coalesce(sum(mappings), 0) AS open FROM flows WHERE lane = ?',
+  )
+  const findFlows = prepare<FlowRow>(
+    database,
+    `SELECT tenant = ?1 AS own, priority, count(*) AS tenants, sum(requests) AS requests,
+       sum(mappings) AS mappings
+     FROM flows WHERE lane = ?2 AND requests > 0 GROUP BY tenant = ?1, priority`,
   )
   const count = (which: string) =>
     prepare<Counted>(
@@ -79,20 +93,33 @@ export function watchOperations(database: DatabaseSync) {
     return names
   }
 
+  function control(system: string): SystemControl {
+    const row = findSystem.get(system)
+    return row === undefined ? plain(system) : toControl(row)
+  }
+
+  function reports(system: string): StoredSystem['reports'] {
+    return findReports.all(system).map(({ report }) => JSON.parse(report))
+  }
+
   function system(name: string): StoredSystem {
-    const row = findSystem.get(name)
     const waits = countWaiting.get(name)
     const requests = [oldestReady.get(name), waits].flatMap((one) => one?.oldest ?? [])
     const oldest = requests.length === 0 ? null : createdAt.get(Math.min(...requests))
     return {
-      ...(row === undefined ? plain(name) : toControl(row)),
+      ...control(name),
       open: countOpen.get(name)?.open ?? 0,
       leased: countLeased.get(name)?.open ?? 0,
       waiting: waits?.open ?? 0,
       oldest: oldest?.created_at ?? null,
-      reports: findReports.all(name).map(({ report }) => JSON.parse(report)),
+      reports: reports(name),
     }
   }
 
-  return { waiting, systemNames, system }
+  function load(tenant: string, system: string): SystemLoad {
+    const flows = findFlows.all(tenant, system).map(toFlow)
+    return { ...control(system), flows, reports: reports(system) }
+  }
+
+  return { waiting, systemNames, system, load }
 }
