@@ -70,18 +70,18 @@ function onRate({ system, limits, call }: SystemWork, rate: Rate, isLearned: boo
 
 function onConcurrency({ system, limits: { concurrency }, call }: SystemWork): string {
   const calls = concurrency === 1 ? 'one call at a time' : `${counted(concurrency)} calls at once`
-  return `${system} gets ${calls}. ${onLength(call)}`
+  return `${system} takes ${calls}${onLength(call)}`
 }
 
 function onLength({ duration, known }: CallLength): string {
   const length = inWords(duration)
   switch (known) {
     case 'measured':
-      return `One has taken ${length} of late.`
+      return `, and one has taken about ${length} of late.`
     case 'configured':
-      return `One takes ${length}.`
+      return `, and one takes ${length}.`
     case 'timeout':
-      return `How long one takes is not known yet, so each counts as its timeout, ${length}; most likely it is done much sooner.`
+      return `. How long one takes is not known yet, so each counts as its timeout of ${length}; most likely it is done much sooner.`
   }
 }
 

@@ -1,3 +1,4 @@
+import type { Limits } from './limits.ts'
 import type { Quota } from './quota.ts'
 import type { DurationMs, EpochMs } from './units.ts'
 import type { MappingError } from './verdict.ts'
@@ -43,6 +44,14 @@ export function together(reports: readonly SystemReport[], now: EpochMs): Report
     callLength: latest(reports.filter(tellsLength))?.callLength ?? null,
     lastError: latest(reports.map(({ lastError }) => lastError)),
   }
+}
+
+/** How many calls may be under way at once: where that is found out by trial, as far as it is. */
+export function concurrencyInForce(
+  { concurrency, adaptiveFrom }: Limits,
+  reported: Reported,
+): number {
+  return adaptiveFrom === undefined ? concurrency : (reported.concurrency ?? adaptiveFrom)
 }
 
 function tellsLength({ callLength }: SystemReport): boolean {

@@ -16,6 +16,7 @@ import {
   type Refusal,
   tooLate,
 } from './kinds/endings.ts'
+import { ownPreview } from './own-preview.ts'
 import { within } from './within.ts'
 
 /**
@@ -24,8 +25,13 @@ import { within } from './within.ts'
  *
  * @param name as the systems file calls it
  */
-export function ownKind(name: string, { config, connect }: DefinedKind): Kind {
-  return { name, config, connect: (system) => keepingPromises(connect(system), system) }
+export function ownKind(name: string, { config, connect, preview }: DefinedKind): Kind {
+  return {
+    name,
+    config,
+    connect: (system) => keepingPromises(connect(system), system),
+    ...(preview && { preview: (system) => ownPreview(preview(system)) }),
+  }
 }
 
 /** Carries a call out. The signal that it gets is aborted at the deadline, too. */
