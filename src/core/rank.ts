@@ -33,36 +33,22 @@ export function oldestTurns(turn: number, picks: number): number {
   return Math.floor((turn + picks) / OLDEST_EVERY) - Math.floor(turn / OLDEST_EVERY)
 }
 
-/** What is open in one lane at one priority: of one tenant, or of all others together. */
-export interface Flow {
-  /** Of the tenant that asks. */
-  readonly own: boolean
-  readonly priority: Priority
-  /** How many tenants have a part in it. */
-  readonly tenants: number
-  readonly requests: number
-  readonly mappings: number
+/** Where a new request would stand among what is open in a lane. */
+export interface Queue {
+  /** Where its ranks would begin, and that of its last batch. */
+  readonly start: number
+  readonly end: number
+  /** How many mappings that are open have a rank below … */
+  readonly before: number
+  /** … this: the end, unless there are so many that they were not all counted. */
+  readonly counted: number
+  /** How many mappings are open in all. */
+  readonly open: number
 }
 
-/**
- * About how many mappings that are open in a lane would go before the last one of a new request. While
- * it runs, every tenant gets its weight's part at each priority where it has work, and the request as
- * much as each other one of its own tenant and priority; the picks that go to the oldest come on top.
- */
-export function mappingsBefore(
-  mappings: number,
-  priority: Priority,
-  flows: readonly Flow[],
-): number {
-  const isOwn = (flow: Flow) => flow.own && flow.priority === priority
-  const beside = flows.find(isOwn)?.requests ?? 0
-  const length = rankStep(mappings, beside, priority)
-  let [open, before] = [0, 0]
-  for (const flow of flows) {
-    const part = isOwn(flow) ? mappings * beside : flow.tenants * WEIGHTS[flow.priority] * length
-    open += flow.mappings
-    before += Math.min(flow.mappings, part)
-  }
-  const picks = ((mappings + before) * OLDEST_EVERY) / (OLDEST_EVERY - 1)
-  return Math.min(open, Math.round(picks - mappings))
+/** About how many of the mappings that are open would go before the last one of a new request. */
+export function mappingsBefore({ start, end, before, counted, open }: Queue): number {
+  if (counted >= end) return before
+  // What was not counted is taken to lie as close as what was.
+  return Math.min(open, Math.round((before * (end - start)) / (counted - start)))
 }

@@ -36,18 +36,18 @@ export async function outlooksOf(
   for (const system of new Set([...writes.keys(), ...Object.keys(plan.sources)])) {
     const known = facts(system)
     if (known === null) throw new Error('every name in a plan has been checked')
-    const load = await store.load(tenant, system)
-    const part = { writes: writes.get(system) ?? 0, reads: plan.sources[system] ?? 0 }
+    const [written, reads] = [writes.get(system) ?? 0, plan.sources[system] ?? 0]
+    const { priority } = plan
+    const load = await store.load(system, { tenant, priority, mappings: written })
     const now = clock.now()
-    outlooks.set(system, outlookOf(workOf(plan, part, load, known, now), now))
+    outlooks.set(system, outlookOf(workOf({ writes: written, reads }, load, known, now), now))
   }
   return outlooks
 }
 
 function workOf(
-  { priority }: Plan,
   { writes, reads }: Pick<SystemWork, 'writes' | 'reads'>,
-  { system, gate, override, flows, reports }: SystemLoad,
+  { system, gate, override, queue, reports }: SystemLoad,
   { limits: configured, timeout, latency, together: perCall }: SystemFacts,
   now: EpochMs,
 ): SystemWork {
@@ -55,7 +55,7 @@ function workOf(
   const limits = inForce(configured, override)
   return {
     ...{ system, reads, writes, together: perCall, gate, paused: override.paused },
-    before: writes === 0 ? 0 : mappingsBefore(writes, priority, flows),
+    before: mappingsBefore(queue),
     limits: { ...limits, concurrency: Math.max(1, concurrencyInForce(limits, reported)) },
     learned: learnedRate(reported),
     call: callLength(reported, latency, timeout),

@@ -1,9 +1,11 @@
 /** What both stores' rows are to the port: their columns have the same names and meanings. */
 import type { Gate } from '../core/gate.ts'
 import type { Priority } from '../core/mapping.ts'
-import type { Flow } from '../core/rank.ts'
 import type { Closing, Request, RequestState } from '../core/request.ts'
 import type { Ordinals, StoredBatch, SystemControl } from './store.ts'
+
+/** How many batches of a lane are looked at to tell where a new one would stand: bounds what it costs. */
+export const BATCHES_COUNTED_MAX = 1000
 
 export interface RequestRow {
   readonly seq: number
@@ -126,13 +128,4 @@ export function toControl(row: SystemRow): SystemControl {
 /** A system of which nothing is known. */
 export function plain(system: string): SystemControl {
   return { system, gate: null, override: { concurrency: null, rate: null, paused: false } }
-}
-
-export interface FlowRow extends Omit<Flow, 'own'> {
-  readonly own: 0 | 1
-}
-
-/** What is open in a lane, as the port has it. */
-export function toFlow({ own, priority, tenants, requests, mappings }: FlowRow): Flow {
-  return { own: own === 1, priority, tenants, requests, mappings }
 }

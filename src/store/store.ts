@@ -8,7 +8,7 @@
 import type { ClosedGate, Gate } from '../core/gate.ts'
 import type { Override } from '../core/limits.ts'
 import type { Priority } from '../core/mapping.ts'
-import type { Flow } from '../core/rank.ts'
+import type { Queue } from '../core/rank.ts'
 import type { SystemReport } from '../core/report.ts'
 import type { Request, RequestState, Terms } from '../core/request.ts'
 import type { EpochMs } from '../core/units.ts'
@@ -250,11 +250,8 @@ export interface QueryStore {
   /** The names, in order, of systems with open mappings, or of which something is known. */
   systemNames(after: string, limit: number): Promise<readonly string[]>
   system(name: string): Promise<StoredSystem>
-  /**
-   * What a request of the tenant would meet at a system, were it handed in now. Cost grows with the
-   * number of tenants that have something open there, not with how much.
-   */
-  load(tenant: string, system: string): Promise<SystemLoad>
+  /** What a new request would meet at a system. Cost is bounded, however much is open there. */
+  load(system: string, prospect: Prospect): Promise<SystemLoad>
 }
 
 /** What an operator changes while everything runs. Every worker acts on it within a second. */
@@ -276,10 +273,16 @@ export interface Keyed {
   readonly fingerprint: string
 }
 
+/** What a new request would bring to one lane. */
+export interface Prospect {
+  readonly tenant: string
+  readonly priority: Priority
+  readonly mappings: number
+}
+
 /** How a system may be called, what is open for it, and what is told of it. */
 export interface SystemLoad extends SystemControl {
-  /** At most one for each priority of the tenant's own, and of all others. */
-  readonly flows: readonly Flow[]
+  readonly queue: Queue
   readonly reports: readonly SystemReport[]
 }
 

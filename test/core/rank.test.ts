@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { PRIORITIES, type Priority } from '../../src/core/mapping.ts'
-import { type Flow, mappingsBefore, rankStep, takesOldest, WEIGHTS } from '../../src/core/rank.ts'
+import { PRIORITIES } from '../../src/core/mapping.ts'
+import { mappingsBefore, rankStep, takesOldest, WEIGHTS } from '../../src/core/rank.ts'
 
 test.each([
   [5, 0, 'HIGH', 5 / 16],
@@ -55,70 +55,18 @@ test('the very first pick goes by rank', () => {
 })
 
 describe('before the last mapping of a new request go', () => {
-  function flow(priority: Priority, mappings: number, changes: Partial<Flow> = {}): Flow {
-    return { own: true, priority, tenants: 1, requests: 1, mappings, ...changes }
-  }
-  const other = { own: false }
+  const queue = { start: 100, end: 200, before: 40, counted: 200, open: 5000 }
 
-  /** What a rank gives, and what the picks add that go to the oldest. */
-  function withOldest(mappings: number, before: number): number {
-    return Math.round(((mappings + before) * 8) / 7 - mappings)
-  }
+  test('those of a lower rank', () => {
+    expect(mappingsBefore(queue)).toBe(40)
+  })
 
-  test.each<readonly [string, number, Priority, readonly Flow[], number]>([
-    ['none in an empty lane', 100, 'MEDIUM', [], 0],
-    [
-      'as many as it has of one like it',
-      100,
-      'MEDIUM',
-      [flow('MEDIUM', 9000)],
-      withOldest(100, 100),
-    ],
-    ['all of a smaller one', 100, 'MEDIUM', [flow('MEDIUM', 30)], 30],
-    [
-      'as many of each of its tenant that is like it',
-      100,
-      'MEDIUM',
-      [flow('MEDIUM', 9000, { requests: 9 })],
-      withOldest(100, 900),
-    ],
-    [
-      'a sixteenth of what is LOW, for one that is HIGH',
-      160,
-      'HIGH',
-      [flow('LOW', 9000)],
-      withOldest(160, 10),
-    ],
-    [
-      'sixteen times as many that are HIGH, for one that is LOW',
-      100,
-      'LOW',
-      [flow('HIGH', 9000)],
-      withOldest(100, 1600),
-    ],
-    [
-      'what all three weigh',
-      100,
-      'MEDIUM',
-      [flow('HIGH', 9000), flow('LOW', 9000)],
-      withOldest(100, 425),
-    ],
-    [
-      'as many as it has of each other tenant',
-      100,
-      'LOW',
-      [flow('LOW', 9000, { ...other, tenants: 3, requests: 50 })],
-      withOldest(100, 300),
-    ],
-    [
-      'of others more, the more its own tenant has',
-      100,
-      'LOW',
-      [flow('LOW', 9000, { requests: 4 }), flow('LOW', 9000, other)],
-      withOldest(100, 400 + 500),
-    ],
-    ['never more than are open', 9000, 'LOW', [flow('HIGH', 500), flow('LOW', 400)], 900],
-  ])('%s', (_, mappings, priority, flows, before) => {
-    expect(mappingsBefore(mappings, priority, flows)).toBe(before)
+  test('as many as lie so close everywhere, where not all were counted', () => {
+    expect(mappingsBefore({ ...queue, counted: 110 })).toBe(400)
+  })
+
+  test('never more than are open', () => {
+    expect(mappingsBefore({ ...queue, counted: 110, open: 300 })).toBe(300)
+    expect(mappingsBefore({ ...queue, counted: 100 })).toBe(5000)
   })
 })

@@ -61,7 +61,7 @@ export function troubled(
     waiting: (tenant, id) => store.waiting(tenant, id),
     systemNames: (after, limit) => store.systemNames(after, limit),
     system: (name) => store.system(name),
-    load: (tenant, system) => store.load(tenant, system),
+    load: (system, prospect) => store.load(system, prospect),
     onWork: (listener) =>
       store.onWork((hint) => {
         clock.after(random() * trouble().delay, () => {

@@ -107,7 +107,7 @@ const READS: Readonly<Record<string, (store: Store) => Promise<unknown>>> = {
   waiting: (store) => store.waiting(TENANT, 'none'),
   systemNames: (store) => store.systemNames('', 10),
   system: (store) => store.system(LANE),
-  load: (store) => store.load(TENANT, LANE),
+  load: (store) => store.load(LANE, { tenant: TENANT, priority: 'LOW', mappings: 5 }),
 }
 
 describe('a line that breaks at any statement of', () => {

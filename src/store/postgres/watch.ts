@@ -1,8 +1,9 @@
 import type { EpochMs } from '../../core/units.ts'
-import { type FlowRow, heldUp, plain, type RequestRow, toFlow } from '../rows.ts'
-import type { StoredSystem, SystemLoad, Waiting } from '../store.ts'
+import { heldUp, plain, type RequestRow } from '../rows.ts'
+import type { Prospect, StoredSystem, SystemLoad, Waiting } from '../store.ts'
 import { NOW, type StoreClock } from './clock.ts'
 import type { Database } from './database.ts'
+import { queueIn } from './queue.ts'
 import { type TimedSystemRow, toCallersControl } from './systems.ts'
 
 /** How many waiting batches are counted: bounds what a look at a system costs. */
@@ -50,11 +51,6 @@ const LOAD = `
   SELECT s.*, ${NOW} AS at, ARRAY(SELECT report FROM reports WHERE system = $2) AS reports
   FROM (SELECT) one LEFT JOIN systems s ON s.system = $2`
 
-const FLOWS = `
-  SELECT (tenant = $1)::int AS own, priority, count(*) AS tenants, sum(requests)::bigint AS requests,
-    sum(mappings)::bigint AS mappings
-  FROM flows WHERE lane = $2 AND requests > 0 GROUP BY tenant = $1, priority`
-
 interface WaitingRow extends TimedSystemRow, Pick<RequestRow, 'lanes' | 'sources' | 'total'> {
   readonly openInAll: number
   /** Null where the request has but one lane. */
@@ -94,14 +90,14 @@ export function watchOperations(database: Database, clock: StoreClock) {
     return { ...told(name, row, now), open, leased, waiting, oldest }
   }
 
-  async function load(tenant: string, system: string): Promise<SystemLoad> {
+  async function load(system: string, prospect: Prospect): Promise<SystemLoad> {
     const now = clock.now()
-    const [[row], flows] = await Promise.all([
+    const [[row], queue] = await Promise.all([
       database.query<LoadRow>(LOAD, [clock.given(now), system]),
-      database.query<FlowRow>(FLOWS, [tenant, system]),
+      queueIn(database, system, prospect),
     ])
     if (row === undefined) throw new Error('a row for each system')
-    return { ...told(system, row, now), flows: flows.map(toFlow) }
+    return { ...told(system, row, now), queue }
   }
 
   return { waiting, systemNames, system, load }

@@ -3,6 +3,7 @@ import { rankStep } from '../../core/rank.ts'
 import { type RequestRow, toRequest } from '../rows.ts'
 import type { Inserted, NewBatch, NewRequest, WorkHint } from '../store.ts'
 import { prepare } from './database.ts'
+import { virtualTimeIn } from './virtual-time.ts'
 
 /** @param hint told of every lane that got work, before the transaction is committed */
 export function intakeOperations(database: DatabaseSync, hint: (hint: WorkHint) => void) {
@@ -31,25 +32,13 @@ export function intakeOperations(database: DatabaseSync, hint: (hint: WorkHint) 
      ON CONFLICT DO UPDATE SET requests = requests + 1, mappings = mappings + excluded.mappings`,
   )
   const openLane = prepare(database, 'INSERT INTO request_lanes VALUES (?, ?, ?)')
-  const leastLeased = prepare<{ start: number }>(
-    database,
-    `SELECT start FROM batches WHERE lane = ? AND state = 'leased' ORDER BY rank LIMIT 1`,
-  )
-  const leastReady = prepare<{ start: number }>(
-    database,
-    `SELECT start FROM batches WHERE lane = ? AND state = 'ready' ORDER BY rank, id LIMIT 1`,
-  )
+  const virtualTime = virtualTimeIn(database)
   const insertBatch = prepare(
     database,
     `INSERT INTO batches (request, lane, state, start, rank, first, last, count)
      VALUES (?, ?, 'ready', ?, ?, ?, ?, ?)`,
   )
   const insertPayload = prepare(database, 'INSERT INTO payloads VALUES (?, ?, ?)')
-
-  /** The lane's virtual time: where the most urgent batch in hand, or else in the queue, starts. */
-  function virtualTime(lane: string): number {
-    return (leastLeased.get(lane) ?? leastReady.get(lane))?.start ?? 0
-  }
 
   function insertInto(
     lane: string,

@@ -51,7 +51,7 @@ export async function openMemoryStore(database = openWriter(':memory:')): Promis
     waiting: (tenant, id) => call(() => reads.waiting(tenant, id)),
     systemNames: (after, limit) => call(() => reads.systemNames(after, limit)),
     system: (name) => call(() => reads.system(name)),
-    load: (tenant, system) => call(() => reads.load(tenant, system)),
+    load: (system, prospect) => call(() => reads.load(system, prospect)),
     onWork(listener) {
       listeners.add(listener)
       return () => listeners.delete(listener)

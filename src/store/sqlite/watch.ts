@@ -1,16 +1,9 @@
 import type { DatabaseSync } from 'node:sqlite'
 import { processed } from '../../core/request.ts'
-import {
-  type FlowRow,
-  heldUp,
-  plain,
-  type RequestRow,
-  type SystemRow,
-  toControl,
-  toFlow,
-} from '../rows.ts'
-import type { StoredSystem, SystemControl, SystemLoad, Waiting } from '../store.ts'
+import { heldUp, plain, type RequestRow, type SystemRow, toControl } from '../rows.ts'
+import type { Prospect, StoredSystem, SystemControl, SystemLoad, Waiting } from '../store.ts'
 import { prepare } from './database.ts'
+import { queueIn } from './queue.ts'
 
 /** How many waiting batches are counted: bounds what a look at a system costs. */
 const WAITING_MAX = 10_000
@@ -47,12 +40,6 @@ export function watchOperations(database: DatabaseSync) {
     database,
     'SELECT coalesce(sum(mappings), 0) AS open FROM flows WHERE lane = ?',
   )
-  const findFlows = prepare<FlowRow>(
-    database,
-    `SELECT tenant = ?1 AS own, priority, count(*) AS tenants, sum(requests) AS requests,
-       sum(mappings) AS mappings
-     FROM flows WHERE lane = ?2 AND requests > 0 GROUP BY tenant = ?1, priority`,
-  )
   const count = (which: string) =>
     prepare<Counted>(
       database,
@@ -66,6 +53,7 @@ export function watchOperations(database: DatabaseSync) {
     database,
     'SELECT created_at FROM requests WHERE seq = ?',
   )
+  const queueFor = queueIn(database)
   const findReports = prepare<{ report: string }>(
     database,
     'SELECT report FROM reports WHERE system = ?',
@@ -116,9 +104,8 @@ export function watchOperations(database: DatabaseSync) {
     }
   }
 
-  function load(tenant: string, system: string): SystemLoad {
-    const flows = findFlows.all(tenant, system).map(toFlow)
-    return { ...control(system), flows, reports: reports(system) }
+  function load(system: string, prospect: Prospect): SystemLoad {
+    return { ...control(system), queue: queueFor(system, prospect), reports: reports(system) }
   }
 
   return { waiting, systemNames, system, load }
