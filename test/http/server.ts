@@ -1,3 +1,4 @@
+import type { DatabaseSync } from 'node:sqlite'
 import { onTestFinished } from 'vitest'
 import { type HttpPorts, TIMEOUTS } from '../../src/http/ports.ts'
 import { createServer, type HttpServer } from '../../src/http/server.ts'
@@ -20,6 +21,8 @@ export interface Changes extends Partial<Omit<HttpPorts, 'limits' | 'store'>> {
   readonly limits?: Partial<HttpPorts['limits']>
   /** Puts something around the store. */
   readonly wrap?: (store: Store) => HttpPorts['store']
+  /** What the store is made of, for tests that look into it. */
+  readonly database?: DatabaseSync
 }
 
 /** Of a system of which nothing is known but that it is called. */
@@ -31,8 +34,13 @@ export const FACTS: SystemFacts = {
 }
 
 /** Closed by itself when the test is over. */
-export async function openServer({ limits, wrap, ...ports }: Changes = {}): Promise<Fixture> {
-  const store = await openMemoryStore()
+export async function openServer({
+  limits,
+  wrap,
+  database,
+  ...ports
+}: Changes = {}): Promise<Fixture> {
+  const store = await openMemoryStore(database)
   const events: Event[] = []
   const server = createServer({
     store: wrap?.(store) ?? store,
