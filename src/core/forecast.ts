@@ -65,7 +65,7 @@ function onRate({ system, limits, call }: SystemWork, rate: Rate, isLearned: boo
     : `${system} may be called ${formatRate(rate)}.`
   if (call.known !== 'timeout') return pace
   const longest = inWords((limits.concurrency * rate.per) / rate.count)
-  return `${pace} How long a call takes is not known yet: longer than ${longest}, and all takes longer.`
+  return `${pace} How long a call takes is not known yet; with more than ${longest} each it takes longer.`
 }
 
 function onConcurrency({ system, limits: { concurrency }, call }: SystemWork): string {

@@ -7,6 +7,7 @@ import { REHEARSAL_EXAMPLE } from './rehearsal-example.ts'
 import { GateSchema } from './waiting.ts'
 
 const Count = Type.Integer({ minimum: 0 })
+const Seconds = Type.Integer({ minimum: 1 })
 const Call = Type.Record(Type.String(), Type.Unknown())
 
 const LaneSchema = Type.Object({
@@ -15,7 +16,7 @@ const LaneSchema = Type.Object({
   mappings: Count,
   batches: Count,
   reads_from: Type.Array(Type.String(), { description: 'The systems that hold its records.' }),
-  predicted_seconds: Type.Union([Count, Type.Null()], {
+  predicted_seconds: Type.Union([Seconds, Type.Null()], {
     description:
       'With one attempt at each mapping, with the limits used to the full, and with nothing that comes in later. A source counts with what this request reads from it. Null where nobody can tell: the gate of one of its systems is closed, and does not open by itself.',
   }),
@@ -110,7 +111,7 @@ export const RehearsalSchema = Type.Object(
       minimum: 1,
       description: 'How many mappings a batch holds at most.',
     }),
-    predicted_seconds: Type.Union([Count, Type.Null()], {
+    predicted_seconds: Type.Union([Seconds, Type.Null()], {
       description: 'That of the lane that takes longest; null where one cannot be told.',
     }),
     lanes: Type.Array(LaneSchema, { description: 'One for each target.' }),

@@ -52,8 +52,9 @@ function refused(slug: Slug, detail: string) {
 /** What is told of an Idempotency-Key that belongs to another body. */
 export const KEY_REUSED = 'This Idempotency-Key was used for another body; use a new one.'
 
+/** Nothing is done in no time. */
 function seconds(duration: DurationMs | null): number | null {
-  return duration === null ? null : Math.ceil(duration / 1000)
+  return duration === null ? null : Math.max(1, Math.ceil(duration / 1000))
 }
 
 function longer(a: number | null, b: number | null): number | null {

@@ -81,7 +81,7 @@ describe('what one system takes', () => {
       { ...limits(50), call: UNKNOWN },
       999 * 20,
       'rate',
-      'crm may be called 50/s. How long a call takes is not known yet: longer than 200 ms, and all takes longer.',
+      'crm may be called 50/s. How long a call takes is not known yet; with more than 200 ms each it takes longer.',
     ],
     [
       'the tightest of several windows',

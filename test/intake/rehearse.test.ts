@@ -202,7 +202,7 @@ describe('a lane is foretold', () => {
     expect(lanes[0]?.forecast).toMatchObject({
       boundedBy: 'rate',
       because:
-        'erp may be called 10/s. How long a call takes is not known yet: longer than 1 s, and all takes longer.',
+        'erp may be called 10/s. How long a call takes is not known yet; with more than 1 s each it takes longer.',
     })
   })
 
