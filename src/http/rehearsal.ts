@@ -41,6 +41,8 @@ function reception(key: Rehearsal['key'], { overloaded }: Circumstances) {
       return { would_be: 'replayed', replay_of: key.request, problem: null } as const
     case 'conflict':
       return refused('idempotency-key-reused', KEY_REUSED)
+    case 'receiving':
+      return refused('idempotency-in-progress', KEY_IN_USE)
   }
 }
 
@@ -51,6 +53,10 @@ function refused(slug: Slug, detail: string) {
 
 /** What is told of an Idempotency-Key that belongs to another body. */
 export const KEY_REUSED = 'This Idempotency-Key was used for another body; use a new one.'
+
+/** What is told of one whose request has not come in whole. */
+export const KEY_IN_USE =
+  'A request with this Idempotency-Key is still being received; try again when it has come.'
 
 /** Nothing is done in no time. */
 function seconds(duration: DurationMs | null): number | null {

@@ -38,6 +38,8 @@ export type KeyUse =
   | { readonly kind: 'replay'; readonly request: string }
   /** It belongs to another body. */
   | { readonly kind: 'conflict' }
+  /** A request with it is still being received. */
+  | { readonly kind: 'receiving' }
 
 /** Does all that `accept` does with a submission, but keeps nothing of it; it calls no system. */
 export async function rehearse(
@@ -82,6 +84,7 @@ async function keyUse(
 ): Promise<KeyUse> {
   const used = idempotency && (await store.keyed(tenant, idempotency.key))
   if (used === null) return { kind: 'fresh' }
+  if (used.isReceiving) return { kind: 'receiving' }
   return used.fingerprint === idempotency?.fingerprint
     ? { kind: 'replay', request: used.request }
     : { kind: 'conflict' }

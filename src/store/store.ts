@@ -10,9 +10,13 @@ import type { Override } from '../core/limits.ts'
 import type { Priority } from '../core/mapping.ts'
 import type { Queue } from '../core/rank.ts'
 import type { SystemReport } from '../core/report.ts'
-import type { Request, RequestState, Terms } from '../core/request.ts'
+import type { Request, RequestState } from '../core/request.ts'
 import type { EpochMs } from '../core/units.ts'
 import type { MappingState } from '../core/verdict.ts'
+import type { IntakeStore, Ordinals } from './intake.ts'
+
+export { ORDINAL_SPAN_MAX } from '../core/batch.ts'
+export type * from './intake.ts'
 
 export interface Store extends IntakeStore, DispatchStore, QueryStore, OperatorStore {
   readonly kind: 'sqlite' | 'postgres'
@@ -24,56 +28,6 @@ export interface Store extends IntakeStore, DispatchStore, QueryStore, OperatorS
 export class StoreUnavailable extends Error {
   override readonly name = 'StoreUnavailable'
 }
-
-export interface IntakeStore {
-  /** All or nothing. A key seen before within the tenant inserts nothing and gives the first one. */
-  insert(request: NewRequest): Promise<Inserted>
-  /** Commits a write as large as a small request, of nothing that is read: is there room for one? */
-  touch(): Promise<void>
-}
-
-export interface NewRequest {
-  readonly id: string
-  readonly tenant: string
-  readonly priority: Priority
-  readonly metadata: Readonly<Record<string, string>>
-  readonly terms: Terms
-  readonly createdAt: EpochMs
-  readonly total: number
-  /** Of how many mappings the record is to be read from each system; those that bring it along do not count. */
-  readonly sources: Readonly<Record<string, number>>
-  /** At least one; together they hold each ordinal from 0 to total − 1 exactly once. */
-  readonly batches: readonly NewBatch[]
-  readonly idempotency: { readonly key: string; readonly fingerprint: string } | null
-}
-
-export interface NewBatch {
-  /** The target system's name. */
-  readonly lane: string
-  readonly ordinals: Ordinals
-  /** `PackedMappings`, in order of their ordinals. */
-  readonly mappings: string
-}
-
-/**
- * The places of a batch's mappings in their request. `first` and `last` bound them; `list` names
- * them, rising, where other batches' ordinals lie between, and is null where none do.
- */
-export interface Ordinals {
-  readonly first: number
-  readonly last: number
-  readonly count: number
-  readonly list: readonly number[] | null
-}
-
-export { ORDINAL_SPAN_MAX } from '../core/batch.ts'
-
-export type Inserted =
-  | { readonly kind: 'inserted' }
-  /** The key was used for this same request before. */
-  | { readonly kind: 'replayed'; readonly request: Request }
-  /** The key was used for another one. */
-  | { readonly kind: 'conflict' }
 
 export interface DispatchStore {
   /** Makes a worker known, or says so again; its leases live as long as it beats. */
@@ -106,8 +60,19 @@ export interface DispatchStore {
   probe(system: string, now: EpochMs): Promise<boolean>
   /** Replaces what a live worker has told of these systems. It is forgotten with the worker. */
   report(worker: string, reports: readonly NamedReport[]): Promise<void>
+  /**
+   * Ranks the requests that are whole and whose time has come, as if they came now, and makes a bounded
+   * number of their batches ready. Says when there is more to release: at once where that is not after
+   * `now`; null where nothing is known.
+   */
+  release(now: EpochMs): Promise<EpochMs | null>
   /** Returns the batches of dead workers to `ready`, mends what does not add up, deletes old requests. */
   sweep(now: EpochMs, retainedSince: EpochMs): Promise<Sweep>
+  /**
+   * Clears away a bounded part of what was deleted, or given up while it was received, and gives its
+   * room back. True where there is more.
+   */
+  clear(now: EpochMs): Promise<boolean>
   /** Calls back when there may be work. A hint: it can come late, twice or never. Returns the undo. */
   onWork(listener: (hint: WorkHint) => void): () => void
 }
@@ -135,6 +100,8 @@ export interface Work {
   readonly systems: readonly SystemControl[]
   /** That of the last worker that joined and is not gone: as in `Beat`, but dead ones count. */
   readonly epoch: number
+  /** When there is something to `release`; null where nothing is known. */
+  readonly release: EpochMs | null
 }
 
 /** How a system may be called, beyond what the systems file says. */
@@ -158,7 +125,7 @@ export interface LaneWork {
 }
 
 export interface WorkHint {
-  /** Null where it concerns them all: a worker has joined, and waits for room. */
+  /** Null where it concerns them all: a worker waits for room, or a request for its release. */
   readonly lane: string | null
   /** The lowest rank of what was added; null where how its system may be called has changed. */
   readonly rank: number | null
@@ -271,6 +238,8 @@ export interface Waiting extends SystemControl {
 export interface Keyed {
   readonly request: string
   readonly fingerprint: string
+  /** It is still being received: the key is in use, and nobody can see the request yet. */
+  readonly isReceiving: boolean
 }
 
 /** What a new request would bring to one lane. */
@@ -292,7 +261,10 @@ export interface StoredSystem extends SystemControl {
   readonly open: number
   /** … those in the hands of workers … */
   readonly leased: number
-  /** … and those that wait for a time to come; no more than 10,000 batches are counted. */
+  /**
+   * … and those that wait for a time to come: their request's, of no more than 1,000 requests, or that
+   * of another attempt, of no more than 10,000 batches.
+   */
   readonly waiting: number
   /** When the request of the oldest mapping that nobody has in hand was made; null for none. */
   readonly oldest: EpochMs | null

@@ -42,7 +42,9 @@ export const queries = {
   async 'a key says what its tenant has used it for'(store) {
     const idempotency = { key: 'key-1', fingerprint: 'f1' }
     const { id } = await inserted(store, { tenant: 'ours', idempotency })
-    expect(await store.keyed('ours', 'key-1')).toEqual({ request: id, fingerprint: 'f1' })
+    expect(await store.keyed('ours', 'key-1')).toEqual({
+      ...{ request: id, fingerprint: 'f1', isReceiving: false },
+    })
     expect(await store.keyed('ours', 'key-2')).toBeNull()
     expect(await store.keyed('theirs', 'key-1')).toBeNull()
   },

@@ -318,6 +318,12 @@ export const ROWS: readonly Row[] = [
     ...invalid,
     pointer: '#/query/created_after',
   },
+  {
+    name: 'a leap second',
+    get: '/requests?created_after=2026-06-30T23:59:60Z',
+    ...invalid,
+    pointer: '#/query/created_after',
+  },
   ...['x', '', 'W10', 'WzFd', 'x'.repeat(5000)].map((cursor) => ({
     name: `the cursor "${cursor.slice(0, 5)}" of ${cursor.length} characters`,
     get: `/requests?cursor=${cursor}`,
@@ -345,6 +351,12 @@ export const ROWS: readonly Row[] = [
     get: '/ingest',
     status: 405,
     slug: 'method-not-allowed',
+  },
+  {
+    name: 'a method that nobody knows',
+    start: 'FOO /livez',
+    status: 400,
+    slug: 'malformed-request',
   },
   {
     name: '20 KB of headers',
@@ -426,6 +438,12 @@ export const ROWS: readonly Row[] = [
     slug: 'malformed-request',
   },
   {
+    name: 'a system of a name that no mapping can have',
+    get: '/systems/a%00b',
+    status: 404,
+    slug: 'not-found',
+  },
+  {
     name: 'systems by a made-up cursor',
     get: '/systems?cursor=x',
     status: 400,
@@ -444,6 +462,13 @@ export const ROWS: readonly Row[] = [
     status: 400,
     slug: 'unknown-property',
     pointer: '#',
+  },
+  {
+    name: 'a resume with a form',
+    start: 'POST /systems/crm/resume',
+    headers: { 'content-type': 'application/x-www-form-urlencoded' },
+    body: 'a=b',
+    ...unsupported,
   },
   {
     name: 'a resume of what is open',

@@ -61,6 +61,15 @@ describe('/openapi.json', () => {
     ])
   })
 
+  test('can be tried out at /docs, whatever the method', async () => {
+    const { server } = await openServer()
+    const { payload } = await server.app.inject({ url: '/docs/static/swagger-initializer.js' })
+    const [, list = '[]'] = /supportedSubmitMethods":(\[[^\]]*\])/.exec(payload) ?? []
+    const { paths } = await readDocument()
+    const methods = new Set(Object.values(paths).flatMap((path) => Object.keys(path)))
+    expect(new Set(JSON.parse(list))).toEqual(methods)
+  })
+
   test('has every problem of the API, each with an example', async () => {
     const document = await readDocument()
     const text = JSON.stringify(document.paths)

@@ -108,6 +108,11 @@ describe('a rehearsal', () => {
     expect((await rehearsed(1, {}, 'other')).key).toEqual({ kind: 'fresh' })
   })
 
+  test('tells of a key whose request is still being received', async () => {
+    await store.open({ ...newRequest(), key: 'key' }, NOW + 60_000, NOW)
+    expect((await rehearsed(1, {}, 'key')).key).toEqual({ kind: 'receiving' })
+  })
+
   test('can be told of a plan that was made elsewhere', async () => {
     const mappings: Mapping[] = [{ id: 'm0', source: 'erp', target: LANE, data: 1 }]
     const plan = planOf({ kind: 'parsed', mappings }, null, SYSTEMS)

@@ -9,7 +9,7 @@ import { refuseBody } from '../body.ts'
 import { answer, refusals, STORE_PROBLEMS } from '../documented.ts'
 import type { HttpPorts } from '../ports.ts'
 import { sendBadInput, sendProblem } from '../problem.ts'
-import { KEY_REUSED } from '../rehearsal.ts'
+import { KEY_IN_USE, KEY_REUSED } from '../rehearsal.ts'
 import type { RehearsalView } from '../rehearsal-schema.ts'
 import { rehearsalParameters, sendRehearsal } from './rehearsal.ts'
 
@@ -76,6 +76,7 @@ const schema = {
       'too-many-mappings',
       'unsupported-media-type',
       'unsupported-encoding',
+      'idempotency-in-progress',
       'idempotency-key-reused',
       'overloaded',
     ),
@@ -129,6 +130,9 @@ export function ingestRoutes(app: FastifyInstance, ports: HttpPorts, backlog: Ba
     if (acceptance.kind === 'refused') return sendBadInput(reply, acceptance)
     if (acceptance.kind === 'conflict') {
       return sendProblem(reply, 'idempotency-key-reused', KEY_REUSED)
+    }
+    if (acceptance.kind === 'receiving') {
+      return sendProblem(reply, 'idempotency-in-progress', KEY_IN_USE)
     }
     const { total, priority, batches, replayed } = acceptance
     if (!replayed) {

@@ -1,7 +1,14 @@
 import type { DatabaseSync } from 'node:sqlite'
 import type { Request } from '../../core/request.ts'
 import type { MappingState } from '../../core/verdict.ts'
-import { type BatchRow, type RequestRow, toBatch, toRequest } from '../rows.ts'
+import {
+  type BatchRow,
+  type KeyRow,
+  type RequestRow,
+  toBatch,
+  toKeyed,
+  toRequest,
+} from '../rows.ts'
 import {
   type BatchRange,
   type Keyed,
@@ -26,9 +33,9 @@ export function queryOperations(database: DatabaseSync) {
     database,
     `SELECT * FROM requests WHERE tenant = ? AND id = ? AND state <> 'receiving'`,
   )
-  const findKey = prepare<{ request: string; fingerprint: string }>(
+  const findKey = prepare<KeyRow>(
     database,
-    `SELECT r.id AS request, k.fingerprint FROM idempotency_keys k JOIN requests r ON r.seq = k.request
+    `SELECT r.*, k.fingerprint FROM idempotency_keys k JOIN requests r ON r.seq = k.request
      WHERE k.tenant = ? AND k.key = ?`,
   )
   const listRequests = prepare<RequestRow>(
@@ -44,7 +51,8 @@ export function queryOperations(database: DatabaseSync) {
       `SELECT b.lane, b.first, b.last, b.count, p.ordinals, p.mappings, v.verdicts
        FROM requests r JOIN batches b ON b.request = r.seq AND b.first < ?3 AND b.first >= ?4
          JOIN payloads p ON p.batch = b.id LEFT JOIN verdicts v ON v.batch = b.id
-       WHERE r.tenant = ?1 AND r.id = ?2 AND b.last >= ?5 ${holding} ORDER BY b.first`,
+       WHERE r.tenant = ?1 AND r.id = ?2 AND r.state <> 'receiving' AND b.last >= ?5 ${holding}
+       ORDER BY b.first`,
     )
   const any = inRange('')
   const holding = {
@@ -55,7 +63,7 @@ export function queryOperations(database: DatabaseSync) {
   }
   const countActive = prepare<{ n: number }>(
     database,
-    'SELECT count(*) AS n FROM requests WHERE finished_at IS NULL',
+    `SELECT count(*) AS n FROM requests WHERE finished_at IS NULL AND state <> 'receiving'`,
   )
   const countOpen = prepare<{ n: number }>(
     database,
@@ -68,7 +76,8 @@ export function queryOperations(database: DatabaseSync) {
   }
 
   function keyed(tenant: string, key: string): Keyed | null {
-    return findKey.get(tenant, key) ?? null
+    const row = findKey.get(tenant, key)
+    return row === undefined ? null : toKeyed(row)
   }
 
   function requests(tenant: string, filter: RequestFilter): readonly Request[] {
