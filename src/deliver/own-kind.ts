@@ -3,6 +3,7 @@ import type { Bulk, Call, Connection, Kind, SystemContext } from './kind.ts'
 import { type CallStage, type Refusal, tooLate } from './kinds/endings.ts'
 import { BULK_MAX } from './kinds/many.ts'
 import { asRead, asWrite, inWords } from './own-answers.ts'
+import { ownPreview } from './own-preview.ts'
 import { within } from './within.ts'
 
 /**
@@ -11,8 +12,13 @@ import { within } from './within.ts'
  *
  * @param name as the systems file calls it
  */
-export function ownKind(name: string, { config, connect }: DefinedKind): Kind {
-  return { name, config, connect: (system) => keepingPromises(connect(system), system) }
+export function ownKind(name: string, { config, connect, preview }: DefinedKind): Kind {
+  return {
+    name,
+    config,
+    connect: (system) => keepingPromises(connect(system), system),
+    ...(preview && { preview: (system) => ownPreview(preview(system)) }),
+  }
 }
 
 /** Carries a call out. The signal that it gets is aborted at the deadline, too. */

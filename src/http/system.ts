@@ -1,7 +1,7 @@
 import Type, { type Static } from 'typebox'
 import { inForce, type Limits, type Rate } from '../core/limits.ts'
 import { formatRate } from '../core/quantity.ts'
-import { type Reported, together } from '../core/report.ts'
+import { concurrencyInForce, type Reported, together } from '../core/report.ts'
 import type { SystemEntry } from '../core/system.ts'
 import type { EpochMs } from '../core/units.ts'
 import type { StoredSystem } from '../store/store.ts'
@@ -156,7 +156,7 @@ export function systemView(
 }
 
 function limitsView(limits: Limits, { override }: StoredSystem, reported: Reported) {
-  const { concurrency, rate, adaptiveFrom } = inForce(limits, override)
+  const now = inForce(limits, override)
   return {
     configured: {
       concurrency: limits.concurrency,
@@ -166,15 +166,15 @@ function limitsView(limits: Limits, { override }: StoredSystem, reported: Report
       cost: limits.cost ?? { read: 1, write: 1 },
     },
     in_force: {
-      concurrency:
-        adaptiveFrom === undefined ? concurrency : (reported.concurrency ?? adaptiveFrom),
-      rate: ratesView(rate),
+      concurrency: concurrencyInForce(now, reported),
+      rate: ratesView(now.rate),
     },
     learned: learnedView(reported),
   }
 }
 
-function ratesView(rates: readonly Rate[] | null): string[] {
+/** Rates as people write them. */
+export function ratesView(rates: readonly Rate[] | null): string[] {
   return (rates ?? []).map(formatRate)
 }
 

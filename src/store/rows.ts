@@ -3,7 +3,10 @@ import type { Gate } from '../core/gate.ts'
 import type { Priority } from '../core/mapping.ts'
 import type { Closing, Request, RequestState } from '../core/request.ts'
 import type { EpochMs } from '../core/units.ts'
-import type { NewRequest, Ordinals, StoredBatch, SystemControl } from './store.ts'
+import type { Keyed, NewRequest, Ordinals, StoredBatch, SystemControl } from './store.ts'
+
+/** How many batches of a lane are looked at to tell where a new one would stand: bounds what it costs. */
+export const BATCHES_COUNTED_MAX = 1000
 
 export interface RequestRow {
   readonly seq: number
@@ -39,6 +42,11 @@ export interface KeyRow extends RequestRow {
   readonly fingerprint: string
   /** Null where it is complete. */
   readonly receiving_until: number | null
+}
+
+/** What a key stands for, as the port has it. */
+export function toKeyed({ id, fingerprint, receiving_until }: KeyRow): Keyed {
+  return { request: id, fingerprint, isReceiving: receiving_until !== null }
 }
 
 /** When a request that is inserted will be ranked; null for at once. */

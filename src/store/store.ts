@@ -8,6 +8,7 @@
 import type { ClosedGate, Gate } from '../core/gate.ts'
 import type { Override } from '../core/limits.ts'
 import type { Priority } from '../core/mapping.ts'
+import type { Queue } from '../core/rank.ts'
 import type { SystemReport } from '../core/report.ts'
 import type { Request, RequestState } from '../core/request.ts'
 import type { EpochMs } from '../core/units.ts'
@@ -204,6 +205,8 @@ export interface Sweep {
 export interface QueryStore {
   /** Null where the tenant has no such request. */
   request(tenant: string, id: string): Promise<Request | null>
+  /** What a key stands for within the tenant; null where it can still be used. */
+  keyed(tenant: string, key: string): Promise<Keyed | null>
   /** Newest first. */
   requests(tenant: string, filter: RequestFilter): Promise<readonly Request[]>
   /** The batches that reach into a range of ordinals, by their first one; none of another tenant's. */
@@ -214,6 +217,8 @@ export interface QueryStore {
   /** The names, in order, of systems with open mappings, or of which something is known. */
   systemNames(after: string, limit: number): Promise<readonly string[]>
   system(name: string): Promise<StoredSystem>
+  /** What a new request would meet at a system. Cost is bounded, however much is open there. */
+  load(system: string, prospect: Prospect): Promise<SystemLoad>
 }
 
 /** What an operator changes while everything runs. Every worker acts on it within a second. */
@@ -227,6 +232,27 @@ export interface OperatorStore {
 export interface Waiting extends SystemControl {
   /** How many open mappings of the request it holds up; null where some are read from it, and not all. */
   readonly mappings: number | null
+}
+
+/** The request that a key was used for, and the fingerprint that it came with. */
+export interface Keyed {
+  readonly request: string
+  readonly fingerprint: string
+  /** It is still being received: the key is in use, and nobody can see the request yet. */
+  readonly isReceiving: boolean
+}
+
+/** What a new request would bring to one lane. */
+export interface Prospect {
+  readonly tenant: string
+  readonly priority: Priority
+  readonly mappings: number
+}
+
+/** How a system may be called, what is open for it, and what is told of it. */
+export interface SystemLoad extends SystemControl {
+  readonly queue: Queue
+  readonly reports: readonly SystemReport[]
 }
 
 /** One system as the store knows it. */

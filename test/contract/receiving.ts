@@ -207,6 +207,7 @@ export const receiving = {
     const request = await staged(store, { total: 4, idempotency })
     expect(await opened(store, newRequest({ idempotency }))).toEqual({ kind: 'receiving' })
     expect(await store.insert(newRequest({ idempotency }))).toEqual({ kind: 'receiving' })
+    expect(await store.keyed(TENANT, 'key-1')).toMatchObject({ isReceiving: true })
     await store.complete(request, wholeOf(request))
     const first = await audited(store, request)
     const known = { kind: 'known', request: first, fingerprint: 'f1' }

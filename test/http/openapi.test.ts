@@ -86,6 +86,18 @@ describe('/openapi.json', () => {
     expect(media).toHaveProperty('example.mappings.0.id', 'map_001')
   })
 
+  test('tells of a rehearsal beside the real thing', async () => {
+    const document = await readDocument()
+    const operation = document.paths['/ingest']?.['post']
+    expect(Object.keys(operation?.responses ?? {})).toEqual(expect.arrayContaining(['200', '202']))
+    const [parameter] = operation?.parameters ?? []
+    expect(parameter).toMatchObject({ name: 'validate_only', in: 'query' })
+    expect(parameter?.schema).toMatchObject({ enum: ['true', 'false'], default: 'false' })
+    expect(document.components.schemas['Rehearsal']).toMatchObject({
+      examples: [{ would_be: 'accepted' }],
+    })
+  })
+
   test('points only at schemas that it has', async () => {
     const document = await readDocument()
     const references = [...JSON.stringify(document).matchAll(/"\$ref":"([^"]+)"/g)]

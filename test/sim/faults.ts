@@ -60,12 +60,14 @@ export function troubled(
     clear: (now) => across(() => store.clear(now)),
     touch: () => across(() => store.touch()),
     request: (tenant, id) => store.request(tenant, id),
+    keyed: (tenant, key) => store.keyed(tenant, key),
     requests: (tenant, filter) => store.requests(tenant, filter),
     batches: (tenant, request, range) => store.batches(tenant, request, range),
     totals: () => store.totals(),
     waiting: (tenant, id) => store.waiting(tenant, id),
     systemNames: (after, limit) => store.systemNames(after, limit),
     system: (name) => store.system(name),
+    load: (system, prospect) => store.load(system, prospect),
     onWork: (listener) =>
       store.onWork((hint) => {
         clock.after(random() * trouble().delay, () => {

@@ -154,6 +154,7 @@ const IN_STEPS: Readonly<Record<string, Prepare>> = {
 const READS: Readonly<Record<string, (store: Store) => Promise<unknown>>> = {
   work: (store) => store.work(NOW),
   request: (store) => store.request(TENANT, 'none'),
+  keyed: (store) => store.keyed(TENANT, 'none'),
   requests: (store) =>
     store.requests(TENANT, {
       ...{ state: null, priority: null, createdAfter: null, before: null, limit: 10 },
@@ -163,6 +164,7 @@ const READS: Readonly<Record<string, (store: Store) => Promise<unknown>>> = {
   waiting: (store) => store.waiting(TENANT, 'none'),
   systemNames: (store) => store.systemNames('', 10),
   system: (store) => store.system(LANE),
+  load: (store) => store.load(LANE, { tenant: TENANT, priority: 'LOW', mappings: 5 }),
 }
 
 describe('a line that breaks at any statement of', () => {

@@ -15,6 +15,7 @@ const DOCUMENTS = [
   ...['README.md', 'ARCHITECTURE.md', 'CONTRIBUTING.md', 'CHANGELOG.md'],
   ...['docs/settings.md', 'docs/operations.md', 'docs/benchmarks.md', 'docs/transformations.md'],
   ...['docs/kinds.md', 'docs/http.md', 'docs/scaling.md', 'docs/limits-and-gates.md'],
+  'docs/rehearsal.md',
   ...readdirSync(join(ROOT, 'examples'), { recursive: true, encoding: 'utf8' })
     .filter((name) => name.endsWith('README.md'))
     .map((name) => `examples/${name}`),

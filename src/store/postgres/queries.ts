@@ -1,14 +1,23 @@
 import type { Request } from '../../core/request.ts'
 import type { MappingState } from '../../core/verdict.ts'
-import { type BatchRow, type RequestRow, toBatch, toRequest } from '../rows.ts'
+import {
+  type BatchRow,
+  type KeyRow,
+  type RequestRow,
+  toBatch,
+  toKeyed,
+  toRequest,
+} from '../rows.ts'
 import {
   type BatchRange,
+  type Keyed,
   ORDINAL_SPAN_MAX,
   type RequestFilter,
   type StoredBatch,
   type Totals,
 } from '../store.ts'
 import type { Database } from './database.ts'
+import { FIND_KEY } from './intake-statements.ts'
 
 const REQUEST = `SELECT * FROM requests WHERE tenant = $1 AND id = $2 AND state <> 'receiving'`
 
@@ -46,6 +55,11 @@ export function queryOperations(database: Database) {
     return row === undefined ? null : toRequest(row)
   }
 
+  async function keyed(tenant: string, key: string): Promise<Keyed | null> {
+    const [row] = await database.query<KeyRow>(FIND_KEY, [tenant, key])
+    return row === undefined ? null : toKeyed(row)
+  }
+
   async function requests(tenant: string, filter: RequestFilter): Promise<readonly Request[]> {
     const { before, state, priority, createdAfter, limit } = filter
     const parameters = [tenant, before, state, priority, createdAfter, limit]
@@ -67,5 +81,5 @@ export function queryOperations(database: Database) {
     return row ?? { activeRequests: 0, openMappings: 0 }
   }
 
-  return { request, requests, batches, totals }
+  return { request, keyed, requests, batches, totals }
 }

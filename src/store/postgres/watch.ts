@@ -1,7 +1,9 @@
+import type { EpochMs } from '../../core/units.ts'
 import { heldUp, plain, type RequestRow } from '../rows.ts'
-import type { StoredSystem, Waiting } from '../store.ts'
+import type { Prospect, StoredSystem, SystemLoad, Waiting } from '../store.ts'
 import { NOW, type StoreClock } from './clock.ts'
 import type { Database } from './database.ts'
+import { queueIn } from './queue.ts'
 import { UNRELEASED } from './release.ts'
 import { type TimedSystemRow, toCallersControl } from './systems.ts'
 
@@ -56,18 +58,24 @@ const SYSTEM = `
     ARRAY(SELECT report FROM reports WHERE system = $2) AS reports
   FROM leased CROSS JOIN waiting CROSS JOIN ready CROSS JOIN unreleased LEFT JOIN systems s ON s.system = $2`
 
+const LOAD = `
+  SELECT s.*, ${NOW} AS at, ARRAY(SELECT report FROM reports WHERE system = $2) AS reports
+  FROM (SELECT) one LEFT JOIN systems s ON s.system = $2`
+
 interface WaitingRow extends TimedSystemRow, Pick<RequestRow, 'lanes' | 'sources' | 'total'> {
   readonly openInAll: number
   /** Null where the request has but one lane. */
   readonly openInLane: number | null
 }
 
-interface WatchedRow
-  extends Omit<TimedSystemRow, 'system'>,
-    Pick<StoredSystem, 'open' | 'leased' | 'waiting' | 'oldest'> {
+interface LoadRow extends Omit<TimedSystemRow, 'system'> {
   readonly system: string | null
   readonly reports: readonly string[]
 }
+
+interface WatchedRow
+  extends LoadRow,
+    Pick<StoredSystem, 'open' | 'leased' | 'waiting' | 'oldest'> {}
 
 /** Reads what people ask of systems; nothing here writes. */
 export function watchOperations(database: Database, clock: StoreClock) {
@@ -92,11 +100,25 @@ export function watchOperations(database: Database, clock: StoreClock) {
     ])
     if (row === undefined) throw new Error('counts are one row')
     const { open, leased, waiting, oldest } = row
-    const control =
-      row.system === null ? plain(name) : toCallersControl({ ...row, system: name }, now)
-    const reports = row.reports.map((report) => JSON.parse(report))
-    return { ...control, open, leased, waiting, oldest, reports }
+    return { ...told(name, row, now), open, leased, waiting, oldest }
   }
 
-  return { waiting, systemNames, system }
+  async function load(system: string, prospect: Prospect): Promise<SystemLoad> {
+    const now = clock.now()
+    const [[row], queue] = await Promise.all([
+      database.query<LoadRow>(LOAD, [clock.given(now), system]),
+      queueIn(database, system, prospect),
+    ])
+    if (row === undefined) throw new Error('a row for each system')
+    return { ...told(system, row, now), queue }
+  }
+
+  return { waiting, systemNames, system, load }
+}
+
+/** How a system may be called, by the caller's clock, which says `now`; and what is told of it. */
+function told(name: string, row: LoadRow, now: EpochMs) {
+  const control =
+    row.system === null ? plain(name) : toCallersControl({ ...row, system: name }, now)
+  return { ...control, reports: row.reports.map((report) => JSON.parse(report)) }
 }

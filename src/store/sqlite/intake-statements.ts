@@ -3,6 +3,7 @@ import type { EpochMs } from '../../core/units.ts'
 import type { KeyRow } from '../rows.ts'
 import type { NewBatch, RequestOutline } from '../store.ts'
 import { prepare } from './database.ts'
+import { virtualTimeIn } from './virtual-time.ts'
 
 /** What a request's row says at first, beyond its outline. */
 interface Beginning {
@@ -45,14 +46,6 @@ export function intakeStatements(database: DatabaseSync) {
      SET requests = requests + excluded.requests, mappings = mappings + excluded.mappings`,
   )
   const openLane = prepare(database, 'INSERT INTO request_lanes VALUES (?, ?, ?)')
-  const leastLeased = prepare<{ start: number }>(
-    database,
-    `SELECT start FROM batches WHERE lane = ? AND state = 'leased' ORDER BY rank LIMIT 1`,
-  )
-  const leastReady = prepare<{ start: number }>(
-    database,
-    `SELECT start FROM batches WHERE lane = ? AND state = 'ready' ORDER BY rank, id LIMIT 1`,
-  )
   const putBatch = prepare(
     database,
     `INSERT INTO batches (request, lane, state, start, rank, first, last, count)
@@ -66,11 +59,7 @@ export function intakeStatements(database: DatabaseSync) {
     findFlow,
     growFlow,
     openLane,
-
-    /** The lane's virtual time: where the most urgent batch in hand, or else in the queue, starts. */
-    virtualTime(lane: string): number {
-      return (leastLeased.get(lane) ?? leastReady.get(lane))?.start ?? 0
-    },
+    virtualTime: virtualTimeIn(database),
 
     /** Gives the number of the request. */
     insertRequest({ terms, ...outline }: RequestOutline, beginning: Beginning): number {

@@ -50,12 +50,14 @@ export async function openMemoryStore(database = openWriter(':memory:')): Promis
     clear: (now) => call(() => writes.clear(now)),
     touch: () => call(() => writes.touch()),
     request: (tenant, id) => call(() => reads.request(tenant, id)),
+    keyed: (tenant, key) => call(() => reads.keyed(tenant, key)),
     requests: (tenant, filter) => call(() => reads.requests(tenant, filter)),
     batches: (tenant, request, range) => call(() => reads.batches(tenant, request, range)),
     totals: () => call(() => reads.totals()),
     waiting: (tenant, id) => call(() => reads.waiting(tenant, id)),
     systemNames: (after, limit) => call(() => reads.systemNames(after, limit)),
     system: (name) => call(() => reads.system(name)),
+    load: (system, prospect) => call(() => reads.load(system, prospect)),
     onWork(listener) {
       listeners.add(listener)
       return () => listeners.delete(listener)

@@ -45,12 +45,14 @@ export const WRITES = [
 ] as const
 export const READS = [
   'request',
+  'keyed',
   'requests',
   'batches',
   'totals',
   'waiting',
   'systemNames',
   'system',
+  'load',
 ] as const
 
 export type Writes = Synchronous<Pick<Store, (typeof WRITES)[number]>>

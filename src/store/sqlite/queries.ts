@@ -1,9 +1,17 @@
 import type { DatabaseSync } from 'node:sqlite'
 import type { Request } from '../../core/request.ts'
 import type { MappingState } from '../../core/verdict.ts'
-import { type BatchRow, type RequestRow, toBatch, toRequest } from '../rows.ts'
+import {
+  type BatchRow,
+  type KeyRow,
+  type RequestRow,
+  toBatch,
+  toKeyed,
+  toRequest,
+} from '../rows.ts'
 import {
   type BatchRange,
+  type Keyed,
   ORDINAL_SPAN_MAX,
   type RequestFilter,
   type StoredBatch,
@@ -24,6 +32,11 @@ export function queryOperations(database: DatabaseSync) {
   const findRequest = prepare<RequestRow>(
     database,
     `SELECT * FROM requests WHERE tenant = ? AND id = ? AND state <> 'receiving'`,
+  )
+  const findKey = prepare<KeyRow>(
+    database,
+    `SELECT r.*, k.fingerprint FROM idempotency_keys k JOIN requests r ON r.seq = k.request
+     WHERE k.tenant = ? AND k.key = ?`,
   )
   const listRequests = prepare<RequestRow>(
     database,
@@ -62,6 +75,11 @@ export function queryOperations(database: DatabaseSync) {
     return row === undefined ? null : toRequest(row)
   }
 
+  function keyed(tenant: string, key: string): Keyed | null {
+    const row = findKey.get(tenant, key)
+    return row === undefined ? null : toKeyed(row)
+  }
+
   function requests(tenant: string, filter: RequestFilter): readonly Request[] {
     const { before, state, priority, createdAfter, limit } = filter
     return listRequests.all(tenant, before, state, priority, createdAfter, limit).map(toRequest)
@@ -77,5 +95,5 @@ export function queryOperations(database: DatabaseSync) {
     return { activeRequests: countActive.get()?.n ?? 0, openMappings: countOpen.get()?.n ?? 0 }
   }
 
-  return { request, requests, batches, totals }
+  return { request, keyed, requests, batches, totals }
 }
