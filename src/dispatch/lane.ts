@@ -22,7 +22,7 @@ export class Lane {
   readonly access: Access
   /** The store may have batches that are ready. */
   more = false
-  /** The lowest rank the store is known to have; null where nothing is known. */
+  /** What the store has may rank as low as this, and no lower; null where nothing is known. */
   hinted: number | null = null
   /** When the store's next waiting batch is due; null where none is known. */
   due: EpochMs | null = null
@@ -140,7 +140,19 @@ export class Lane {
     }
     const below = this.#leases.at(-1)?.batch.rank
     if (below === undefined || this.hinted === null || this.hinted >= below) return null
+    if (this.#holdsBelow(this.hinted, concurrency / 2)) return null
     return { lane, mappings: concurrency, below, turn }
+  }
+
+  /** Whether so many mappings go before a rank anyhow. Looks no further than it must. */
+  #holdsBelow(rank: number, enough: number): boolean {
+    let held = 0
+    for (const { batch, unstarted } of this.#leases) {
+      if (batch.rank > rank) return false
+      held += unstarted
+      if (held > enough) return true
+    }
+    return false
   }
 
   #room(now: EpochMs): number {
