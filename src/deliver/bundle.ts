@@ -90,7 +90,7 @@ export class Bundles {
 }
 
 function isDivisible(answer: WriteAnswer): boolean {
-  return answer.kind === 'refused' && answer.divisible === true
+  return (answer.kind === 'refused' || answer.kind === 'impossible') && answer.divisible === true
 }
 
 /** What says something of the system, not only of one payload; it must not be overheard. */

@@ -106,17 +106,22 @@ describe('payloads for a system that takes many in a call', () => {
     expect(given).toEqual(['refused'])
   })
 
-  test('are divided while the call is refused for its content, until the bad one is alone', async () => {
-    const bad: WriteAnswer = { ...BUSY, httpStatus: 422, divisible: true }
-    const all = [1, 2, 3].map((payload) => bundles.write(call(), payload))
-    await answer(bad, bad, bad)
-    expect(sent.slice(1)).toEqual([[1, 2]])
-    await answer(DELIVERED, DELIVERED)
-    expect(sent.slice(2)).toEqual([[3]])
-    await answer(bad)
-    expect(await Promise.all(all)).toEqual([DELIVERED, DELIVERED, bad])
-    expect(given).toEqual(['refused', 'delivered', 'refused'])
-  })
+  test.each<WriteAnswer>([
+    { ...BUSY, httpStatus: 422, divisible: true },
+    { kind: 'impossible', stage: 'write', code: 'too_long', message: '', divisible: true },
+  ])(
+    'are divided while the call is $kind for its content, until the bad one is alone',
+    async (bad) => {
+      const all = [1, 2, 3].map((payload) => bundles.write(call(), payload))
+      await answer(bad, bad, bad)
+      expect(sent.slice(1)).toEqual([[1, 2]])
+      await answer(DELIVERED, DELIVERED)
+      expect(sent.slice(2)).toEqual([[3]])
+      await answer(bad)
+      expect(await Promise.all(all)).toEqual([DELIVERED, DELIVERED, bad])
+      expect(given).toEqual([bad.kind, 'delivered', bad.kind])
+    },
+  )
 
   test('that the answer leaves out are unanswered, and their neighbours are not', async () => {
     const all = [1, 2, 3].map((payload) => bundles.write(call(), payload))
