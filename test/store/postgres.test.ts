@@ -45,6 +45,11 @@ describe('the schema', () => {
     await open({ migrate: false })
   })
 
+  test.each([true, false])('is not for a server that would lose commits', async (migrate) => {
+    const careless = `${url}?options=-c%20synchronous_commit%3Doff`
+    await expect(open({ url: careless, migrate })).rejects.toThrow('synchronous_commit = off')
+  })
+
   test('of a newer version is refused, untouched', async () => {
     const [known] = await execute(url, 'SELECT version FROM schema_version')
     await execute(url, 'UPDATE schema_version SET version = 999')
