@@ -49,7 +49,7 @@ export type Event =
   /** It could not beat in time, and let go of what it held. */
   | { readonly event: 'worker_lost'; readonly worker: string }
   | { readonly event: 'batches_rescued'; readonly worker: string; readonly batches: number }
-  /** A request's counters did not agree with its batches. A bug, mended. */
+  /** A request's counters, or its failure groups, did not agree with its batches. A bug, mended. */
   | { readonly event: 'request_repaired'; readonly request: string }
   | { readonly event: 'requests_deleted'; readonly requests: number }
   | { readonly event: 'gate_closed'; readonly system: string; readonly gate: ClosedGate }

@@ -1,4 +1,5 @@
 /** What both stores' rows are to the port: their columns have the same names and meanings. */
+import { type FailureGroup, REST_CODE } from '../core/failures.ts'
 import type { Gate } from '../core/gate.ts'
 import type { Priority } from '../core/mapping.ts'
 import type { Closing, Request, RequestState } from '../core/request.ts'
@@ -98,6 +99,32 @@ export interface BatchRow extends OrdinalsRow {
 export function toBatch(row: BatchRow): StoredBatch {
   const { lane, mappings, verdicts } = row
   return { lane, ordinals: toOrdinals(row), mappings, verdicts }
+}
+
+/** The key of the group that holds the rest: no system has this name. */
+export const REST = { target: '', code: REST_CODE, httpStatus: 0 } as const
+
+export interface FailureRow {
+  readonly target: string
+  readonly code: string
+  /** 0 for none. */
+  readonly http_status: number
+  readonly count: number
+  readonly sample: string
+  readonly message: string
+}
+
+/** A group of failures as the port has it. */
+export function toFailureGroup(row: FailureRow): FailureGroup {
+  const { target, code, http_status: httpStatus, count, sample, message } = row
+  return {
+    target: target === REST.target ? null : target,
+    code,
+    httpStatus: httpStatus === 0 ? null : httpStatus,
+    count,
+    sample,
+    message,
+  }
 }
 
 export interface SystemRow {

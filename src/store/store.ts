@@ -5,6 +5,7 @@
  *
  * Expected endings are values. A rejection is a `StoreError` (below) or a bug.
  */
+import type { FailureGroup, FailureRun } from '../core/failures.ts'
 import type { ClosedGate, Gate } from '../core/gate.ts'
 import type { Override } from '../core/limits.ts'
 import type { Priority } from '../core/mapping.ts'
@@ -212,6 +213,11 @@ export interface Settlement {
   readonly completed: number
   readonly failed: number
   readonly cancelled: number
+  /**
+   * Those of `failed` since the batch was claimed, in order. Counted are those by which `failed` is
+   * more than what is stored.
+   */
+  readonly failures: readonly FailureRun[]
   readonly next: NextState
 }
 
@@ -229,7 +235,7 @@ export interface Settled {
 
 export interface Sweep {
   readonly rescued: readonly { readonly worker: string; readonly batches: number }[]
-  /** Requests whose counters or state did not agree with their batches, and do now: a bug, mended. */
+  /** Requests whose counters, groups or state did not agree with their batches, and do now: a bug. */
   readonly repaired: readonly string[]
   readonly deleted: number
 }
@@ -241,6 +247,11 @@ export interface QueryStore {
   requests(tenant: string, filter: RequestFilter): Promise<readonly Request[]>
   /** The batches that reach into a range of ordinals, by their first one; none of another tenant's. */
   batches(tenant: string, request: string, range: BatchRange): Promise<readonly StoredBatch[]>
+  /**
+   * Why mappings of a request failed, the most frequent first; at every commit their counts add up to
+   * its `failed`. None of another tenant's.
+   */
+  failures(tenant: string, request: string): Promise<readonly FailureGroup[]>
   totals(): Promise<Totals>
   /** The systems that an open request reads from or writes to, and that must not be called. */
   waiting(tenant: string, id: string): Promise<readonly Waiting[]>

@@ -46,7 +46,8 @@ const anyStep: fc.Arbitrary<Step> = fc.oneof(
     arbitrary: fc.record({
       kind: fc.constant('settle' as const),
       lease: fc.nat(),
-      more: fc.nat({ max: 5 }),
+      completing: fc.nat({ max: 3 }),
+      failing: fc.nat({ max: 3 }),
       next: fc.constantFrom<Next>('leased', 'ready', 'waiting', 'done', 'done'),
     }),
   },

@@ -1,5 +1,6 @@
 /** A model of what must be true of a lane, lived through beside the store itself. */
 import { expect } from 'vitest'
+import { addFailure, type FailureRun } from '../../src/core/failures.ts'
 import type { Priority } from '../../src/core/mapping.ts'
 import type { Request } from '../../src/core/request.ts'
 import type { EpochMs } from '../../src/core/units.ts'
@@ -11,15 +12,21 @@ import type {
   Store,
   Totals,
 } from '../../src/store/store.ts'
-import { done, type Finals, NOW, unfinished } from '../support/requests.ts'
+import { done, ERROR, type Finals, NOW, unfinished } from '../support/requests.ts'
 import { audited, claimed, inserted, only, SECOND } from './steps.ts'
 
 /** One thing that can happen to a lane. Workers and leases are named by their place. */
 export type Step =
   | { readonly kind: 'insert'; readonly total: number; readonly priority: Priority }
   | { readonly kind: 'claim'; readonly worker: number; readonly mappings: number }
-  /** Settles one of the leases ever given, alive or stale; `more` of its mappings become final. */
-  | { readonly kind: 'settle'; readonly lease: number; readonly more: number; readonly next: Next }
+  /** Settles one of the leases ever given, alive or stale: so many more of its mappings are final. */
+  | {
+      readonly kind: 'settle'
+      readonly lease: number
+      readonly completing: number
+      readonly failing: number
+      readonly next: Next
+    }
   | { readonly kind: 'die'; readonly worker: number }
   | { readonly kind: 'leave'; readonly worker: number }
   | { readonly kind: 'wait' }
@@ -35,7 +42,11 @@ interface Known {
   worker: string
   rescues: number
   runAt: EpochMs
+  /** How many had failed when it was claimed last. */
+  failedBefore: number
 }
+
+type Progress = Omit<Extract<Step, { kind: 'settle' }>, 'kind' | 'lease'>
 
 /** One random life of a lane and its two workers, beside a model of what must be true of it. */
 export class Life {
@@ -89,6 +100,10 @@ export class Life {
         started: batches.length > 0,
         finishedAt: this.finishes.get(request.id) ?? null,
       })
+      const groups = await this.store.failures(request.tenant, request.id)
+      expect(Object.fromEntries(groups.map(({ code, count }) => [code, count]))).toEqual(
+        failuresOf(batches),
+      )
     }
   }
 
@@ -98,7 +113,7 @@ export class Life {
     for (const worker of this.workers) await this.leave(worker)
     await this.claim(this.worker(0), 1_000_000)
     for (const { lease, state } of this.batches.values()) {
-      if (state === 'leased') await this.settle(lease, 0, 'done')
+      if (state === 'leased') await this.settle(lease, { completing: 0, failing: 0, next: 'done' })
     }
     await this.check()
     expect(this.finishes.size).toBe(this.requests.length)
@@ -125,21 +140,23 @@ export class Life {
         worker,
         state: 'leased',
         runAt: 0,
+        failedBefore: finals.failed,
       })
       this.leases.push(lease)
     }
   }
 
-  private async settleOne({ lease, more, next }: Extract<Step, { kind: 'settle' }>) {
-    const chosen = this.leases[lease % this.leases.length]
-    if (chosen !== undefined) await this.settle(chosen, more, next)
+  private async settleOne(step: Extract<Step, { kind: 'settle' }>) {
+    const chosen = this.leases[step.lease % this.leases.length]
+    if (chosen !== undefined) await this.settle(chosen, step)
   }
 
-  private async settle(lease: ClaimedBatch, more: number, next: Next): Promise<void> {
+  private async settle(lease: ClaimedBatch, progress: Progress): Promise<void> {
+    const { next } = progress
     const known = this.batches.get(lease.id)
     if (known === undefined) throw new Error('only what was claimed can be settled')
     const current = known.state === 'leased' && known.lease.token === lease.token
-    const settlement = this.settlement(lease, known.finals.completed + more, next)
+    const settlement = this.settlement(lease, known, progress)
     const { refused, finished } = await this.store.settle([settlement], this.now)
     expect(refused).toEqual(current ? [] : [lease.id])
     if (!current) return expect(finished).toEqual([])
@@ -150,14 +167,20 @@ export class Life {
     this.expectFinished(known.request, finished)
   }
 
-  private settlement(lease: ClaimedBatch, wanted: number, next: Next): Settlement {
+  private settlement(lease: ClaimedBatch, known: Known, progress: Progress): Settlement {
+    const { completing, failing, next } = progress
     const { count } = lease.ordinals
-    const completed = Math.min(wanted, count)
-    if (next === 'done') return done(lease, { failed: count - completed })
+    const completed = Math.min(known.finals.completed + completing, count - known.finals.failed)
+    const open = count - completed
+    const failed = next === 'done' ? open : Math.min(known.finals.failed + failing, open)
+    const failures: FailureRun[] = []
+    for (let place = known.failedBefore; place < failed; place += 1) {
+      addFailure(failures, '', { ...ERROR, code: codeOf(lease.id, place) })
+    }
+    if (next === 'done') return { ...done(lease, { failed }), failures }
     const runAt = this.now + SECOND
-    return unfinished(lease, next === 'waiting' ? { state: next, runAt } : { state: next }, {
-      completed,
-    })
+    const state = next === 'waiting' ? { state: next, runAt } : { state: next }
+    return { ...unfinished(lease, state, { completed, failed }), failures }
   }
 
   private expectFinished(id: string, finished: readonly Request[]): void {
@@ -210,6 +233,23 @@ export class Life {
   private batchesOf({ id }: NewRequest): readonly Known[] {
     return [...this.batches.values()].filter(({ request }) => request === id)
   }
+}
+
+/** The code of a batch's n-th failure: a batch has several, and batches share them. */
+function codeOf(batch: number, place: number): string {
+  return `code-${(batch + Math.floor(place / 2)) % 3}`
+}
+
+/** How many mappings of these batches failed with each code. */
+function failuresOf(batches: readonly Known[]): Readonly<Record<string, number>> {
+  const counts: Record<string, number> = {}
+  for (const { lease, finals } of batches) {
+    for (let place = 0; place < finals.failed; place += 1) {
+      const code = codeOf(lease.id, place)
+      counts[code] = (counts[code] ?? 0) + 1
+    }
+  }
+  return counts
 }
 
 function sum(numbers: readonly number[]): number {

@@ -100,6 +100,8 @@ export async function audited(store: Store, { id, tenant }: NewRequest): Promise
   expect({ completed, failed, cancelled, pending: total - processed(request) }).toEqual(
     recount(stored),
   )
+  const groups = await store.failures(tenant, id)
+  expect(groups.reduce((sum, { count }) => sum + count, 0)).toBe(failed)
   if (finishedAt === null) {
     expect(['pending', 'in_progress']).toContain(state)
   } else {

@@ -6,6 +6,7 @@ import { describe, test } from 'vitest'
 import type { Store } from '../../src/store/store.ts'
 import { accounting } from './accounting.ts'
 import { claim } from './claim.ts'
+import { failures } from './failures.ts'
 import { gates } from './gates.ts'
 import { intake } from './intake.ts'
 import { joining } from './joining.ts'
@@ -26,6 +27,7 @@ const TOPICS = {
   claim,
   order,
   settle,
+  failures,
   keep,
   workers,
   joining,

@@ -56,6 +56,7 @@ export function troubled(
     request: (tenant, id) => store.request(tenant, id),
     requests: (tenant, filter) => store.requests(tenant, filter),
     batches: (tenant, request, range) => store.batches(tenant, request, range),
+    failures: (tenant, request) => store.failures(tenant, request),
     totals: () => store.totals(),
     waiting: (tenant, id) => store.waiting(tenant, id),
     systemNames: (after, limit) => store.systemNames(after, limit),

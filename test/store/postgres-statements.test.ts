@@ -84,8 +84,8 @@ const IN_STEPS: Readonly<Record<string, Prepare>> = {
   },
   'two settlements of a batch': async (store) => {
     const [batch] = await holding(store)
-    const first = unfinished(batch, { state: 'leased' }, { completed: 2 })
-    return (again) => again.settle([first, done(batch)], NOW)
+    const first = unfinished(batch, { state: 'leased' }, { completed: 1, failed: 1 })
+    return (again) => again.settle([first, done(batch, { failed: 2 })], NOW)
   },
   sweep: async (store) => {
     await holding(store)
@@ -102,6 +102,7 @@ const READS: Readonly<Record<string, (store: Store) => Promise<unknown>>> = {
       ...{ state: null, priority: null, createdAfter: null, before: null, limit: 10 },
     }),
   batches: (store) => store.batches(TENANT, 'none', { from: 0, to: 10, state: null }),
+  failures: (store) => store.failures(TENANT, 'none'),
   totals: (store) => store.totals(),
   waiting: (store) => store.waiting(TENANT, 'none'),
   systemNames: (store) => store.systemNames('', 10),
@@ -187,6 +188,7 @@ async function contents() {
        ARRAY(SELECT (lane, state, worker, rescues, completed, failed)::text FROM batches ORDER BY id)
          AS batches,
        ARRAY(SELECT verdicts FROM verdicts ORDER BY batch) AS verdicts,
+       ARRAY(SELECT (target, code, count)::text FROM failure_groups ORDER BY code) AS failures,
        (SELECT count(*) FROM payloads) AS payloads,
        ARRAY(SELECT (lane, open)::text FROM request_lanes ORDER BY lane) AS request_lanes,
        ARRAY(SELECT (lane, tenant, priority, requests, mappings)::text FROM flows ORDER BY lane) AS flows,

@@ -1,5 +1,6 @@
 /** What is particular to the PostgreSQL store; what every store promises is in test/contract. */
 import { afterAll, beforeEach, describe, expect, onTestFinished, test } from 'vitest'
+import { REST_CODE } from '../../src/core/failures.ts'
 import { LEASE } from '../../src/store/postgres/claim-statements.ts'
 import { migrate } from '../../src/store/postgres/migrate.ts'
 import { openPostgresStore, type PostgresOptions } from '../../src/store/postgres/store.ts'
@@ -22,6 +23,7 @@ import { done, LANE, NOW, newRequest, TENANT, unfinished } from '../support/requ
 
 const { url, drop } = await postgresDatabase()
 await migrate(url)
+const version = only(await execute(url, 'SELECT version FROM schema_version'))['version']
 afterAll(drop)
 beforeEach(() => emptyTables(url))
 
@@ -30,9 +32,7 @@ describe('the schema', () => {
     await execute(url, 'CREATE SCHEMA raced')
     const raced = `${url}?options=-c%20search_path%3Draced`
     await Promise.all(Array.from({ length: 5 }, () => migrate(raced)))
-    expect(await execute(url, 'SELECT version FROM raced.schema_version')).toEqual([
-      { version: '1' },
-    ])
+    expect(await execute(url, 'SELECT version FROM raced.schema_version')).toEqual([{ version }])
   })
 
   test('is not made when it is not to be: who needs it is told how', async () => {
@@ -45,7 +45,7 @@ describe('the schema', () => {
   test('of a newer version is refused, untouched', async () => {
     await execute(url, 'UPDATE schema_version SET version = 999')
     onTestFinished(async () => {
-      await execute(url, 'UPDATE schema_version SET version = 1')
+      await execute(url, 'UPDATE schema_version SET version = $1', [version])
     })
     for (const migrate of [true, false]) {
       await expect(open({ migrate })).rejects.toThrow('The database has schema 999')
@@ -300,6 +300,18 @@ describe('the sweep', () => {
     expect(await store.sweep(NOW, 0)).toEqual({ rescued: [], repaired: [], deleted: 0 })
     await store.settle([done(await claimedOne(store))], NOW)
     expect(await audited(store, request)).toMatchObject({ state: 'completed', completed: 10 })
+  })
+
+  test('gives up groups of failures that do not add up, for one that does, and tells', async () => {
+    const store = await open()
+    await join(store)
+    const request = await inserted(store, { total: 10 })
+    await store.settle([done(await claimedOne(store), { failed: 3 })], NOW)
+    await execute(url, 'UPDATE failure_groups SET count = 2')
+    expect((await store.sweep(NOW, 0)).repaired).toEqual([request.id])
+    const groups = await store.failures(TENANT, request.id)
+    expect(groups).toMatchObject([{ target: null, code: REST_CODE, count: 3 }])
+    expect((await store.sweep(NOW, 0)).repaired).toEqual([])
   })
 
   test('finishes a request that ought to be finished, and tells', async () => {

@@ -1,6 +1,14 @@
+import type { FailureGroup } from '../../core/failures.ts'
 import type { Request } from '../../core/request.ts'
 import type { MappingState } from '../../core/verdict.ts'
-import { type BatchRow, type RequestRow, toBatch, toRequest } from '../rows.ts'
+import {
+  type BatchRow,
+  type FailureRow,
+  type RequestRow,
+  toBatch,
+  toFailureGroup,
+  toRequest,
+} from '../rows.ts'
 import {
   type BatchRange,
   ORDINAL_SPAN_MAX,
@@ -33,6 +41,11 @@ const batchesIn = (holding: string) => `
     LEFT JOIN verdicts v ON v.batch = p.batch
   WHERE r.tenant = $1 AND r.id = $2 AND p.last >= $5 ${holding} ORDER BY p.first`
 
+const FAILURES = `
+  SELECT g.target, g.code, g.http_status, g.count, g.sample, g.message
+  FROM requests r JOIN failure_groups g ON g.request = r.seq
+  WHERE r.tenant = $1 AND r.id = $2 ORDER BY g.count DESC, g.target, g.code, g.http_status`
+
 const TOTALS = `
   SELECT (SELECT count(*) FROM requests WHERE finished_at IS NULL) AS "activeRequests",
     (SELECT coalesce(sum(mappings), 0)::bigint FROM flows) AS "openMappings"`
@@ -60,10 +73,14 @@ export function queryOperations(database: Database) {
     return (await database.query<BatchRow>(sql, parameters)).map(toBatch)
   }
 
+  async function failures(tenant: string, id: string): Promise<readonly FailureGroup[]> {
+    return (await database.query<FailureRow>(FAILURES, [tenant, id])).map(toFailureGroup)
+  }
+
   async function totals(): Promise<Totals> {
     const [row] = await database.query<Totals>(TOTALS, [])
     return row ?? { activeRequests: 0, openMappings: 0 }
   }
 
-  return { request, requests, batches, totals }
+  return { request, requests, batches, failures, totals }
 }

@@ -3,6 +3,7 @@ import { type RequestRow, toRequest } from '../rows.ts'
 import type { Settled, Settlement } from '../store.ts'
 import { NOW, type StoreClock } from './clock.ts'
 import type { Database } from './database.ts'
+import { countFailures, failureParameters } from './failures.ts'
 import { closeFlows, FINISH } from './finish.ts'
 
 /** A request's speed is measured over this long at least, and mostly no longer than twice that. */
@@ -15,7 +16,7 @@ const IS_MARK_OLD = `r.marked_at <= ${NOW} - ${PACE_MS}`
  * read under its lock (`held`), so a settlement counts once though it is written twice, even by a
  * statement that its caller has given up.
  */
-const SETTLE = `
+const settleAll = (counting: string) => `
   WITH held AS MATERIALIZED (
     SELECT b.id, b.request, b.lane, g.state, g.delay, g.verdicts, g.completed, g.failed, g.cancelled,
       g.completed - b.completed AS more_completed, g.failed - b.failed AS more_failed,
@@ -68,17 +69,24 @@ const SETTLE = `
   ), ${closeFlows(`
       SELECT c.lane, r.tenant, r.priority, 0 AS requests,
         -(c.completed + c.failed + c.cancelled) AS mappings
-      FROM changes c JOIN counted r ON r.seq = c.request`)}
+      FROM changes c JOIN counted r ON r.seq = c.request`)}${counting}
   SELECT h.written, r.*
   FROM (SELECT coalesce(array_agg(id), '{}') AS written FROM held) h
     LEFT JOIN (SELECT * FROM counted WHERE open = 0) r ON true`
+
+/** Most settlements bring no failure: then nothing has to be planned for them. */
+const SETTLE = settleAll('')
+const SETTLE_FAILURES = settleAll(`, ${countFailures(10)}`)
 
 type SettledRow = { readonly written: readonly number[] } & (RequestRow | { readonly seq: null })
 
 /** Writes what became of leased batches, counts it, and finishes requests. */
 export function settleOperations(database: Database, clock: StoreClock) {
   async function write(settlements: readonly Settlement[], now: EpochMs): Promise<Settled> {
-    const rows = await database.query<SettledRow>(SETTLE, [
+    const failing = settlements.filter(({ failures }) => failures.length > 0)
+    const counting = failing.length === 0 ? [] : failureParameters(failing)
+    const statement = failing.length === 0 ? SETTLE : SETTLE_FAILURES
+    const rows = await database.query<SettledRow>(statement, [
       clock.given(now),
       settlements.map(({ batch }) => batch),
       settlements.map(({ token }) => token),
@@ -88,6 +96,7 @@ export function settleOperations(database: Database, clock: StoreClock) {
       settlements.map(({ failed }) => failed),
       settlements.map(({ cancelled }) => cancelled),
       settlements.map(({ verdicts }) => verdicts),
+      ...counting,
     ])
     const written = new Set(rows[0]?.written)
     const refused = settlements.map(({ batch }) => batch).filter((batch) => !written.has(batch))

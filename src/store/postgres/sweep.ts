@@ -2,6 +2,7 @@ import type { DurationMs, EpochMs } from '../../core/units.ts'
 import type { Sweep } from '../store.ts'
 import { NOW, type StoreClock } from './clock.ts'
 import type { Database } from './database.ts'
+import { REGROUP } from './failures.ts'
 import { closeFlows, FINISH } from './finish.ts'
 
 /** How much one sweep checks and deletes: it must not hold up the writes it stands between. */
@@ -45,7 +46,8 @@ const AUDIT = `
   ), recount AS MATERIALIZED (
     SELECT a.seq, coalesce(sum(v.completed), 0)::bigint AS completed,
       coalesce(sum(v.failed), 0)::bigint AS failed,
-      coalesce(sum(v.cancelled), 0)::bigint AS cancelled, count(b.id) AS open
+      coalesce(sum(v.cancelled), 0)::bigint AS cancelled, count(b.id) AS open,
+      (SELECT coalesce(sum(count), 0)::bigint FROM failure_groups WHERE request = a.seq) AS grouped
     FROM audited a JOIN payloads p ON p.request = a.seq
       LEFT JOIN verdicts v ON v.batch = p.batch LEFT JOIN batches b ON b.id = p.batch
     GROUP BY a.seq
@@ -57,10 +59,10 @@ const AUDIT = `
     WHERE r.seq = c.seq AND r.finished_at IS NULL
       AND (r.completed, r.failed, r.cancelled, r.open)
         = (a.completed, a.failed, a.cancelled, a.open)
-      AND (c.open = 0 OR (r.completed, r.failed, r.cancelled, r.open)
+      AND (c.open = 0 OR c.grouped <> c.failed OR (r.completed, r.failed, r.cancelled, r.open)
         <> (c.completed, c.failed, c.cancelled, c.open))
     RETURNING r.*
-  ), ${closeFlows(`
+  ), ${REGROUP}, ${closeFlows(`
       SELECT NULL::text AS lane, NULL::text AS tenant, NULL::text AS priority, 0 AS requests,
         0 AS mappings WHERE false`)}
   SELECT (SELECT max(seq) FROM audited) AS last, (SELECT count(*) FROM audited) AS audited,

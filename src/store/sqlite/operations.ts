@@ -38,6 +38,7 @@ export const READS = [
   'request',
   'requests',
   'batches',
+  'failures',
   'totals',
   'waiting',
   'systemNames',

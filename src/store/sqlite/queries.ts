@@ -1,7 +1,15 @@
 import type { DatabaseSync } from 'node:sqlite'
+import type { FailureGroup } from '../../core/failures.ts'
 import type { Request } from '../../core/request.ts'
 import type { MappingState } from '../../core/verdict.ts'
-import { type BatchRow, type RequestRow, toBatch, toRequest } from '../rows.ts'
+import {
+  type BatchRow,
+  type FailureRow,
+  type RequestRow,
+  toBatch,
+  toFailureGroup,
+  toRequest,
+} from '../rows.ts'
 import {
   type BatchRange,
   ORDINAL_SPAN_MAX,
@@ -47,6 +55,12 @@ export function queryOperations(database: DatabaseSync) {
     failed: inRange(HOLDING.failed),
     cancelled: inRange(HOLDING.cancelled),
   }
+  const findFailures = prepare<FailureRow>(
+    database,
+    `SELECT g.target, g.code, g.http_status, g.count, g.sample, g.message
+     FROM requests r JOIN failure_groups g ON g.request = r.seq
+     WHERE r.tenant = ? AND r.id = ? ORDER BY g.count DESC, g.target, g.code, g.http_status`,
+  )
   const countActive = prepare<{ n: number }>(
     database,
     'SELECT count(*) AS n FROM requests WHERE finished_at IS NULL',
@@ -72,9 +86,13 @@ export function queryOperations(database: DatabaseSync) {
     return statement.all(tenant, id, to, from - ORDINAL_SPAN_MAX, from).map(toBatch)
   }
 
+  function failures(tenant: string, id: string): readonly FailureGroup[] {
+    return findFailures.all(tenant, id).map(toFailureGroup)
+  }
+
   function totals(): Totals {
     return { activeRequests: countActive.get()?.n ?? 0, openMappings: countOpen.get()?.n ?? 0 }
   }
 
-  return { request, requests, batches, totals }
+  return { request, requests, batches, failures, totals }
 }

@@ -1,10 +1,12 @@
 import type { DatabaseSync } from 'node:sqlite'
+import { lastFailures } from '../../core/failures.ts'
 import type { Priority } from '../../core/mapping.ts'
 import { finalState, processed, type Request } from '../../core/request.ts'
 import type { EpochMs } from '../../core/units.ts'
 import { type RequestRow, toRequest } from '../rows.ts'
 import type { Settled, Settlement } from '../store.ts'
 import { prepare } from './database.ts'
+import { failureOperations } from './failures.ts'
 
 /** A request's speed is measured over this long at least, and mostly no longer than twice that. */
 const PACE_MS = 5000
@@ -62,6 +64,7 @@ export function finishOperations(database: DatabaseSync) {
 /** Writes what became of leased batches, counts it, and finishes requests. */
 export function settleOperations(database: DatabaseSync) {
   const { finishIfDone } = finishOperations(database)
+  const { countFailures } = failureOperations(database)
   const findLeased = prepare<LeasedRow>(
     database,
     `SELECT request, lane, completed, failed, cancelled FROM batches
@@ -109,6 +112,10 @@ export function settleOperations(database: DatabaseSync) {
     change.completed += completed - row.completed
     change.failed += failed - row.failed
     change.cancelled += cancelled - row.cancelled
+    if (failed > row.failed) {
+      const { request, lane } = row
+      countFailures(request, lane, lastFailures(settlement.failures, failed - row.failed))
+    }
     const settled = processed(settlement) - processed(row)
     change.byLane.set(row.lane, (change.byLane.get(row.lane) ?? 0) + settled)
     return true

@@ -3,6 +3,7 @@ import type { EpochMs } from '../../core/units.ts'
 import type { RequestRow } from '../rows.ts'
 import type { Sweep } from '../store.ts'
 import { prepare } from './database.ts'
+import { failureOperations } from './failures.ts'
 import { finishOperations } from './settle.ts'
 
 /** How much one sweep checks and deletes: it must not hold up the writes it stands between. */
@@ -16,11 +17,14 @@ interface Counts {
   readonly completed: number
   readonly failed: number
   readonly cancelled: number
+  /** How many failures its groups hold. */
+  readonly grouped: number
 }
 
 /** Takes back what the dead held, mends what does not add up, and deletes what is old. */
 export function sweepOperations(database: DatabaseSync) {
   const { finishIfDone } = finishOperations(database)
+  const { regroup } = failureOperations(database)
   const findDead = prepare<{ id: string }>(database, 'SELECT id FROM workers WHERE deadline < ?')
   const removeWorker = prepare(database, 'DELETE FROM workers WHERE id = ?')
   const forgetReports = prepare(database, 'DELETE FROM reports WHERE worker = ?')
@@ -43,8 +47,9 @@ export function sweepOperations(database: DatabaseSync) {
   )
   const recount = prepare<Counts>(
     database,
-    `SELECT sum(completed) AS completed, sum(failed) AS failed, sum(cancelled) AS cancelled
-     FROM batches WHERE request = ?`,
+    `SELECT sum(completed) AS completed, sum(failed) AS failed, sum(cancelled) AS cancelled,
+       (SELECT coalesce(sum(count), 0) FROM failure_groups WHERE request = ?1) AS grouped
+     FROM batches WHERE request = ?1`,
   )
   const correct = prepare(
     database,
@@ -81,13 +86,15 @@ export function sweepOperations(database: DatabaseSync) {
 
   /** Mends counters that disagree with the batches, and finishes what ought to be finished. */
   function audit(row: RequestRow, now: EpochMs): boolean {
-    const counts = recount.get(row.seq) ?? row
+    const { grouped, ...counts } = recount.get(row.seq) ?? { ...row, grouped: row.failed }
     const agree =
       counts.completed === row.completed &&
       counts.failed === row.failed &&
       counts.cancelled === row.cancelled
     if (!agree) correct.run(counts.completed, counts.failed, counts.cancelled, row.seq)
-    return finishIfDone({ ...row, ...counts }, now) !== null || !agree
+    if (grouped !== counts.failed) regroup(row.seq, counts.failed)
+    const finished = finishIfDone({ ...row, ...counts }, now) !== null
+    return finished || !agree || grouped !== counts.failed
   }
 
   function auditSome(now: EpochMs): readonly string[] {
