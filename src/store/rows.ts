@@ -29,6 +29,8 @@ export interface RequestRow {
   readonly callback_url: string | null
   readonly retry_of: string | null
   readonly closing: Closing | null
+  readonly closing_at: number | null
+  readonly closing_from: number | null
 }
 
 /** A request as the port has it. */
@@ -93,12 +95,16 @@ export interface BatchRow extends OrdinalsRow {
   readonly lane: string
   readonly mappings: string
   readonly verdicts: string | null
+  /** Of its request, where the batch is done; null where it is not. */
+  readonly closing: Closing | null
+  readonly closing_at: number | null
 }
 
 /** A batch as the port has it. */
 export function toBatch(row: BatchRow): StoredBatch {
-  const { lane, mappings, verdicts } = row
-  return { lane, ordinals: toOrdinals(row), mappings, verdicts }
+  const { lane, mappings, verdicts, closing, closing_at: at } = row
+  const closed = closing === null || at === null ? null : { as: closing, at }
+  return { lane, ordinals: toOrdinals(row), mappings, verdicts, closed }
 }
 
 /** The key of the group that holds the rest: no system has this name. */

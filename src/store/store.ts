@@ -5,6 +5,7 @@
  *
  * Expected endings are values. A rejection is a `StoreError` (below) or a bug.
  */
+import type { Closed } from '../core/closed.ts'
 import type { FailureGroup, FailureRun } from '../core/failures.ts'
 import type { ClosedGate, Gate } from '../core/gate.ts'
 import type { Override } from '../core/limits.ts'
@@ -14,7 +15,7 @@ import type { Request, RequestState, Terms } from '../core/request.ts'
 import type { EpochMs } from '../core/units.ts'
 import type { MappingState } from '../core/verdict.ts'
 
-export interface Store extends IntakeStore, DispatchStore, QueryStore, OperatorStore {
+export interface Store extends IntakeStore, ControlStore, DispatchStore, QueryStore, OperatorStore {
   readonly kind: 'sqlite' | 'postgres'
   /** Waits for what was asked, then lets go of everything. Nothing may be called afterwards. */
   close(): Promise<void>
@@ -75,6 +76,26 @@ export type Inserted =
   /** The key was used for another one. */
   | { readonly kind: 'conflict' }
 
+/** What a caller does to a request that is there. */
+export interface ControlStore {
+  /**
+   * Nothing more of a request starts, and what is open of it and in nobody's hands ends as cancelled:
+   * what one short transaction can hold at once, the rest by `closeSome`, and what is in hand when it
+   * is let go of.
+   */
+  cancel(tenant: string, id: string, now: EpochMs): Promise<Cancelled>
+}
+
+export type Cancelled =
+  /** By this call. */
+  | { readonly kind: 'closed'; readonly request: Request }
+  /** It was cancelled before, or its time is over and what was in hand is still to end. */
+  | { readonly kind: 'unchanged'; readonly request: Request }
+  /** It had come to its end without being cancelled. */
+  | { readonly kind: 'finished' }
+  /** The tenant has none of this name. */
+  | { readonly kind: 'unknown' }
+
 export interface DispatchStore {
   /** Makes a worker known, or says so again; its leases live as long as it beats. */
   join(worker: Worker, deadline: EpochMs): Promise<void>
@@ -88,15 +109,26 @@ export interface DispatchStore {
   leave(worker: string): Promise<void>
   /** What there is to do, and how. Cost grows with the number of lanes, not of batches. */
   work(now: EpochMs): Promise<Work>
-  /** Promotes what is due and leases ready batches to a worker. Gives none to an unknown worker. */
+  /**
+   * Promotes what is due and leases ready batches to a worker: none of a closed request, and none to
+   * an unknown worker.
+   */
   claim(worker: string, wants: readonly Want[], now: EpochMs): Promise<Claim>
   /**
    * Returns to `ready`, unblamed, what is leased to a worker but not in `held`: for after a claim
    * whose answer was lost.
    */
   keep(worker: string, held: readonly number[]): Promise<void>
-  /** Writes verdicts and what becomes of their batches, and finishes requests that are done. */
+  /**
+   * Writes verdicts and what becomes of their batches, and finishes requests that are done. A batch
+   * that is let go of open is ended there and then, if its request was closed.
+   */
   settle(settlements: readonly Settlement[], now: EpochMs): Promise<Settled>
+  /**
+   * Closes requests whose time is over, and ends open batches of closed ones that nobody has in hand:
+   * as many as a short transaction can hold.
+   */
+  closeSome(now: EpochMs): Promise<ClosedSome>
   /** Sets or, with null, opens a system's gate for every worker. */
   gate(system: string, gate: Gate): Promise<void>
   /**
@@ -135,6 +167,10 @@ export interface Work {
   readonly systems: readonly SystemControl[]
   /** That of the last worker that joined and is not gone: as in `Beat`, but dead ones count. */
   readonly epoch: number
+  /** The closed requests that are not finished: nothing more of them may start. The first thousand. */
+  readonly closing: readonly string[]
+  /** There is something for `closeSome`. */
+  readonly toClose: boolean
 }
 
 /** How a system may be called, beyond what the systems file says. */
@@ -158,7 +194,7 @@ export interface LaneWork {
 }
 
 export interface WorkHint {
-  /** Null where it concerns them all: a worker has joined, and waits for room. */
+  /** Null where it concerns them all: a worker has joined and waits for room, or a request was closed. */
   readonly lane: string | null
   /** The lowest rank of what was added; null where how its system may be called has changed. */
   readonly rank: number | null
@@ -231,6 +267,15 @@ export interface Settled {
   readonly refused: readonly number[]
   /** The requests this finished. */
   readonly finished: readonly Request[]
+}
+
+export interface ClosedSome {
+  /** The requests whose time was over. */
+  readonly expired: readonly Request[]
+  /** The requests this finished. */
+  readonly finished: readonly Request[]
+  /** There is more to do, at once. */
+  readonly more: boolean
 }
 
 export interface Sweep {
@@ -309,6 +354,8 @@ export interface StoredBatch {
   readonly ordinals: Ordinals
   readonly mappings: string
   readonly verdicts: string | null
+  /** Where it was ended with its request: what its verdicts leave open is so. Null everywhere else. */
+  readonly closed: Closed | null
 }
 
 export interface Totals {

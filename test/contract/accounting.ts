@@ -31,6 +31,7 @@ const anyStep: fc.Arbitrary<Step> = fc.oneof(
       kind: fc.constant('insert' as const),
       total: fc.integer({ min: 1, max: 12 }),
       priority: fc.constantFrom(...PRIORITIES),
+      expiresIn: fc.option(fc.integer({ min: 0, max: 5000 })),
     }),
   },
   {
@@ -51,6 +52,8 @@ const anyStep: fc.Arbitrary<Step> = fc.oneof(
       next: fc.constantFrom<Next>('leased', 'ready', 'waiting', 'done', 'done'),
     }),
   },
+  fc.record({ kind: fc.constant('cancel' as const), request: fc.nat() }),
+  fc.record({ kind: fc.constant('close' as const) }),
   fc.record({ kind: fc.constant('die' as const), worker: anyWorker }),
   fc.record({ kind: fc.constant('leave' as const), worker: anyWorker }),
   fc.record({ kind: fc.constant('wait' as const) }),

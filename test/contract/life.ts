@@ -2,8 +2,8 @@
 import { expect } from 'vitest'
 import { addFailure, type FailureRun } from '../../src/core/failures.ts'
 import type { Priority } from '../../src/core/mapping.ts'
-import type { Request } from '../../src/core/request.ts'
-import type { EpochMs } from '../../src/core/units.ts'
+import type { Closing, Request } from '../../src/core/request.ts'
+import type { DurationMs, EpochMs } from '../../src/core/units.ts'
 import type {
   ClaimedBatch,
   NewRequest,
@@ -13,11 +13,21 @@ import type {
   Totals,
 } from '../../src/store/store.ts'
 import { done, ERROR, type Finals, NOW, unfinished } from '../support/requests.ts'
+import { closedAll } from './cancel.ts'
 import { audited, claimed, inserted, only, SECOND } from './steps.ts'
 
-/** One thing that can happen to a lane. Workers and leases are named by their place. */
+/** One thing that can happen to a lane. Requests, workers and leases are named by their place. */
 export type Step =
-  | { readonly kind: 'insert'; readonly total: number; readonly priority: Priority }
+  | {
+      readonly kind: 'insert'
+      readonly total: number
+      readonly priority: Priority
+      /** Null for as long as it takes. */
+      readonly expiresIn: DurationMs | null
+    }
+  | { readonly kind: 'cancel'; readonly request: number }
+  /** Closes what is to be closed: what a worker does all the time. */
+  | { readonly kind: 'close' }
   | { readonly kind: 'claim'; readonly worker: number; readonly mappings: number }
   /** Settles one of the leases ever given, alive or stale: so many more of its mappings are final. */
   | {
@@ -44,6 +54,15 @@ interface Known {
   runAt: EpochMs
   /** How many had failed when it was claimed last. */
   failedBefore: number
+  /** How many were open when it was ended because its request was closed. */
+  ended: number
+}
+
+/** What the model knows of a request that was closed. */
+interface Closed {
+  readonly as: Closing
+  /** How many of its mappings were never claimed. */
+  readonly unclaimed: number
 }
 
 type Progress = Omit<Extract<Step, { kind: 'settle' }>, 'kind' | 'lease'>
@@ -59,6 +78,7 @@ export class Life {
   private readonly batches = new Map<number, Known>()
   private before: Totals = { activeRequests: 0, openMappings: 0 }
   private readonly finishes = new Map<string, EpochMs>()
+  private readonly closed = new Map<string, Closed>()
 
   constructor(store: Store, lane: string) {
     this.store = store
@@ -74,8 +94,11 @@ export class Life {
   async take(step: Step): Promise<void> {
     switch (step.kind) {
       case 'insert':
-        this.requests.push(await inserted(this.store, { ...step, lane: this.lane, batchSize: 4 }))
-        return
+        return this.insert(step)
+      case 'cancel':
+        return this.cancel(step.request)
+      case 'close':
+        return this.close()
       case 'claim':
         return this.claim(this.worker(step.worker), step.mappings)
       case 'settle':
@@ -93,17 +116,25 @@ export class Life {
   async check(): Promise<void> {
     for (const request of this.requests) {
       const batches = this.batchesOf(request)
-      const { completed, failed, startedAt, finishedAt } = await audited(this.store, request)
-      expect({ completed, failed, started: startedAt !== null, finishedAt }).toEqual({
+      const closed = this.closed.get(request.id)
+      const open = this.endedOf(request)
+      const expired = closed?.as === 'expired' ? open : 0
+      const found = await audited(this.store, request)
+      const { completed, failed, cancelled, startedAt, finishedAt, closing } = found
+      const started = startedAt !== null
+      expect({ completed, failed, cancelled, started, finishedAt, closing }).toEqual({
         completed: sum(batches.map(({ finals }) => finals.completed)),
-        failed: sum(batches.map(({ finals }) => finals.failed)),
+        failed: expired + sum(batches.map(({ finals }) => finals.failed)),
+        cancelled: closed?.as === 'cancelled' ? open : 0,
         started: batches.length > 0,
         finishedAt: this.finishes.get(request.id) ?? null,
+        closing: closed?.as ?? null,
       })
       const groups = await this.store.failures(request.tenant, request.id)
-      expect(Object.fromEntries(groups.map(({ code, count }) => [code, count]))).toEqual(
-        failuresOf(batches),
-      )
+      expect(Object.fromEntries(groups.map(({ code, count }) => [code, count]))).toEqual({
+        ...failuresOf(batches),
+        ...(expired > 0 && { expired }),
+      })
     }
   }
 
@@ -111,6 +142,7 @@ export class Life {
   async end(): Promise<void> {
     this.now += SECOND
     for (const worker of this.workers) await this.leave(worker)
+    await this.close()
     await this.claim(this.worker(0), 1_000_000)
     for (const { lease, state } of this.batches.values()) {
       if (state === 'leased') await this.settle(lease, { completing: 0, failing: 0, next: 'done' })
@@ -121,6 +153,40 @@ export class Life {
     for (const worker of this.workers) await this.store.leave(worker)
   }
 
+  private async insert({ total, priority, expiresIn }: Extract<Step, { kind: 'insert' }>) {
+    const terms = { expiresAt: expiresIn === null ? null : this.now + expiresIn }
+    const { lane } = this
+    const request = await inserted(this.store, { total, priority, terms, lane, batchSize: 4 })
+    this.requests.push(request)
+  }
+
+  private async cancel(place: number): Promise<void> {
+    const request = this.requests[place % this.requests.length]
+    if (request === undefined) return
+    const { tenant, id } = request
+    const closed = this.closed.get(id)
+    const isOver = this.finishes.has(id) && closed?.as !== 'cancelled'
+    const kind = isOver ? 'finished' : closed === undefined ? 'closed' : 'unchanged'
+    expect((await this.store.cancel(tenant, id, this.now)).kind).toBe(kind)
+    if (kind !== 'closed') return
+    this.endBatches(request, 'cancelled')
+    if (this.isOver(request)) this.finishes.set(id, this.now)
+  }
+
+  private async close(): Promise<void> {
+    const unfinished = this.requests.filter(({ id }) => !this.finishes.has(id))
+    for (const request of unfinished) {
+      const { id, terms } = request
+      const isOver = terms.expiresAt !== null && terms.expiresAt <= this.now
+      const as = this.closed.get(id)?.as ?? (isOver ? 'expired' : null)
+      if (as !== null) this.endBatches(request, as)
+    }
+    const finished = unfinished.filter((request) => this.isOver(request))
+    for (const { id } of finished) this.finishes.set(id, this.now)
+    const told = (await closedAll(this.store, this.now)).map(({ id }) => id)
+    expect(new Set(told)).toEqual(new Set(finished.map(({ id }) => id)))
+  }
+
   private async claim(worker: string, mappings: number): Promise<void> {
     const { lane, now } = this
     for (const lease of await claimed(this.store, { lane, worker, mappings, now })) {
@@ -129,6 +195,7 @@ export class Life {
       expect(known?.state).not.toBe('done')
       expect(lease.token).toBeGreaterThan(known?.lease.token ?? 0)
       expect(lease.rescues).toBe(known?.rescues ?? 0)
+      expect(this.closed.has(lease.request)).toBe(false)
       if (known?.state === 'waiting') expect(known.runAt).toBeLessThanOrEqual(now)
       const { request, rescues } = lease
       const finals = known?.finals ?? { completed: 0, failed: 0, cancelled: 0 }
@@ -141,6 +208,7 @@ export class Life {
         state: 'leased',
         runAt: 0,
         failedBefore: finals.failed,
+        ended: 0,
       })
       this.leases.push(lease)
     }
@@ -164,6 +232,7 @@ export class Life {
     known.finals = { completed, failed, cancelled }
     known.state = next
     known.runAt = this.now + SECOND
+    if (this.closed.has(known.request)) endIfUnheld(known)
     this.expectFinished(known.request, finished)
   }
 
@@ -184,11 +253,31 @@ export class Life {
   }
 
   private expectFinished(id: string, finished: readonly Request[]): void {
-    const request = only(this.requests.filter((request) => request.id === id))
-    const ended = this.batchesOf(request).filter(({ state }) => state === 'done')
-    const all = sum(ended.map(({ lease }) => lease.ordinals.count)) === request.total
-    expect(finished.map((request) => request.id)).toEqual(all ? [id] : [])
-    if (all) this.finishes.set(id, this.now)
+    const over = this.isOver(only(this.requests.filter((request) => request.id === id)))
+    expect(finished.map((request) => request.id)).toEqual(over ? [id] : [])
+    if (over) this.finishes.set(id, this.now)
+  }
+
+  /** Whether no batch of a request is open any more. */
+  private isOver(request: NewRequest): boolean {
+    const done = this.batchesOf(request).filter(({ state }) => state === 'done')
+    const unclaimed = this.closed.get(request.id)?.unclaimed ?? 0
+    return unclaimed + sum(done.map(({ lease }) => lease.ordinals.count)) === request.total
+  }
+
+  /** Ends the batches of a request that nobody has in hand. */
+  private endBatches(request: NewRequest, as: Closing): void {
+    const batches = this.batchesOf(request)
+    const claimed = sum(batches.map(({ lease }) => lease.ordinals.count))
+    const { id, total } = request
+    if (!this.closed.has(id)) this.closed.set(id, { as, unclaimed: total - claimed })
+    for (const batch of batches) endIfUnheld(batch)
+  }
+
+  /** How many mappings of a request were open when their batches were ended. */
+  private endedOf(request: NewRequest): number {
+    const unclaimed = this.closed.get(request.id)?.unclaimed ?? 0
+    return unclaimed + sum(this.batchesOf(request).map(({ ended }) => ended))
   }
 
   private async die(worker: string, survivor: string): Promise<void> {
@@ -200,11 +289,15 @@ export class Life {
     expect(rescued).toContainEqual({ worker, batches: held.length })
     for (const batch of held) batch.rescues += 1
     await this.rejoin(worker)
+    await this.close()
   }
 
   private async leave(worker: string): Promise<void> {
     await this.store.leave(worker)
     await this.rejoin(worker)
+    for (const each of this.workers) await this.store.beat(each, this.deadline(), this.now, 0)
+    expect((await this.store.sweep(this.now, 0)).repaired).toEqual([])
+    await this.close()
   }
 
   private async rejoin(worker: string): Promise<void> {
@@ -233,6 +326,14 @@ export class Life {
   private batchesOf({ id }: NewRequest): readonly Known[] {
     return [...this.batches.values()].filter(({ request }) => request === id)
   }
+}
+
+/** Ends a batch, if it is open and in nobody's hands. */
+function endIfUnheld(batch: Known): void {
+  if (batch.state !== 'ready' && batch.state !== 'waiting') return
+  const { completed, failed, cancelled } = batch.finals
+  batch.ended = batch.lease.ordinals.count - completed - failed - cancelled
+  batch.state = 'done'
 }
 
 /** The code of a batch's n-th failure: a batch has several, and batches share them. */

@@ -5,7 +5,9 @@
 import { describe, test } from 'vitest'
 import type { Store } from '../../src/store/store.ts'
 import { accounting } from './accounting.ts'
+import { cancel } from './cancel.ts'
 import { claim } from './claim.ts'
+import { expiry } from './expiry.ts'
 import { failures } from './failures.ts'
 import { gates } from './gates.ts'
 import { intake } from './intake.ts'
@@ -28,6 +30,8 @@ const TOPICS = {
   order,
   settle,
   failures,
+  cancel,
+  expiry,
   keep,
   workers,
   joining,

@@ -77,7 +77,7 @@ describe('what is written', () => {
   })
 
   test('at the end: done, when every mapping is final', () => {
-    const own = lease({ count: 3, standings: [COMPLETED, ['cancelled', 0, NOW], null] })
+    const own = lease({ count: 3, standings: [COMPLETED, ['cancelled', 0, NOW, null], null] })
     own.start()
     own.end(2, { kind: 'failed', error: ERROR }, 1, 40, NOW)
     const counts = { completed: 1, failed: 1, cancelled: 1 }

@@ -39,6 +39,7 @@ export function troubled(
   return {
     kind: store.kind,
     insert: (request) => across(() => store.insert(request)),
+    cancel: (tenant, id, now) => across(() => store.cancel(tenant, id, now)),
     join: (worker, deadline) => across(() => store.join(worker, deadline)),
     beat: (worker, deadline, now, seen) => across(() => store.beat(worker, deadline, now, seen)),
     leave: (worker) => across(() => store.leave(worker)),
@@ -46,6 +47,7 @@ export function troubled(
     claim: (worker, wants, now) => across(() => store.claim(worker, wants, now)),
     keep: (worker, held) => across(() => store.keep(worker, held)),
     settle: (settlements, now) => across(() => store.settle(settlements, now)),
+    closeSome: (now) => across(() => store.closeSome(now)),
     gate: (system, gate) => across(() => store.gate(system, gate)),
     probe: (system, now) => across(() => store.probe(system, now)),
     report: (worker, reports) => across(() => store.report(worker, reports)),

@@ -141,4 +141,4 @@ export const ERROR: MappingError = {
 }
 const COMPLETED: Standing = ['completed', 1, NOW, 48, { stored: true }]
 const FAILED: Standing = ['failed', 1, NOW, 48, ERROR]
-const CANCELLED: Standing = ['cancelled', 0, NOW]
+const CANCELLED: Standing = ['cancelled', 0, NOW, null]

@@ -9,7 +9,7 @@ const KEY = 'request, target, code, http_status'
  * How many groups there are is read as the statement begins: nodes that do it at once may go over the
  * limit by what they bring.
  */
-const GROUP = `sized AS (
+export const GROUP = `sized AS (
     SELECT f.*, g.request IS NOT NULL OR (SELECT count(*) FROM failure_groups o
           WHERE o.request = f.request AND o.target <> '${REST.target}')
         + row_number() OVER (PARTITION BY f.request, g.request IS NULL

@@ -36,7 +36,9 @@ const HOLDING: Readonly<Record<MappingState, string>> = {
 }
 
 const batchesIn = (holding: string) => `
-  SELECT p.lane, p.first, p.last, p.count, p.ordinals, p.mappings, v.verdicts
+  SELECT p.lane, p.first, p.last, p.count, p.ordinals, p.mappings, v.verdicts,
+    CASE WHEN r.closing IS NOT NULL AND NOT EXISTS (SELECT 1 FROM batches b WHERE b.id = p.batch)
+      THEN r.closing END AS closing, r.closing_at
   FROM requests r JOIN payloads p ON p.request = r.seq AND p.first < $3 AND p.first >= $4
     LEFT JOIN verdicts v ON v.batch = p.batch
   WHERE r.tenant = $1 AND r.id = $2 AND p.last >= $5 ${holding} ORDER BY p.first`

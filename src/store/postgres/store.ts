@@ -3,6 +3,7 @@ import { newId } from '../../lib/random.ts'
 import { type Store, StoreUnavailable, type WorkHint } from '../store.ts'
 import { claimOperations } from './claim.ts'
 import { callerClock, databaseClock } from './clock.ts'
+import { controlOperations } from './control.ts'
 import { type Database, openDatabase } from './database.ts'
 import { intakeOperations } from './intake.ts'
 import { type Listening, listen } from './listen.ts'
@@ -79,6 +80,7 @@ export function postgresStore(options: PostgresConnections, prepared?: Promise<v
     ...claimOperations(database, clock),
     ...workOperations(database, clock),
     ...settleOperations(database, clock),
+    ...controlOperations(database, clock, hint),
     ...sweepOperations(database, clock),
     ...touchOperations(database),
     ...queryOperations(database),

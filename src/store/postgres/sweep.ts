@@ -69,6 +69,21 @@ const AUDIT = `
     ARRAY(SELECT id FROM counted) AS repaired`
 
 /**
+ * Has the batches of closed requests looked at again where some are left that nobody has in hand: they
+ * were given back by a worker that died, or went, after they were looked at.
+ */
+const LOOK_AGAIN = `
+  WITH held AS MATERIALIZED (
+    SELECT request, count(*) AS batches FROM batches WHERE state = 'leased' GROUP BY request
+  ), left_over AS MATERIALIZED (
+    SELECT r.seq FROM requests r LEFT JOIN held h ON h.request = r.seq
+    WHERE r.closing IS NOT NULL AND r.finished_at IS NULL AND r.closing_from IS NULL
+      AND r.open > coalesce(h.batches, 0)
+    ORDER BY r.seq FOR UPDATE OF r
+  )
+  UPDATE requests r SET closing_from = 0 FROM left_over l WHERE r.seq = l.seq`
+
+/**
  * Deletes old requests wholly, and what says nothing any more: gates that have opened, systems without
  * a word, flows without work.
  */
@@ -121,6 +136,7 @@ export function sweepOperations(database: Database, clock: StoreClock) {
   async function sweep(now: EpochMs, retainedSince: EpochMs): Promise<Sweep> {
     const given = clock.given(now)
     const rescued = await database.query<Sweep['rescued'][number]>(RESCUE, [given])
+    await database.query(LOOK_AGAIN, [])
     const repaired = await audit(now)
     const deleted = await database.query(DELETE, [given, now - retainedSince])
     return { rescued, repaired, deleted: deleted.length }

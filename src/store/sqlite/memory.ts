@@ -29,6 +29,7 @@ export async function openMemoryStore(database = openWriter(':memory:')): Promis
   return {
     kind: 'sqlite',
     insert: (request) => call(() => writes.insert(request)),
+    cancel: (tenant, id, now) => call(() => writes.cancel(tenant, id, now)),
     join: (worker, deadline) => call(() => writes.join(worker, deadline)),
     beat: (worker, deadline, now, seen) => call(() => writes.beat(worker, deadline, now, seen)),
     leave: (worker) => call(() => writes.leave(worker)),
@@ -36,6 +37,7 @@ export async function openMemoryStore(database = openWriter(':memory:')): Promis
     claim: (worker, wants, now) => call(() => writes.claim(worker, wants, now)),
     keep: (worker, held) => call(() => writes.keep(worker, held)),
     settle: (settlements, now) => call(() => writes.settle(settlements, now)),
+    closeSome: (now) => call(() => writes.closeSome(now)),
     gate: (system, gate) => call(() => writes.gate(system, gate)),
     probe: (system, now) => call(() => writes.probe(system, now)),
     report: (worker, reports) => call(() => writes.report(worker, reports)),

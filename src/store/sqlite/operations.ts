@@ -1,6 +1,7 @@
 import type { DatabaseSync } from 'node:sqlite'
 import type { Store, WorkHint } from '../store.ts'
 import { claimOperations } from './claim.ts'
+import { controlOperations } from './control.ts'
 import { intakeOperations } from './intake.ts'
 import { queryOperations } from './queries.ts'
 import { settleOperations } from './settle.ts'
@@ -19,6 +20,7 @@ type Synchronous<Port> = {
 
 export const WRITES = [
   'insert',
+  'cancel',
   'join',
   'beat',
   'leave',
@@ -26,6 +28,7 @@ export const WRITES = [
   'claim',
   'keep',
   'settle',
+  'closeSome',
   'gate',
   'probe',
   'report',
@@ -57,6 +60,7 @@ export function writeOperations(database: DatabaseSync, hint: (hint: WorkHint) =
     ...systemOperations(database, hint),
     ...claimOperations(database),
     ...settleOperations(database),
+    ...controlOperations(database, hint),
     ...touchOperations(database),
     sweep,
   }

@@ -43,7 +43,8 @@ export function queryOperations(database: DatabaseSync) {
   const inRange = (holding: string) =>
     prepare<BatchRow>(
       database,
-      `SELECT b.lane, b.first, b.last, b.count, p.ordinals, p.mappings, v.verdicts
+      `SELECT b.lane, b.first, b.last, b.count, p.ordinals, p.mappings, v.verdicts,
+         CASE b.state WHEN 'done' THEN r.closing END AS closing, r.closing_at
        FROM requests r JOIN batches b ON b.request = r.seq AND b.first < ?3 AND b.first >= ?4
          JOIN payloads p ON p.batch = b.id LEFT JOIN verdicts v ON v.batch = b.id
        WHERE r.tenant = ?1 AND r.id = ?2 AND b.last >= ?5 ${holding} ORDER BY b.first`,

@@ -4,7 +4,7 @@ import type { RequestRow } from '../rows.ts'
 import type { Sweep } from '../store.ts'
 import { prepare } from './database.ts'
 import { failureOperations } from './failures.ts'
-import { finishOperations } from './settle.ts'
+import { finishOperations } from './finish.ts'
 
 /** How much one sweep checks and deletes: it must not hold up the writes it stands between. */
 const AUDITED_MAX = 20
@@ -21,7 +21,10 @@ interface Counts {
   readonly grouped: number
 }
 
-/** Takes back what the dead held, mends what does not add up, and deletes what is old. */
+/**
+ * Takes back what the dead held, mends what does not add up, and deletes what is old. A batch of a
+ * closed request that was given back like that is left to `closeSome`.
+ */
 export function sweepOperations(database: DatabaseSync) {
   const { finishIfDone } = finishOperations(database)
   const { regroup } = failureOperations(database)
@@ -81,6 +84,18 @@ export function sweepOperations(database: DatabaseSync) {
   const deleteKeysOf = prepare(database, 'DELETE FROM idempotency_keys WHERE request = ?')
   const deleteRequest = prepare(database, 'DELETE FROM requests WHERE seq = ?')
 
+  const lookAgain = prepare(
+    database,
+    `WITH held AS (
+       SELECT request, sum(count - completed - failed - cancelled) AS open FROM batches
+       WHERE state = 'leased' GROUP BY request)
+     UPDATE requests SET closing_from = 0 WHERE seq IN (
+       SELECT r.seq FROM requests r LEFT JOIN held h ON h.request = r.seq
+       WHERE r.closing IS NOT NULL AND r.finished_at IS NULL AND r.closing_from IS NULL
+         AND (r.total = r.completed + r.failed + r.cancelled OR
+           r.total > r.completed + r.failed + r.cancelled + coalesce(h.open, 0)))`,
+  )
+
   /** Where the audit goes on. It is only a place in a round: losing it costs nothing. */
   let audited = 0
 
@@ -122,6 +137,7 @@ export function sweepOperations(database: DatabaseSync) {
       removeWorker.run(id)
       return { worker: id, batches }
     })
+    lookAgain.run()
     const repaired = auditSome(now)
     const deleted = deleteOld(retainedSince)
     dropOpenGates.run(now)
@@ -133,6 +149,7 @@ export function sweepOperations(database: DatabaseSync) {
   /** At the start of an embedded store no worker can be alive: whatever is leased was lost. */
   function recover(): void {
     rescueAll.run()
+    lookAgain.run()
     removeWorkers.run()
     forgetAllReports.run()
   }

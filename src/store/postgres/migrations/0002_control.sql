@@ -6,11 +6,15 @@ ALTER TABLE requests ADD COLUMN callback_url text;
 ALTER TABLE requests ADD COLUMN retry_of text COLLATE "C";
 -- Nothing of it starts any more, for this reason.
 ALTER TABLE requests ADD COLUMN closing text CHECK (closing IN ('cancelled', 'expired'));
+-- Since when, and from which ordinal on its batches are still to be looked at; null when all were.
+ALTER TABLE requests ADD COLUMN closing_at bigint;
+ALTER TABLE requests ADD COLUMN closing_from bigint;
 -- While it is received: when it counts as given up, unless more of it comes.
 ALTER TABLE requests ADD COLUMN receiving_until bigint;
 
 CREATE INDEX requests_expiring ON requests (expires_at)
-  WHERE expires_at IS NOT NULL AND finished_at IS NULL;
+  WHERE expires_at IS NOT NULL AND finished_at IS NULL AND closing IS NULL;
+CREATE INDEX requests_closing ON requests (seq) WHERE closing IS NOT NULL AND finished_at IS NULL;
 CREATE INDEX requests_receiving ON requests (receiving_until) WHERE receiving_until IS NOT NULL;
 
 -- Why mappings of a request failed: one row for each way, whatever their number. 0 is no HTTP status.

@@ -6,11 +6,15 @@ ALTER TABLE requests ADD COLUMN callback_url TEXT;
 ALTER TABLE requests ADD COLUMN retry_of TEXT;
 -- Nothing of it starts any more, for this reason.
 ALTER TABLE requests ADD COLUMN closing TEXT CHECK (closing = 'cancelled' OR closing = 'expired');
+-- Since when, and from which ordinal on its batches are still to be looked at; null when all were.
+ALTER TABLE requests ADD COLUMN closing_at INTEGER;
+ALTER TABLE requests ADD COLUMN closing_from INTEGER;
 -- While it is received: when it counts as given up, unless more of it comes.
 ALTER TABLE requests ADD COLUMN receiving_until INTEGER;
 
 CREATE INDEX requests_expiring ON requests (expires_at)
-  WHERE expires_at IS NOT NULL AND finished_at IS NULL;
+  WHERE expires_at IS NOT NULL AND finished_at IS NULL AND closing IS NULL;
+CREATE INDEX requests_closing ON requests (seq) WHERE closing IS NOT NULL AND finished_at IS NULL;
 CREATE INDEX requests_receiving ON requests (receiving_until) WHERE receiving_until IS NOT NULL;
 
 -- Why mappings of a request failed: one row for each way, whatever their number. 0 is no HTTP status.
