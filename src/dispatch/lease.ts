@@ -28,6 +28,7 @@ export class Lease {
   readonly #counts = { completed: 0, failed: 0, cancelled: 0 }
   /** Since it was claimed. */
   readonly #failures: FailureRun[] = []
+  readonly #closed = new AbortController()
   #unstarted = 0
   #cursor = 0
   #inFlight = 0
@@ -91,6 +92,12 @@ export class Lease {
     this.#unstarted = 0
   }
 
+  /** The same for good, for its request is closed; of what was started, no further call begins. */
+  close(): void {
+    this.stop()
+    this.#closed.abort()
+  }
+
   mapping(position: number): Mapping {
     const mapping = mappingAt(this.#packed, position, this.batch.lane)
     if (mapping === null) throw new Error('a lease is asked only for mappings that it has')
@@ -106,7 +113,9 @@ export class Lease {
   task(position: number): Task {
     const { request } = this.batch
     const { metadata } = this
-    return { request, ordinal: this.ordinal(position), mapping: this.mapping(position), metadata }
+    const mapping = this.mapping(position)
+    const { signal: closed } = this.#closed
+    return { request, ordinal: this.ordinal(position), mapping, metadata, closed }
   }
 
   ordinal(position: number): number {

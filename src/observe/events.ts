@@ -1,7 +1,7 @@
 import type { ClosedGate } from '../core/gate.ts'
 import type { Override } from '../core/limits.ts'
 import type { Priority } from '../core/mapping.ts'
-import type { RequestState } from '../core/request.ts'
+import type { Closing, RequestState } from '../core/request.ts'
 import type { DurationMs } from '../core/units.ts'
 
 /** Everything worth telling, told once, after it is true. */
@@ -33,6 +33,13 @@ export type Event =
       readonly total: number
       readonly failed: number
       readonly durationMs: DurationMs
+    }
+  /** Nothing more of it starts: it was cancelled, or its time is over. */
+  | {
+      readonly event: 'request_closed'
+      readonly request: string
+      readonly tenant: string
+      readonly closing: Closing
     }
   | {
       readonly event: 'http_answered'

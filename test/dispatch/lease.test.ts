@@ -40,6 +40,16 @@ describe('what a lease starts', () => {
   })
 })
 
+test('what was started of a lease that is closed is told so, and what was not never starts', () => {
+  const own = lease({ count: 3 })
+  const { closed } = own.task(own.start() ?? 0)
+  expect(closed.aborted).toBe(false)
+  own.close()
+  expect([closed.aborted, own.start(), own.ended]).toEqual([true, null, false])
+  complete(own, 0)
+  expect(own.settlement(NOW)).toMatchObject({ completed: 1, next: { state: 'ready' } })
+})
+
 test('a mapping has the ordinal it has in its request', () => {
   const between = lease({ count: 2, ordinals: { first: 3, last: 9, count: 2, list: [3, 9] } })
   expect([between.ordinal(0), between.ordinal(1)]).toEqual([3, 9])
