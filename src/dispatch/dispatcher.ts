@@ -25,7 +25,6 @@ import { type Access, putOffUntil } from './access.ts'
 import { Accesses } from './accesses.ts'
 import { Checkpoints } from './checkpoints.ts'
 import { Claimer } from './claimer.ts'
-import { Closer } from './closer.ts'
 import { Gates } from './gates.ts'
 import { condemn, Isolation } from './isolation.ts'
 import { Lane } from './lane.ts'
@@ -34,7 +33,7 @@ import { Membership } from './membership.ts'
 import { Reporter } from './reporter.ts'
 import { policyFor, type SystemRules } from './rules.ts'
 import { Settler } from './settler.ts'
-import { Sweeper } from './sweeper.ts'
+import { Upkeep } from './upkeep.ts'
 
 export interface DispatcherPorts {
   readonly store: DispatchStore
@@ -56,9 +55,8 @@ export class Dispatcher {
   readonly #settler: Settler
   readonly #claimer: Claimer
   readonly #gates: Gates
-  readonly #sweeper: Sweeper
   readonly #reporter: Reporter
-  readonly #closer: Closer
+  readonly #upkeep: Upkeep
   readonly #checkpoints: Checkpoints
   readonly #isolation = new Isolation()
   readonly #lanes = new Map<string, Lane>()
@@ -93,7 +91,6 @@ export class Dispatcher {
     this.#settler = new Settler(store, clock, emit, ({ batch: id, token }) =>
       this.#forget({ id, token }),
     )
-    this.#sweeper = new Sweeper(store, clock, emit, retention)
     this.#claimer = new Claimer({
       store,
       clock,
@@ -125,8 +122,8 @@ export class Dispatcher {
       write: (settlement) => void this.#settler.write(settlement),
       onTick: () => this.#tidy(),
     })
-    this.#closer = new Closer({
-      ...{ store, clock, emit },
+    this.#upkeep = new Upkeep({
+      ...{ store, clock, emit, retention },
       leases: () => this.#leases.values(),
       close: (lease) => this.#close(lease),
     })
@@ -146,7 +143,7 @@ export class Dispatcher {
   async start(): Promise<void> {
     await this.#membership.start()
     this.#claimer.start()
-    this.#sweeper.start()
+    this.#upkeep.start()
     this.#reporter.start()
     this.#checkpoints.start()
   }
@@ -158,9 +155,8 @@ export class Dispatcher {
   async stop(deadline: EpochMs): Promise<void> {
     this.#stopping = true
     this.#claimer.stop()
-    this.#sweeper.stop()
+    this.#upkeep.stop()
     this.#reporter.stop()
-    this.#closer.stop()
     this.#checkpoints.stop()
     const { clock } = this.#ports
     const giveUp = clock.after(deadline - clock.now(), () => this.#callOff())
@@ -184,7 +180,7 @@ export class Dispatcher {
   #follow(work: Work, askedAt: EpochMs): void {
     const { systems, epoch } = work
     this.#membership.heed(epoch)
-    this.#closer.heed(work)
+    this.#upkeep.heed(work)
     this.#accesses.override(systems)
     const gates = new Map(systems.map(({ system, gate }) => [system, gate]))
     for (const [system, gate] of gates) if (gate !== null) this.#accesses.of(system)
@@ -221,7 +217,7 @@ export class Dispatcher {
       if (batch.probe) lane.gate.probing = true
       // What was on its way while the gate closed goes back: a probe must find nothing else in hand.
       if (this.#stopping || !lane.gate.lets(now)) lease.stop()
-      if (this.#closer.isClosing(batch.request)) lease.close()
+      if (this.#upkeep.isClosing(batch.request)) lease.close()
       this.#leases.set(batch.id, lease)
       lane.add(lease)
       touched.add(lane)

@@ -70,7 +70,8 @@ export const SystemSchema = Type.Object(
     }),
     waiting_mappings: Type.Integer({
       minimum: 0,
-      description: 'Those that wait for another attempt; 10,000 batches are looked at, at most.',
+      description:
+        'Those that wait for another attempt, or for the time of their request; 10,000 batches and 1,000 requests are looked at, at most.',
     }),
     mappings_per_minute: Type.Integer({
       minimum: 0,

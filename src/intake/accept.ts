@@ -49,6 +49,8 @@ export type Acceptance =
   | Refusal
   /** The idempotency key belongs to another body. */
   | { readonly kind: 'conflict' }
+  /** A request with this idempotency key is still being received. */
+  | { readonly kind: 'receiving' }
 
 /** Takes a request: all of it, durably, once this resolves with a receipt, and else nothing. */
 export async function accept(submission: Submission, ports: IntakePorts): Promise<Acceptance> {
@@ -85,6 +87,7 @@ export async function accept(submission: Submission, ports: IntakePorts): Promis
     case 'replayed':
       return { ...receipt, request: inserted.request.id, replayed: true }
     case 'conflict':
-      return { kind: 'conflict' }
+    case 'receiving':
+      return inserted
   }
 }

@@ -3,7 +3,8 @@ import { type FailureGroup, REST_CODE } from '../core/failures.ts'
 import type { Gate } from '../core/gate.ts'
 import type { Priority } from '../core/mapping.ts'
 import type { Closing, Request, RequestState } from '../core/request.ts'
-import type { Ordinals, StoredBatch, SystemControl } from './store.ts'
+import type { EpochMs } from '../core/units.ts'
+import type { NewRequest, Ordinals, StoredBatch, SystemControl } from './store.ts'
 
 export interface RequestRow {
   readonly seq: number
@@ -31,6 +32,21 @@ export interface RequestRow {
   readonly closing: Closing | null
   readonly closing_at: number | null
   readonly closing_from: number | null
+  /** Null where its batches have been ranked. */
+  readonly release_at: number | null
+}
+
+/** The request that an idempotency key was used for. */
+export interface KeyRow extends RequestRow {
+  /** Of its body; empty while it is received. */
+  readonly fingerprint: string
+  /** Null where it is complete. */
+  readonly receiving_until: number | null
+}
+
+/** When a request that is inserted will be ranked; null for at once. */
+export function releaseAtOf({ terms, createdAt }: NewRequest): EpochMs | null {
+  return terms.notBefore !== null && terms.notBefore > createdAt ? terms.notBefore : null
 }
 
 /** A request as the port has it. */

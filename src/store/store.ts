@@ -11,9 +11,15 @@ import type { ClosedGate, Gate } from '../core/gate.ts'
 import type { Override } from '../core/limits.ts'
 import type { Priority } from '../core/mapping.ts'
 import type { SystemReport } from '../core/report.ts'
-import type { Request, RequestState, Terms } from '../core/request.ts'
+import type { Request, RequestState } from '../core/request.ts'
 import type { EpochMs } from '../core/units.ts'
 import type { MappingState } from '../core/verdict.ts'
+import type { ClosedSome, ControlStore } from './control.ts'
+import type { IntakeStore, Ordinals } from './intake.ts'
+
+export { ORDINAL_SPAN_MAX } from '../core/batch.ts'
+export type * from './control.ts'
+export type * from './intake.ts'
 
 export interface Store extends IntakeStore, ControlStore, DispatchStore, QueryStore, OperatorStore {
   readonly kind: 'sqlite' | 'postgres'
@@ -25,76 +31,6 @@ export interface Store extends IntakeStore, ControlStore, DispatchStore, QuerySt
 export class StoreUnavailable extends Error {
   override readonly name = 'StoreUnavailable'
 }
-
-export interface IntakeStore {
-  /** All or nothing. A key seen before within the tenant inserts nothing and gives the first one. */
-  insert(request: NewRequest): Promise<Inserted>
-  /** Commits a write as large as a small request, of nothing that is read: is there room for one? */
-  touch(): Promise<void>
-}
-
-export interface NewRequest {
-  readonly id: string
-  readonly tenant: string
-  readonly priority: Priority
-  readonly metadata: Readonly<Record<string, string>>
-  readonly terms: Terms
-  readonly createdAt: EpochMs
-  readonly total: number
-  /** Of how many mappings the record is to be read from each system; those that bring it along do not count. */
-  readonly sources: Readonly<Record<string, number>>
-  /** At least one; together they hold each ordinal from 0 to total − 1 exactly once. */
-  readonly batches: readonly NewBatch[]
-  readonly idempotency: { readonly key: string; readonly fingerprint: string } | null
-}
-
-export interface NewBatch {
-  /** The target system's name. */
-  readonly lane: string
-  readonly ordinals: Ordinals
-  /** `PackedMappings`, in order of their ordinals. */
-  readonly mappings: string
-}
-
-/**
- * The places of a batch's mappings in their request. `first` and `last` bound them; `list` names
- * them, rising, where other batches' ordinals lie between, and is null where none do.
- */
-export interface Ordinals {
-  readonly first: number
-  readonly last: number
-  readonly count: number
-  readonly list: readonly number[] | null
-}
-
-export { ORDINAL_SPAN_MAX } from '../core/batch.ts'
-
-export type Inserted =
-  | { readonly kind: 'inserted' }
-  /** The key was used for this same request before. */
-  | { readonly kind: 'replayed'; readonly request: Request }
-  /** The key was used for another one. */
-  | { readonly kind: 'conflict' }
-
-/** What a caller does to a request that is there. */
-export interface ControlStore {
-  /**
-   * Nothing more of a request starts, and what is open of it and in nobody's hands ends as cancelled:
-   * what one short transaction can hold at once, the rest by `closeSome`, and what is in hand when it
-   * is let go of.
-   */
-  cancel(tenant: string, id: string, now: EpochMs): Promise<Cancelled>
-}
-
-export type Cancelled =
-  /** By this call. */
-  | { readonly kind: 'closed'; readonly request: Request }
-  /** It was cancelled before, or its time is over and what was in hand is still to end. */
-  | { readonly kind: 'unchanged'; readonly request: Request }
-  /** It had come to its end without being cancelled. */
-  | { readonly kind: 'finished' }
-  /** The tenant has none of this name. */
-  | { readonly kind: 'unknown' }
 
 export interface DispatchStore {
   /** Makes a worker known, or says so again; its leases live as long as it beats. */
@@ -138,8 +74,19 @@ export interface DispatchStore {
   probe(system: string, now: EpochMs): Promise<boolean>
   /** Replaces what a live worker has told of these systems. It is forgotten with the worker. */
   report(worker: string, reports: readonly NamedReport[]): Promise<void>
+  /**
+   * Ranks the requests that are whole and whose time has come, as if they came now, and makes a bounded
+   * number of their batches ready. Says when there is more to release: at once where that is not after
+   * `now`; null where nothing is known.
+   */
+  release(now: EpochMs): Promise<EpochMs | null>
   /** Returns the batches of dead workers to `ready`, mends what does not add up, deletes old requests. */
   sweep(now: EpochMs, retainedSince: EpochMs): Promise<Sweep>
+  /**
+   * Clears away a bounded part of what was deleted, or given up while it was received, and gives its
+   * room back. True where there is more.
+   */
+  clear(now: EpochMs): Promise<boolean>
   /** Calls back when there may be work. A hint: it can come late, twice or never. Returns the undo. */
   onWork(listener: (hint: WorkHint) => void): () => void
 }
@@ -171,6 +118,8 @@ export interface Work {
   readonly closing: readonly string[]
   /** There is something for `closeSome`. */
   readonly toClose: boolean
+  /** When there is something to `release`; null where nothing is known. */
+  readonly release: EpochMs | null
 }
 
 /** How a system may be called, beyond what the systems file says. */
@@ -194,7 +143,7 @@ export interface LaneWork {
 }
 
 export interface WorkHint {
-  /** Null where it concerns them all: a worker has joined and waits for room, or a request was closed. */
+  /** Null where it concerns them all: a worker waits for room, a request for its release or its end. */
   readonly lane: string | null
   /** The lowest rank of what was added; null where how its system may be called has changed. */
   readonly rank: number | null
@@ -269,15 +218,6 @@ export interface Settled {
   readonly finished: readonly Request[]
 }
 
-export interface ClosedSome {
-  /** The requests whose time was over. */
-  readonly expired: readonly Request[]
-  /** The requests this finished. */
-  readonly finished: readonly Request[]
-  /** There is more to do, at once. */
-  readonly more: boolean
-}
-
 export interface Sweep {
   readonly rescued: readonly { readonly worker: string; readonly batches: number }[]
   /** Requests whose counters, groups or state did not agree with their batches, and do now: a bug. */
@@ -324,7 +264,10 @@ export interface StoredSystem extends SystemControl {
   readonly open: number
   /** … those in the hands of workers … */
   readonly leased: number
-  /** … and those that wait for a time to come; no more than 10,000 batches are counted. */
+  /**
+   * … and those that wait for a time to come: their request's, of no more than 1,000 requests, or that
+   * of another attempt, of no more than 10,000 batches.
+   */
   readonly waiting: number
   /** When the request of the oldest mapping that nobody has in hand was made; null for none. */
   readonly oldest: EpochMs | null

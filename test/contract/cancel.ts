@@ -8,14 +8,19 @@ import {
   audited,
   claimed,
   claimedOne,
+  cleared,
+  DAY,
   inserted,
   join,
   listed,
   MINUTE,
   only,
+  received,
   refused,
+  released,
   SECOND,
   settled,
+  staged,
   three,
   two,
 } from './steps.ts'
@@ -271,17 +276,54 @@ export const cancel = {
     expect(await audited(store, other)).toMatchObject({ closing: null })
   },
 
-  async 'a scheduled request can be cancelled'(store) {
+  async 'a request whose time has not come can be cancelled, and is not released'(store) {
     await join(store)
-    const request = await inserted(store, { total: 10 })
-    const runAt = NOW + 60 * MINUTE
-    const scheduled = (await claimed(store)).map((batch) =>
-      unfinished(batch, { state: 'waiting', runAt }),
-    )
-    await settled(store, scheduled)
+    const terms = { notBefore: NOW + MINUTE }
+    const request = await inserted(store, { total: 10, terms, createdAt: NOW })
     await store.cancel(TENANT, request.id, NOW)
-    expect(await audited(store, request)).toMatchObject({ state: 'cancelled', cancelled: 10 })
-    expect(await store.work(NOW)).toMatchObject({ lanes: [] })
+    const final = { state: 'cancelled', cancelled: 10, startedAt: null }
+    expect(await audited(store, request)).toMatchObject(final)
+    expect(await store.totals()).toEqual({ activeRequests: 0, openMappings: 0 })
+    expect(await store.work(NOW)).toMatchObject({ lanes: [], release: null })
+    await released(store, NOW + MINUTE)
+    expect(await claimed(store, { now: NOW + MINUTE })).toEqual([])
+  },
+
+  async 'a request that is being released can be cancelled, and no more of it becomes ready'(
+    store,
+  ) {
+    await join(store)
+    const request = await received(store, { total: 2 * MANY, batchSize: 1 })
+    await store.release(NOW)
+    const held = await claimedOne(store)
+    await store.cancel(TENANT, request.id, NOW)
+    await released(store, NOW)
+    expect(await claimed(store)).toEqual([])
+    await closedAll(store, NOW)
+    await settled(store, [done(held)])
+    const final = { state: 'cancelled', completed: 1, cancelled: 2 * MANY - 1 }
+    expect(await audited(store, request)).toMatchObject(final)
+    expect(await store.totals()).toEqual({ activeRequests: 0, openMappings: 0 })
+    expect(await store.work(NOW)).toMatchObject({ lanes: [], release: null })
+  },
+
+  async 'a request that is still received is unknown, and does not expire'(store) {
+    const request = await staged(store, { total: 10, terms: { expiresAt: NOW } })
+    expect(await store.cancel(TENANT, request.id, NOW)).toEqual({ kind: 'unknown' })
+    expect(await store.closeSome(NOW)).toMatchObject({ expired: [] })
+    expect(await store.work(NOW)).toMatchObject({ closing: [], toClose: false })
+  },
+
+  async 'a cancelled request that was deleted is not taken for one that is being cancelled'(store) {
+    const request = await inserted(store, { total: 10 })
+    await store.cancel(TENANT, request.id, NOW)
+    expect((await store.sweep(NOW + DAY, NOW + DAY)).deleted).toBe(1)
+    expect(await store.cancel(TENANT, request.id, NOW)).toEqual({ kind: 'unknown' })
+    expect(await store.work(NOW)).toMatchObject({ closing: [], toClose: false })
+    await store.sweep(NOW + DAY, NOW)
+    expect(await store.work(NOW)).toMatchObject({ toClose: false })
+    await cleared(store)
+    await inserted(store, { id: request.id })
   },
 
   async 'lists show a request that is being cancelled as what it is, until it is finished'(store) {

@@ -93,6 +93,14 @@ export const expiry = {
     ])
   },
 
+  async 'a request may expire before its time has come'(store) {
+    const early = { expiresAt: LATER, notBefore: LATER + MINUTE }
+    const request = await inserted(store, { total: 5, terms: early, createdAt: NOW })
+    await closedOne(store, request, LATER)
+    expect(await audited(store, request)).toMatchObject({ state: 'failed', failed: 5 })
+    expect(await store.totals()).toEqual({ activeRequests: 0, openMappings: 0 })
+  },
+
   async 'a request that is done in time does not expire'(store) {
     await join(store)
     const request = await inserted(store, { total: 5, terms })

@@ -14,7 +14,17 @@ import type {
 } from '../../src/store/store.ts'
 import { done, ERROR, type Finals, NOW, unfinished } from '../support/requests.ts'
 import { closedAll } from './cancel.ts'
-import { audited, claimed, inserted, only, SECOND } from './steps.ts'
+import {
+  audited,
+  claimed,
+  cleared,
+  inserted,
+  only,
+  received,
+  released,
+  SECOND,
+  staged,
+} from './steps.ts'
 
 /** One thing that can happen to a lane. Requests, workers and leases are named by their place. */
 export type Step =
@@ -22,6 +32,7 @@ export type Step =
       readonly kind: 'insert'
       readonly total: number
       readonly priority: Priority
+      readonly manner: Manner
       /** Null for as long as it takes. */
       readonly expiresIn: DurationMs | null
     }
@@ -40,6 +51,9 @@ export type Step =
   | { readonly kind: 'die'; readonly worker: number }
   | { readonly kind: 'leave'; readonly worker: number }
   | { readonly kind: 'wait' }
+
+/** How a request comes: at once, before its time, in pieces, or in pieces that stop coming. */
+export type Manner = 'whole' | 'early' | 'pieces' | 'interrupted'
 
 export type Next = NextState['state']
 
@@ -74,6 +88,7 @@ export class Life {
   private readonly lane: string
   private readonly workers: readonly string[]
   private readonly requests: NewRequest[] = []
+  private readonly interrupted: NewRequest[] = []
   private readonly leases: ClaimedBatch[] = []
   private readonly batches = new Map<number, Known>()
   private before: Totals = { activeRequests: 0, openMappings: 0 }
@@ -109,6 +124,29 @@ export class Life {
         return this.leave(this.worker(step.worker))
       case 'wait':
         this.now += SECOND
+        await released(this.store, this.now)
+    }
+  }
+
+  private async insert(step: Extract<Step, { kind: 'insert' }>) {
+    const { total, priority, manner, expiresIn } = step
+    const expiresAt = expiresIn === null ? null : this.now + expiresIn
+    const options = { total, priority, terms: { expiresAt }, lane: this.lane, batchSize: 4 }
+    switch (manner) {
+      case 'whole':
+        this.requests.push(await inserted(this.store, options))
+        return
+      case 'early': {
+        const terms = { expiresAt, notBefore: this.now + SECOND }
+        this.requests.push(await inserted(this.store, { ...options, terms }))
+        return
+      }
+      case 'pieces':
+        this.requests.push(await received(this.store, options))
+        await released(this.store, this.now)
+        return
+      case 'interrupted':
+        this.interrupted.push(await staged(this.store, options))
     }
   }
 
@@ -136,11 +174,17 @@ export class Life {
         ...(expired > 0 && { expired }),
       })
     }
+    for (const { tenant, id } of this.interrupted) {
+      expect(await this.store.request(tenant, id)).toBeNull()
+    }
   }
 
   /** Carries out what is left, and sees that all of it comes to an end. */
   async end(): Promise<void> {
     this.now += SECOND
+    await released(this.store, this.now)
+    for (const request of this.interrupted) await this.store.abandon(request)
+    await cleared(this.store)
     for (const worker of this.workers) await this.leave(worker)
     await this.close()
     await this.claim(this.worker(0), 1_000_000)
@@ -151,13 +195,6 @@ export class Life {
     expect(this.finishes.size).toBe(this.requests.length)
     expect(await this.store.totals()).toEqual(this.before)
     for (const worker of this.workers) await this.store.leave(worker)
-  }
-
-  private async insert({ total, priority, expiresIn }: Extract<Step, { kind: 'insert' }>) {
-    const terms = { expiresAt: expiresIn === null ? null : this.now + expiresIn }
-    const { lane } = this
-    const request = await inserted(this.store, { total, priority, terms, lane, batchSize: 4 })
-    this.requests.push(request)
   }
 
   private async cancel(place: number): Promise<void> {

@@ -15,6 +15,8 @@ import { joining } from './joining.ts'
 import { keep } from './keep.ts'
 import { order } from './order.ts'
 import { queries } from './queries.ts'
+import { receiving } from './receiving.ts'
+import { releasing } from './releasing.ts'
 import { retention } from './retention.ts'
 import { settle } from './settle.ts'
 import { systems } from './systems.ts'
@@ -26,6 +28,8 @@ export type Promises = Readonly<Record<string, (store: Store) => Promise<void>>>
 
 const TOPICS = {
   intake,
+  receiving,
+  releasing,
   claim,
   order,
   settle,

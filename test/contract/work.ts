@@ -8,7 +8,7 @@ import type { Promises } from './store.contract.ts'
 export const work = {
   async 'an empty store has nothing to do'(store) {
     expect(await store.work(NOW)).toEqual({
-      ...{ lanes: [], systems: [], epoch: 0, closing: [], toClose: false },
+      ...{ lanes: [], systems: [], epoch: 0, release: null, closing: [], toClose: false },
     })
   },
 

@@ -202,6 +202,20 @@ describe('POST /systems/{name}/resume', () => {
 })
 
 describe('GET /status/{id}', () => {
+  test('says that it waits for its time, until that has come', async () => {
+    const fixture = await openServer(CONFIGURED)
+    const now = Date.now()
+    const notBefore = now + 60_000
+    const request = newRequest({ id: newId(now), createdAt: now, terms: { notBefore } })
+    await fixture.store.insert(request)
+    const { body } = await call(fixture, 'GET', `/status/${request.id}`)
+    const details = `Waiting for its time: nothing of it starts before ${new Date(notBefore).toISOString()}.`
+    expect(body).toMatchObject({ status: 'pending', details, eta_seconds: null, waiting_on: [] })
+    const started = newRequest({ id: newId(now), terms: { notBefore: now - 1 } })
+    await fixture.store.insert(started)
+    expect((await call(fixture, 'GET', `/status/${started.id}`)).body.details).toBeNull()
+  })
+
   test('says what it waits for, how many mappings, and until when', async () => {
     const fixture = await openServer(CONFIGURED)
     const id = newId(Date.now())

@@ -70,6 +70,7 @@ const schema = {
       'too-many-mappings',
       'unsupported-media-type',
       'unsupported-encoding',
+      'idempotency-in-progress',
       'idempotency-key-reused',
       'overloaded',
     ),
@@ -114,6 +115,11 @@ export function ingestRoutes(app: FastifyInstance, ports: HttpPorts, backlog: Ba
     if (acceptance.kind === 'conflict') {
       const detail = 'This Idempotency-Key was used for another body; use a new one.'
       return sendProblem(reply, 'idempotency-key-reused', detail)
+    }
+    if (acceptance.kind === 'receiving') {
+      const detail =
+        'A request with this Idempotency-Key is still being received; try again when it has come.'
+      return sendProblem(reply, 'idempotency-in-progress', detail)
     }
     const { total, priority, batches, replayed } = acceptance
     if (!replayed) {

@@ -12,7 +12,7 @@ const OPEN = 'b.count - b.completed - b.failed - b.cancelled'
 /** Those of the given batches that a closed request has open, and nobody in hand. */
 const unheld = (batches: string) => `
   batches b JOIN requests r ON r.seq = b.request
-  WHERE b.id = ANY (${batches}::bigint[]) AND b.state IN ('ready', 'waiting')
+  WHERE b.id = ANY (${batches}::bigint[]) AND b.state <> 'leased'
     AND r.closing IS NOT NULL`
 
 /** Ends them: what is open of them is counted, and no verdicts are written for it. */

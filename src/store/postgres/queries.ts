@@ -41,7 +41,8 @@ const batchesIn = (holding: string) => `
       THEN r.closing END AS closing, r.closing_at
   FROM requests r JOIN payloads p ON p.request = r.seq AND p.first < $3 AND p.first >= $4
     LEFT JOIN verdicts v ON v.batch = p.batch
-  WHERE r.tenant = $1 AND r.id = $2 AND p.last >= $5 ${holding} ORDER BY p.first`
+  WHERE r.tenant = $1 AND r.id = $2 AND r.state <> 'receiving' AND p.last >= $5 ${holding}
+  ORDER BY p.first`
 
 const FAILURES = `
   SELECT g.target, g.code, g.http_status, g.count, g.sample, g.message
@@ -49,7 +50,8 @@ const FAILURES = `
   WHERE r.tenant = $1 AND r.id = $2 ORDER BY g.count DESC, g.target, g.code, g.http_status`
 
 const TOTALS = `
-  SELECT (SELECT count(*) FROM requests WHERE finished_at IS NULL) AS "activeRequests",
+  SELECT (SELECT count(*) FROM requests WHERE finished_at IS NULL AND state <> 'receiving')
+      AS "activeRequests",
     (SELECT coalesce(sum(mappings), 0)::bigint FROM flows) AS "openMappings"`
 
 /** Reads what people ask for; nothing here writes. */

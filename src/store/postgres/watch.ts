@@ -2,10 +2,12 @@ import { heldUp, plain, type RequestRow } from '../rows.ts'
 import type { StoredSystem, Waiting } from '../store.ts'
 import { NOW, type StoreClock } from './clock.ts'
 import type { Database } from './database.ts'
+import { UNRELEASED } from './release.ts'
 import { type TimedSystemRow, toCallersControl } from './systems.ts'
 
-/** How many waiting batches are counted: bounds what a look at a system costs. */
+/** How many waiting batches and requests are counted: bounds what a look at a system costs. */
 const WAITING_MAX = 10_000
+const UNRELEASED_MAX = 1000
 
 /** Each system that must not be called, with what an open request has open for it. */
 const WAITING = `
@@ -14,7 +16,7 @@ const WAITING = `
     l.open AS "openInLane"
   FROM requests r CROSS JOIN systems s
     LEFT JOIN request_lanes l ON l.request = r.seq AND l.lane = s.system
-  WHERE r.tenant = $2 AND r.id = $3 AND r.finished_at IS NULL
+  WHERE r.tenant = $2 AND r.id = $3 AND r.state <> 'receiving' AND r.finished_at IS NULL
     AND (s.state IS NOT NULL OR s.paused = 1)`
 
 /** The next name in any of three indexes, as often as it is wanted. */
@@ -23,7 +25,7 @@ const NAMES = `
     SELECT $1::text COLLATE "C" AS name, 0 AS number
     UNION ALL
     SELECT least(
-        (SELECT min(lane) FROM flows WHERE lane > n.name AND requests > 0),
+        (SELECT min(lane) FROM flows WHERE lane > n.name AND (requests > 0 OR mappings > 0)),
         (SELECT min(system) FROM systems WHERE system > n.name),
         (SELECT min(system) FROM reports WHERE system > n.name)), number + 1
     FROM names n WHERE n.name IS NOT NULL AND n.number < $2
@@ -38,12 +40,21 @@ const counted = (which: string) => `
 const SYSTEM = `
   WITH leased AS (${counted(`state = 'leased'`)}),
   waiting AS (${counted(`state = 'waiting' ORDER BY run_at LIMIT ${WAITING_MAX}`)}),
-  ready AS (${counted(`state = 'ready' ORDER BY id LIMIT 1`)})
-  SELECT s.*, ${NOW} AS at, leased.open AS leased, waiting.open AS waiting,
+  ready AS (${counted(`state = 'ready' ORDER BY id LIMIT 1`)}),
+  unreleased AS (
+    SELECT coalesce(sum(coalesce(l.open, r.total - r.completed - r.failed - r.cancelled)), 0)::bigint
+      AS open
+    FROM (SELECT * FROM requests
+        WHERE ${UNRELEASED}
+        ORDER BY release_at LIMIT ${UNRELEASED_MAX}) r
+      LEFT JOIN request_lanes l ON l.request = r.seq AND l.lane = $2
+    WHERE l.open IS NOT NULL OR r.lanes = $3
+  )
+  SELECT s.*, ${NOW} AS at, leased.open AS leased, waiting.open + unreleased.open AS waiting,
     (SELECT coalesce(sum(mappings), 0)::bigint FROM flows WHERE lane = $2) AS open,
     (SELECT created_at FROM requests WHERE seq = least(ready.oldest, waiting.oldest)) AS oldest,
     ARRAY(SELECT report FROM reports WHERE system = $2) AS reports
-  FROM leased CROSS JOIN waiting CROSS JOIN ready LEFT JOIN systems s ON s.system = $2`
+  FROM leased CROSS JOIN waiting CROSS JOIN ready CROSS JOIN unreleased LEFT JOIN systems s ON s.system = $2`
 
 interface WaitingRow extends TimedSystemRow, Pick<RequestRow, 'lanes' | 'sources' | 'total'> {
   readonly openInAll: number
@@ -76,7 +87,9 @@ export function watchOperations(database: Database, clock: StoreClock) {
 
   async function system(name: string): Promise<StoredSystem> {
     const now = clock.now()
-    const [row] = await database.query<WatchedRow>(SYSTEM, [clock.given(now), name])
+    const [row] = await database.query<WatchedRow>(SYSTEM, [
+      ...[clock.given(now), name, JSON.stringify([name])],
+    ])
     if (row === undefined) throw new Error('counts are one row')
     const { open, leased, waiting, oldest } = row
     const control =

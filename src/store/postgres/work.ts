@@ -3,6 +3,7 @@ import type { SystemRow } from '../rows.ts'
 import type { Work } from '../store.ts'
 import { NOW, type StoreClock } from './clock.ts'
 import type { Database } from './database.ts'
+import { RELEASE_AT } from './release.ts'
 import { toCallersControl } from './systems.ts'
 
 /** Goes from one lane to the next in an index, and never through a lane's batches. */
@@ -25,7 +26,7 @@ const WORK = `
       SELECT coalesce(r.lane, w.lane) AS lane, r.rank, w.run_at AS due
       FROM ready r FULL JOIN waiting w ON w.lane = r.lane) l) AS lanes,
     (SELECT coalesce(json_agg(s), '[]') FROM systems s) AS systems,
-    (SELECT coalesce(max(epoch), 0) FROM workers) AS epoch,
+    (SELECT coalesce(max(epoch), 0) FROM workers) AS epoch, ${RELEASE_AT} AS release,
     ARRAY(SELECT id FROM requests WHERE closing IS NOT NULL AND finished_at IS NULL
       ORDER BY seq LIMIT ${CLOSING_MAX}) AS closing,
     EXISTS (SELECT 1 FROM requests
@@ -44,7 +45,7 @@ export function workOperations(database: Database, clock: StoreClock) {
   async function work(now: EpochMs): Promise<Work> {
     const [row] = await database.query<WorkRow>(WORK, [clock.given(now)])
     if (row === undefined) throw new Error('a list of lists is one row')
-    const { at, epoch, closing, toClose } = row
+    const { at, epoch, closing, toClose, release } = row
     return {
       lanes: row.lanes.map((lane) => ({
         ...lane,
@@ -54,6 +55,7 @@ export function workOperations(database: Database, clock: StoreClock) {
       epoch,
       closing,
       toClose,
+      release: release === null ? null : release - at + now,
     }
   }
 

@@ -45,8 +45,12 @@ interface Passed {
   batches: number
 }
 
-/** Gives out leases, and says which lanes have work. */
-export function claimOperations(database: DatabaseSync) {
+/**
+ * Gives out leases, and says what work there is.
+ *
+ * @param releaseAt says when there is something to release
+ */
+export function claimOperations(database: DatabaseSync, releaseAt: () => EpochMs | null) {
   const findWorker = prepare(database, 'SELECT 1 FROM workers WHERE id = ?')
   const findSystem = prepare<SystemRow>(database, 'SELECT * FROM systems WHERE system = ?')
   const allSystems = prepare<SystemRow>(database, 'SELECT * FROM systems')
@@ -178,6 +182,7 @@ export function claimOperations(database: DatabaseSync) {
       epoch: lastEpoch.get()?.epoch ?? 0,
       closing: closing.all().map(({ id }) => id),
       toClose: toClose.get(now) !== undefined,
+      release: releaseAt(),
     }
   }
 

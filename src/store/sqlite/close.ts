@@ -50,7 +50,7 @@ export function closeOperations(database: DatabaseSync) {
     const { seq, closing } = row
     if (closing === null) return null
     const change = noChange()
-    const ended = batches.filter(({ state }) => state === 'ready' || state === 'waiting')
+    const ended = batches.filter(({ state }) => state !== 'leased' && state !== 'done')
     for (const { id, lane, open } of ended) {
       end[closing].run(id)
       addToLane(change, lane, open)

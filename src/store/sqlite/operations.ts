@@ -1,9 +1,12 @@
 import type { DatabaseSync } from 'node:sqlite'
 import type { Store, WorkHint } from '../store.ts'
 import { claimOperations } from './claim.ts'
+import { clearOperations } from './clear.ts'
 import { controlOperations } from './control.ts'
 import { intakeOperations } from './intake.ts'
 import { queryOperations } from './queries.ts'
+import { receiveOperations } from './receive.ts'
+import { releaseOperations } from './release.ts'
 import { settleOperations } from './settle.ts'
 import { sweepOperations } from './sweep.ts'
 import { systemOperations } from './systems.ts'
@@ -20,6 +23,10 @@ type Synchronous<Port> = {
 
 export const WRITES = [
   'insert',
+  'open',
+  'stage',
+  'complete',
+  'abandon',
   'cancel',
   'join',
   'beat',
@@ -34,7 +41,9 @@ export const WRITES = [
   'report',
   'override',
   'resume',
+  'release',
   'sweep',
+  'clear',
   'touch',
 ] as const
 export const READS = [
@@ -53,17 +62,29 @@ export type Reads = Synchronous<Pick<Store, (typeof READS)[number]>>
 
 /** Everything that must go through the one writing connection. */
 export function writeOperations(database: DatabaseSync, hint: (hint: WorkHint) => void) {
-  const { recover, sweep } = sweepOperations(database)
+  const { rescueAll, sweep } = sweepOperations(database)
+  const { giveUpReceived, clear } = clearOperations(database)
+  const { releaseAt, release } = releaseOperations(database, hint)
   const operations: Writes = {
     ...intakeOperations(database, hint),
+    ...receiveOperations(database, hint),
     ...workerOperations(database),
     ...systemOperations(database, hint),
-    ...claimOperations(database),
+    ...claimOperations(database, releaseAt),
     ...settleOperations(database),
     ...controlOperations(database, hint),
     ...touchOperations(database),
+    release,
     sweep,
+    clear,
   }
+
+  /** At the start nobody can be at work on an embedded store, nor anything on its way to it. */
+  function recover(): void {
+    rescueAll()
+    giveUpReceived()
+  }
+
   return { ...operations, recover }
 }
 

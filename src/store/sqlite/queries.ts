@@ -47,7 +47,8 @@ export function queryOperations(database: DatabaseSync) {
          CASE b.state WHEN 'done' THEN r.closing END AS closing, r.closing_at
        FROM requests r JOIN batches b ON b.request = r.seq AND b.first < ?3 AND b.first >= ?4
          JOIN payloads p ON p.batch = b.id LEFT JOIN verdicts v ON v.batch = b.id
-       WHERE r.tenant = ?1 AND r.id = ?2 AND b.last >= ?5 ${holding} ORDER BY b.first`,
+       WHERE r.tenant = ?1 AND r.id = ?2 AND r.state <> 'receiving' AND b.last >= ?5 ${holding}
+       ORDER BY b.first`,
     )
   const any = inRange('')
   const holding = {
@@ -64,7 +65,7 @@ export function queryOperations(database: DatabaseSync) {
   )
   const countActive = prepare<{ n: number }>(
     database,
-    'SELECT count(*) AS n FROM requests WHERE finished_at IS NULL',
+    `SELECT count(*) AS n FROM requests WHERE finished_at IS NULL AND state <> 'receiving'`,
   )
   const countOpen = prepare<{ n: number }>(
     database,
