@@ -4,7 +4,7 @@ import { watchBacklog } from './backlog.ts'
 import { createDrain } from './drain.ts'
 import { answerClientError, answerErrors, answerRefusal, answerUnknownRoutes } from './errors.ts'
 import { whyNotListening } from './listen.ts'
-import { acceptsJson } from './negotiation.ts'
+import { negotiate } from './negotiation.ts'
 import { describeRoutes } from './openapi.ts'
 import { compileParameters } from './parameters.ts'
 import type { HttpPorts } from './ports.ts'
@@ -35,6 +35,15 @@ export interface HttpServer {
 }
 
 const HEADERS_SIZE_MAX = 16_384
+
+const JSON_ONLY = ['application/json']
+
+declare module 'fastify' {
+  interface FastifyContextConfig {
+    /** The media types that a route can answer with, the usual one first; JSON where it says nothing. */
+    readonly offers?: readonly string[]
+  }
+}
 
 /** Puts the API server together; it takes no requests yet. */
 export function createServer(ports: HttpPorts): HttpServer {
@@ -109,8 +118,9 @@ export function createServer(ports: HttpPorts): HttpServer {
 function apiRoutes(api: FastifyInstance, ports: HttpPorts): void {
   api.addHook('onRequest', (request, reply, done) => {
     protect(reply)
-    if (acceptsJson(request.headers.accept)) return done()
-    sendProblem(reply, 'not-acceptable', 'Answers are application/json; accept that.')
+    const offers = request.routeOptions.config.offers ?? JSON_ONLY
+    if (negotiate(request.headers.accept, offers) !== null) return done()
+    sendProblem(reply, 'not-acceptable', `Accept ${offers.join(', or ')}.`)
   })
   healthRoutes(api, ports)
   if (ports.offers === 'health') return
