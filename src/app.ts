@@ -51,7 +51,11 @@ const WRAP_UP_MS: DurationMs = 1000
 export async function startApp(settings: Settings): Promise<App> {
   const systems = await readSystemsFile(settings)
   const log = openLog(settings.logLevel)
-  const { emit } = log
+  let server: HttpServer | null = null
+  const emit: Emit = (event) => {
+    log.emit(event)
+    server?.hear(event)
+  }
   await using started = new AsyncDisposableStack()
   // The API is what takes longest to load; meanwhile the store's threads open the database.
   const api = portOf(settings) === null ? null : import('./http/server.ts')
@@ -65,7 +69,7 @@ export async function startApp(settings: Settings): Promise<App> {
     await delivery?.ended()
   })
   const ports = await httpPorts(settings, systems, storage, emit)
-  const server = ports === null || api === null ? null : (await api).createServer(ports)
+  server = ports === null || api === null ? null : (await api).createServer(ports)
   const url = server === null ? null : await orStartError(server.listen())
   if (storage.isThere) await delivery?.started
   started.move()

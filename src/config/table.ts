@@ -50,6 +50,12 @@ export const SETTINGS = {
     default: '10000',
     doc: 'How many clients may be connected at once.',
   },
+  maxStreams: {
+    env: 'SLUICE_MAX_STREAMS',
+    ...integer(1, 1_000_000),
+    default: '5000',
+    doc: 'How many clients may follow the events of requests at once.',
+  },
   databaseUrl: {
     env: 'DATABASE_URL',
     ...postgresUrl(),

@@ -29,6 +29,8 @@ export interface HttpLimits extends IntakeLimits {
   /** Mappings that may be open before new ones are turned away. */
   readonly maxBacklog: number
   readonly maxConnections: number
+  /** Clients that may follow requests at once. */
+  readonly maxStreams: number
 }
 
 /** How long a client may take; all of them must be set, for each alone leaves a hole. */

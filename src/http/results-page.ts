@@ -1,7 +1,7 @@
-import { setImmediate } from 'node:timers/promises'
 import type { Request } from '../core/request.ts'
 import { type Result, resultsOf } from '../core/results.ts'
 import type { MappingState } from '../core/verdict.ts'
+import { othersFirst } from '../lib/others-first.ts'
 import type { QueryStore } from '../store/store.ts'
 import { nullableTimeOf } from './time.ts'
 
@@ -61,14 +61,14 @@ async function resultsWithin(
   from: number,
   to: number,
 ): Promise<readonly Result[]> {
-  await setImmediate()
+  await othersFirst()
   const range = { from, to, state }
   const results: Result[] = []
   let parsed = 0
   for (const batch of await store.batches(tenant, request.id, range)) {
     parsed += batch.ordinals.count
     if (parsed > PARSED_MAX) {
-      await setImmediate()
+      await othersFirst()
       parsed = batch.ordinals.count
     }
     results.push(...resultsOf(batch, range))

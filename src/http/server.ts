@@ -1,8 +1,10 @@
 import fastify, { type FastifyInstance } from 'fastify'
 import type { DurationMs } from '../core/units.ts'
+import type { Event } from '../observe/events.ts'
 import { watchBacklog } from './backlog.ts'
 import { createDrain } from './drain.ts'
 import { answerClientError, answerErrors, answerRefusal, answerUnknownRoutes } from './errors.ts'
+import { createFollowing, type Following } from './follow.ts'
 import { whyNotListening } from './listen.ts'
 import { negotiate } from './negotiation.ts'
 import { describeRoutes } from './openapi.ts'
@@ -10,11 +12,12 @@ import { compileParameters } from './parameters.ts'
 import type { HttpPorts } from './ports.ts'
 import { protect, sendProblem } from './problem.ts'
 import { docsRoutes } from './routes/docs.ts'
+import { eventsRoutes } from './routes/events.ts'
 import { healthRoutes } from './routes/health.ts'
 import { ingestRoutes } from './routes/ingest.ts'
 import { requestsRoutes } from './routes/requests.ts'
 import { resultsRoutes } from './routes/results.ts'
-import { statusRoutes } from './routes/status.ts'
+import { lookUp, statusRoutes } from './routes/status.ts'
 import { systemsRoutes } from './routes/systems.ts'
 
 /** The API server. */
@@ -30,6 +33,8 @@ export interface HttpServer {
    * connection is closed: at the deadline, by force.
    */
   close(deadline: DurationMs): Promise<void>
+  /** Hears what happens in this process, so that those who follow a request learn of its end at once. */
+  hear(event: Event): void
   /** For tests that need no socket. */
   readonly app: FastifyInstance
 }
@@ -64,6 +69,7 @@ export function createServer(ports: HttpPorts): HttpServer {
   })
   app.server.maxConnections = limits.maxConnections
   const drain = createDrain(app.server, clock)
+  const following = createFollowing((id) => lookUp(ports, id), clock)
 
   app.setValidatorCompiler(compileParameters)
   app.setSerializerCompiler(() => (answer) => JSON.stringify(answer))
@@ -93,7 +99,7 @@ export function createServer(ports: HttpPorts): HttpServer {
     done()
   })
   app.register((api, _options, done) => {
-    apiRoutes(api, ports)
+    apiRoutes(api, ports, following)
     done()
   })
 
@@ -109,13 +115,17 @@ export function createServer(ports: HttpPorts): HttpServer {
     },
     async close(deadline) {
       drain.begin(deadline)
+      following.close()
       await app.close()
       drain.end()
+    },
+    hear(event) {
+      if (event.event === 'request_finished') following.hint(event.request)
     },
   }
 }
 
-function apiRoutes(api: FastifyInstance, ports: HttpPorts): void {
+function apiRoutes(api: FastifyInstance, ports: HttpPorts, following: Following): void {
   api.addHook('onRequest', (request, reply, done) => {
     protect(reply)
     const offers = request.routeOptions.config.offers ?? JSON_ONLY
@@ -125,7 +135,8 @@ function apiRoutes(api: FastifyInstance, ports: HttpPorts): void {
   healthRoutes(api, ports)
   if (ports.offers === 'health') return
   ingestRoutes(api, ports, watchBacklog(ports.store, ports.clock, ports.limits.maxBacklog))
-  statusRoutes(api, ports)
+  statusRoutes(api, ports, following)
+  eventsRoutes(api, ports, following)
   resultsRoutes(api, ports)
   requestsRoutes(api, ports)
   systemsRoutes(api, ports)

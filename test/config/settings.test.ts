@@ -19,6 +19,7 @@ describe('settings', () => {
       port: 8000,
       allowAnonymous: false,
       maxConnections: 10_000,
+      maxStreams: 5000,
       databaseUrl: null,
       listenUrl: null,
       databaseConnections: 5,

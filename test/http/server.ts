@@ -44,6 +44,7 @@ export async function openServer({ limits, wrap, ...ports }: Changes = {}): Prom
       maxMappings: 100,
       maxBacklog: 1_000_000,
       maxConnections: 1000,
+      maxStreams: 1000,
       batchSize: null,
       ...limits,
     },
