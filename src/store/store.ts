@@ -65,8 +65,6 @@ export interface Ordinals {
   readonly list: readonly number[] | null
 }
 
-export { ORDINAL_SPAN_MAX } from '../core/batch.ts'
-
 export type Inserted =
   | { readonly kind: 'inserted' }
   /** The key was used for this same request before. */
@@ -239,8 +237,8 @@ export interface QueryStore {
   request(tenant: string, id: string): Promise<Request | null>
   /** Newest first. */
   requests(tenant: string, filter: RequestFilter): Promise<readonly Request[]>
-  /** The batches that reach into a range of ordinals, by their first one; none of another tenant's. */
-  batches(tenant: string, request: string, range: BatchRange): Promise<readonly StoredBatch[]>
+  /** Batches in order of their first ordinal, some at a time; none of another tenant's. */
+  batches(tenant: string, request: string, range: BatchRange): Promise<SomeBatches>
   totals(): Promise<Totals>
   /** The systems that an open request reads from or writes to, and that must not be called. */
   waiting(tenant: string, id: string): Promise<readonly Waiting[]>
@@ -284,13 +282,25 @@ export interface RequestFilter {
   readonly limit: number
 }
 
+/** Which batches are wanted. Each is given whole. */
 export interface BatchRange {
-  /** Ordinals from here … */
+  /** Their first ordinal is from here … */
   readonly from: number
-  /** … to before here. A batch that reaches into the range is given whole. */
+  /** … to before here. */
   readonly to: number
-  /** Leaves out batches in which no mapping stands so; null for all. */
+  /** Their last ordinal is this, or a later one. */
+  readonly reaching: number
+  /** Leaves out those in which no mapping stands so; null for all. */
   readonly state: MappingState | null
+}
+
+/** After the batch with which their texts come to so many characters, no more are given at once. */
+export const BATCHES_LENGTH_MAX = 1_000_000
+
+export interface SomeBatches {
+  readonly batches: readonly StoredBatch[]
+  /** The `from` with which to go on; the range's `to` where nothing in it is left. */
+  readonly next: number
 }
 
 export interface StoredBatch {

@@ -7,7 +7,7 @@ import { answer, refusals, STORE_PROBLEMS } from '../documented.ts'
 import { NextCursorSchema, pageLimit, pagingParameters, sendInvalidCursor } from '../paging.ts'
 import type { HttpPorts } from '../ports.ts'
 import { sendProblem } from '../problem.ts'
-import { resultsPage } from '../results-page.ts'
+import { resultsPage } from '../results/page.ts'
 import { NullableTime } from '../time.ts'
 import { findRequest, NO_REQUEST, RequestParams } from './status.ts'
 
@@ -111,8 +111,8 @@ export function resultsRoutes(app: FastifyInstance, ports: HttpPorts): void {
     const from = cursor === undefined ? 0 : ordinalIn(cursor, scope)
     if (from === null) return sendInvalidCursor(reply)
 
-    const wanted = { tenant: ports.tenant, request, from, limit: pageLimit(limit), state }
-    const { items, next } = await resultsPage(ports.store, wanted)
+    const wanted = { tenant: ports.tenant, request, from, state }
+    const { items, next } = await resultsPage(ports.store, wanted, pageLimit(limit))
     const head = JSON.stringify({
       request_id: request.id,
       status: request.state,
