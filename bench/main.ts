@@ -4,6 +4,7 @@ import { Presets, SingleBar } from 'cli-progress'
 import Table from 'cli-table3'
 import { backlog } from './backlog.ts'
 import type { Bench } from './bench.ts'
+import { download } from './download.ts'
 import { engine } from './engine.ts'
 import { http } from './http.ts'
 import { idle } from './idle.ts'
@@ -17,7 +18,7 @@ import { postgresNodes } from './postgres-nodes.ts'
 import { COLUMNS, page, type Ran, rows } from './report.ts'
 
 const BENCHES: readonly Bench[] = [
-  ...[engine, http, intake, overtake, backlog, idle],
+  ...[engine, http, intake, download, overtake, backlog, idle],
   ...[postgresEngine, postgresHttp, postgresNodes, postgresBacklog, postgresIdle],
 ]
 const PAGE = new URL('../docs/benchmarks.md', import.meta.url)

@@ -15,6 +15,7 @@ import {
 import type { Settings } from './config/settings.ts'
 import type { DurationMs } from './core/units.ts'
 import { type Delivery, startDelivery } from './delivery.ts'
+import { type Downloads, openDownloads } from './downloads.ts'
 import { type HttpPorts, TIMEOUTS } from './http/ports.ts'
 import type { HttpServer } from './http/server.ts'
 import { systemClock } from './lib/clock.ts'
@@ -68,7 +69,8 @@ export async function startApp(settings: Settings): Promise<App> {
     await delivery?.drain(systemClock.now())
     await delivery?.ended()
   })
-  const ports = await httpPorts(settings, systems, storage, emit)
+  const downloads = started.adopt(openDownloads(storage.share), (open) => open.close())
+  const ports = await httpPorts(settings, systems, { storage, downloads, emit })
   server = ports === null || api === null ? null : (await api).createServer(ports)
   const url = server === null ? null : await orStartError(server.listen())
   if (storage.isThere) await delivery?.started
@@ -80,7 +82,7 @@ export async function startApp(settings: Settings): Promise<App> {
   flushCompileCache()
   const stopped = Promise.withResolvers<void>()
   const stop = once(async () => {
-    await stopAll(settings.drainTimeout, server, delivery, storage, log)
+    await stopAll(settings.drainTimeout, { server, delivery, downloads, storage, log })
     stopped.resolve()
   })
   const failures = delivery === null ? [] : [delivery.failed]
@@ -98,18 +100,24 @@ function once(action: () => Promise<void>): () => Promise<void> {
   }
 }
 
+interface Parts {
+  readonly server: HttpServer | null
+  readonly delivery: Delivery | null
+  readonly downloads: Downloads
+  readonly storage: Storage
+  readonly log: Log
+}
+
 async function stopAll(
   drainTimeout: DurationMs,
-  server: HttpServer | null,
-  delivery: Delivery | null,
-  storage: Storage,
-  log: Log,
+  { server, delivery, downloads, storage, log }: Parts,
 ): Promise<void> {
   const deadline = systemClock.now() + drainTimeout
   const closed = server?.close(drainTimeout)
   await delivery?.drain(deadline - WRAP_UP_MS)
   log.emit({ event: 'draining', deadlineMs: drainTimeout })
   await Promise.all([closed, delivery?.ended()])
+  await downloads.close()
   await storage.close()
   log.emit({ event: 'stopped' })
   log.close()
@@ -133,13 +141,13 @@ function portOf({ role, healthPort, port }: Settings): number | null {
 async function httpPorts(
   settings: Settings,
   systems: Systems,
-  { store }: Storage,
-  emit: Emit,
+  { storage, downloads, emit }: Pick<Parts, 'storage' | 'downloads'> & { readonly emit: Emit },
 ): Promise<HttpPorts | null> {
   const port = portOf(settings)
   if (port === null) return null
   return {
-    store,
+    store: storage.store,
+    download: downloads.download,
     emit,
     port,
     offers: settings.role === 'worker' ? 'health' : 'everything',

@@ -56,6 +56,12 @@ export const SETTINGS = {
     default: '5000',
     doc: 'How many clients may follow the events of requests at once.',
   },
+  maxDownloads: {
+    env: 'SLUICE_MAX_DOWNLOADS',
+    ...integer(1, 1000),
+    default: '20',
+    doc: 'How many clients may download results as NDJSON or CSV at once.',
+  },
   databaseUrl: {
     env: 'DATABASE_URL',
     ...postgresUrl(),

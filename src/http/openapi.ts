@@ -1,6 +1,7 @@
 import swagger from '@fastify/swagger'
 import type { FastifyInstance } from 'fastify'
 import { ProblemSchema } from './problem.ts'
+import { FailedMappingSchema, ResultSchema } from './results/schema.ts'
 import { StatusSchema } from './status.ts'
 import { SystemSchema } from './system.ts'
 
@@ -8,6 +9,8 @@ import { SystemSchema } from './system.ts'
 export function describeRoutes(app: FastifyInstance, version: string): void {
   app.addSchema(ProblemSchema)
   app.addSchema(StatusSchema)
+  app.addSchema(ResultSchema)
+  app.addSchema(FailedMappingSchema)
   app.addSchema(SystemSchema)
   app.register(swagger, {
     convertConstToEnum: false,

@@ -2,6 +2,7 @@ import type { DurationMs } from '../core/units.ts'
 import type { IntakeLimits, IntakePorts } from '../intake/accept.ts'
 import type { Emit } from '../observe/events.ts'
 import type { IntakeStore, OperatorStore, QueryStore, Store } from '../store/store.ts'
+import type { DownloadOrder } from './results/download.ts'
 import type { SystemDescription } from './system.ts'
 
 /** What the API server is made of. */
@@ -10,6 +11,8 @@ export interface HttpPorts extends IntakePorts {
   /** What the systems file says of a system; null where there is none of this name. */
   readonly describe: (system: string) => SystemDescription | null
   readonly emit: Emit
+  /** Writes results as text, away from this thread. */
+  readonly download: (order: DownloadOrder) => AsyncGenerator<Uint8Array, void>
   readonly limits: HttpLimits
   /** A worker takes no requests: it only says how it is. */
   readonly offers: 'everything' | 'health'
@@ -31,6 +34,8 @@ export interface HttpLimits extends IntakeLimits {
   readonly maxConnections: number
   /** Clients that may follow requests at once. */
   readonly maxStreams: number
+  /** Results that may be downloaded at once. */
+  readonly maxDownloads: number
 }
 
 /** How long a client may take; all of them must be set, for each alone leaves a hole. */

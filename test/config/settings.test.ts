@@ -20,6 +20,7 @@ describe('settings', () => {
       allowAnonymous: false,
       maxConnections: 10_000,
       maxStreams: 5000,
+      maxDownloads: 20,
       databaseUrl: null,
       listenUrl: null,
       databaseConnections: 5,

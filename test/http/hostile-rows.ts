@@ -333,6 +333,38 @@ export const ROWS: readonly Row[] = [
     status: 406,
     slug: 'not-acceptable',
   })),
+  ...['text/html', ';q=1', ',,,', 'text/csv;q=0', 'x', 'application/xml;q=1, */*;q=0'].map(
+    (accept) => ({
+      name: `results as "${accept}"`,
+      get: `${UNKNOWN}/results`,
+      headers: { accept },
+      status: 406,
+      slug: 'not-acceptable',
+    }),
+  ),
+  ...['text/csv', 'application/x-ndjson'].flatMap((accept) => [
+    {
+      name: `no results as ${accept}`,
+      get: `${UNKNOWN}/results`,
+      headers: { accept },
+      status: 404,
+      slug: 'not-found',
+    },
+    {
+      name: `results up to nothing as ${accept}`,
+      get: `${UNKNOWN}/results?limit=0`,
+      headers: { accept },
+      ...invalid,
+      pointer: '#/query/limit',
+    },
+    {
+      name: `results of no status as ${accept}`,
+      get: `${UNKNOWN}/results?status=lost`,
+      headers: { accept },
+      ...invalid,
+      pointer: '#/query/status',
+    },
+  ]),
   ...['wait=', 'wait="', ';;;,,,', `wait=${'9'.repeat(5000)}`, '='].map((prefer) => ({
     name: `the preference ${prefer.slice(0, 9)}`,
     get: UNKNOWN,

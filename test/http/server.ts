@@ -1,5 +1,6 @@
 import { onTestFinished } from 'vitest'
 import { type HttpPorts, TIMEOUTS } from '../../src/http/ports.ts'
+import { download } from '../../src/http/results/download.ts'
 import { createServer, type HttpServer } from '../../src/http/server.ts'
 import { systemClock } from '../../src/lib/clock.ts'
 import { newId } from '../../src/lib/random.ts'
@@ -25,8 +26,10 @@ export interface Changes extends Partial<Omit<HttpPorts, 'limits' | 'store'>> {
 export async function openServer({ limits, wrap, ...ports }: Changes = {}): Promise<Fixture> {
   const store = await openMemoryStore()
   const events: Event[] = []
+  const wrapped = wrap?.(store) ?? store
   const server = createServer({
-    store: wrap?.(store) ?? store,
+    store: wrapped,
+    download: (order) => download(wrapped, order),
     clock: systemClock,
     newId,
     emit: (event) => events.push(event),
@@ -45,6 +48,7 @@ export async function openServer({ limits, wrap, ...ports }: Changes = {}): Prom
       maxBacklog: 1_000_000,
       maxConnections: 1000,
       maxStreams: 1000,
+      maxDownloads: 20,
       batchSize: null,
       ...limits,
     },

@@ -1,10 +1,9 @@
 import type { Result } from '../../core/results.ts'
-import type { MappingError } from '../../core/verdict.ts'
 import { nullableTimeOf } from '../time.ts'
 
 /** A result as the API gives it. */
 export function resultView(result: Result) {
-  const { id, source, target, state, attempts, error } = result
+  const { id, source, target, state, attempts } = result
   return {
     id,
     source,
@@ -12,14 +11,20 @@ export function resultView(result: Result) {
     status: state,
     attempts,
     result: result.result,
-    error: error && errorView(error, attempts),
+    error: errorView(result),
     finished_at: nullableTimeOf(result.finishedAt),
     duration_ms: result.duration,
   }
 }
 
-/** Why a mapping failed after so many attempts, as the API gives it. */
-function errorView(error: MappingError, attempts: number) {
+/** A mapping as it came, with why it failed: mended, it can be handed in again. */
+export function intakeView(result: Result) {
+  const { id, source, target, transformation, data } = result
+  return { id, source, target, transformation, data, error: errorView(result) }
+}
+
+function errorView({ error, attempts }: Result) {
+  if (error === null) return null
   const { code, message, stage, httpStatus } = error
   return { code, message, stage, http_status: httpStatus, attempts }
 }
