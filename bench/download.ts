@@ -1,15 +1,14 @@
 import { readFileSync } from 'node:fs'
-import { setTimeout } from 'node:timers/promises'
 import { openSqliteStore } from '../src/store/sqlite/store.ts'
 import { type Bench, inTurn, stepsInTurn } from './bench.ts'
 import { finishedRequest } from './filled-store.ts'
 import { scratchDirectory } from './leftovers.ts'
+import { askMeanwhile } from './livez.ts'
 import { startPart } from './part.ts'
 import type { Read, ReadOrder } from './parts/reader.ts'
-import { type Server, startServer } from './server.ts'
+import { startServer } from './server.ts'
 
 const RESULTS = 2_000_000
-const ASK_EVERY_MS = 10
 
 /** Whether results of any number can be read at once, and everything else goes on meanwhile. */
 export const download: Bench = {
@@ -31,11 +30,9 @@ export const download: Bench = {
     const latencies: number[] = []
 
     async function read(): Promise<number> {
-      const isOver = new AbortController()
-      const asking = askMeanwhile(server, isOver.signal, latencies)
+      const asking = askMeanwhile(server, latencies)
       const { lines, elapsedMs } = await reader.ask(order)
-      isOver.abort()
-      await asking
+      await asking.end()
       if (lines !== RESULTS) throw new Error(`There were ${lines} results of ${RESULTS}.`)
       return elapsedMs / 1000
     }
@@ -68,16 +65,6 @@ export const download: Bench = {
       },
     ]
   },
-}
-
-/** Asks again and again whether the server lives; notes how many milliseconds each answer took. */
-async function askMeanwhile({ api }: Server, isOver: AbortSignal, latencies: number[]) {
-  while (!isOver.aborted) {
-    const askedAt = performance.now()
-    if (!(await api.isLive())) throw new Error('The server does not answer.')
-    latencies.push(performance.now() - askedAt)
-    await setTimeout(ASK_EVERY_MS)
-  }
 }
 
 /** The most memory that a process had at once, in megabytes: VmHWM of proc_pid_status(5). */
