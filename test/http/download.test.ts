@@ -239,8 +239,9 @@ describe('results as CSV', () => {
     ['there for some only', [{ a: '' }, undefined]],
     ['called like another column', [{ id: 'x' }, { id: 'y' }]],
     ['empty', [{}, {}]],
+    ['too wide', [Object.fromEntries(Array.from({ length: 901 }, (_, n) => [`f${n}`, '']))]],
   ])('of those that failed, have records in JSON that are %s', async (_, records) => {
-    const mappings = sent(2, (place) => {
+    const mappings = sent(records.length, (place) => {
       return records[place] === undefined ? {} : { data: records[place] }
     })
     expect(await failedOf(mappings)).toEqual({

@@ -8,8 +8,20 @@ export interface IntakeColumns {
   readonly data: readonly string[] | 'json'
 }
 
-/** Columns that mean something else. */
-const TAKEN = new Set(['', 'id', 'source', 'target', 'transformation', 'data', 'error'])
+/** Columns that mean something else, or nothing. */
+const TAKEN = new Set([
+  '',
+  'id',
+  'source',
+  'target',
+  'transformation',
+  'data',
+  'error',
+  '__proto__',
+])
+
+/** Intake takes no table that is much wider. */
+const FIELDS_MAX = 900
 
 /**
  * The columns in which mappings come out as they went in. Their records get a column for each field if
@@ -37,10 +49,11 @@ function fieldsOf(data: Json | undefined): readonly string[] | 'json' {
   if (typeof data !== 'object' || data === null || Array.isArray(data)) return 'json'
   const fields = Object.entries(data)
   const isFlat = fields.every(([name, value]) => typeof value === 'string' && !TAKEN.has(name))
-  return isFlat && fields.length > 0 ? fields.map(([name]) => name) : 'json'
+  const isFew = fields.length > 0 && fields.length <= FIELDS_MAX
+  return isFlat && isFew ? fields.map(([name]) => name) : 'json'
 }
 
 function isSame(a: readonly string[] | 'json', b: readonly string[] | 'json'): boolean {
   if (a === 'json' || b === 'json') return a === b
-  return a.length === b.length && b.every((name) => a.includes(name))
+  return a.length === b.length && b.every((name, at) => a[at] === name || a.includes(name))
 }

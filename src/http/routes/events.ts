@@ -45,7 +45,7 @@ const schema = {
         },
       },
     },
-    204: { description: 'All of it was seen.' },
+    204: { type: 'null', description: 'All of it was seen.' },
     ...refusals(...STORE_PROBLEMS, 'invalid-cursor', 'not-found', 'overloaded'),
   },
 }
