@@ -50,10 +50,14 @@ async function serverOf(mappings: readonly Sent[], changes: Changes = {}) {
   return { server, store, events, id, url }
 }
 
-/** Settles every mapping as `standingOf` says, by its ordinal. */
-async function settleAll(store: Store, standingOf: (ordinal: number) => Standing) {
+/** Settles every mapping that is open, or so many, as `standingOf` says, by its ordinal. */
+async function settleAll(
+  store: Store,
+  standingOf: (ordinal: number) => Standing,
+  mappings = 1_000_000,
+) {
   await join(store)
-  const settlements = (await claimed(store)).map(({ id, token, ordinals }) => {
+  const settlements = (await claimed(store, { mappings })).map(({ id, token, ordinals }) => {
     const standings = Array.from({ length: ordinals.count }, (_, position) =>
       standingOf(ordinals.first + position),
     )
@@ -252,6 +256,31 @@ describe('results as CSV', () => {
     })
   })
 
+  test('of those that failed, fit in though others fail while it is read', async () => {
+    const mappings = sent(10, (place) => ({ data: { a: place < 5 ? 'text' : place } }))
+    let onRead = async () => {}
+    const { store, url } = await serverOf(mappings, {
+      wrap: (real) => ({
+        ...real,
+        async batches(...parameters) {
+          const some = await real.batches(...parameters)
+          await onRead()
+          return some
+        },
+      }),
+    })
+    await settleAll(store, () => FAILED, 5)
+    onRead = async () => {
+      onRead = async () => {}
+      await settleAll(store, () => FAILED)
+    }
+    const rows: string[][] = parse((await get(`${url}?status=failed`, CSV)).text)
+    expect(rows.map((row) => row[3])).toEqual([
+      'data',
+      ...mappings.map(({ data }) => JSON.stringify(data)),
+    ])
+  })
+
   test('are a head alone where there are none', async () => {
     const { url } = await serverOf(sent(1))
     expect((await get(`${url}?status=failed`, CSV)).text).toBe('id,source,target,error\r\n')
@@ -358,6 +387,29 @@ describe('a download', () => {
     expect(refused.headers.get('retry-after')).toBe('5')
     answer.destroy()
     await eventually(async () => expect((await get(url, NDJSON)).status).toBe(200))
+  })
+
+  test('ends when its reader leaves before it has begun', async () => {
+    const asked = Promise.withResolvers<void>()
+    const gate = Promise.withResolvers<void>()
+    const { url } = await largeOf({
+      limits: { maxDownloads: 1 },
+      wrap: (store) => ({
+        ...store,
+        async batches(...parameters) {
+          asked.resolve()
+          await gate.promise
+          return store.batches(...parameters)
+        },
+      }),
+    })
+    const hasty = new AbortController()
+    const call = fetch(url, { headers: { accept: NDJSON }, signal: hasty.signal })
+    await asked.promise
+    hasty.abort()
+    await expect(call).rejects.toThrow()
+    gate.resolve()
+    await eventually(async () => expect((await begin(url)).statusCode).toBe(200))
   })
 
   test('is not made for a HEAD', async () => {

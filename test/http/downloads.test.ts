@@ -33,6 +33,7 @@ async function opened() {
     from: 0,
     state: null,
     form: 'ndjson',
+    isFinal: false,
     limit: null,
   }
   return { store, downloads, order, threads: () => shared.length }

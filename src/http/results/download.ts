@@ -13,6 +13,8 @@ const PIECE_LENGTH = 65_536
 /** Results to be written as one text. It survives the way to another thread. */
 export interface DownloadOrder extends Wanted {
   readonly form: 'ndjson' | 'csv'
+  /** Nothing of the request will ever change. */
+  readonly isFinal: boolean
   /** How many at most; null for all. */
   readonly limit: number | null
 }
@@ -47,9 +49,11 @@ export async function* download(
 
 async function formOf(
   store: Pick<QueryStore, 'batches'>,
-  { form, ...wanted }: DownloadOrder,
+  { form, isFinal, ...wanted }: DownloadOrder,
 ): Promise<Form> {
   if (form === 'ndjson') return ndjson(wanted.state)
   if (wanted.state !== 'failed') return csv
-  return intakeCsv(await columnsOf(walk(store, wanted, STRIDE)))
+  // Any mapping may fail before it is come to, and must fit in as well.
+  const mappings = isFinal ? wanted : { ...wanted, state: null }
+  return intakeCsv(await columnsOf(walk(store, mappings, STRIDE)))
 }

@@ -36,7 +36,8 @@ export function resultsRoutes(app: FastifyInstance, ports: HttpPorts): void {
     const type = negotiate(headers.accept, RESULT_TYPES)
     const form = formOfType(type)
     if (type !== null && form !== null) {
-      return sendDownload(reply, { ...wanted, form, limit: limit ?? null }, type)
+      const isFinal = request.finishedAt !== null
+      return sendDownload(reply, { ...wanted, form, isFinal, limit: limit ?? null }, type)
     }
     const { items, next } = await resultsPage(store, wanted, pageLimit(limit))
     const head = JSON.stringify({
