@@ -44,10 +44,13 @@ export class SluiceError extends Error {
 export class SluiceUnreachable extends Error {
   override readonly name = 'SluiceUnreachable'
   readonly url: string
+  /** Somebody was there, so that what was sent may have arrived. */
+  readonly mayHaveArrived: boolean
 
-  constructor(url: string, message: string, cause: unknown) {
-    super(message, { cause })
+  constructor(url: string, message: string, more: { mayHaveArrived: boolean; cause?: unknown }) {
+    super(message, { cause: more.cause })
     this.url = url
+    this.mayHaveArrived = more.mayHaveArrived
   }
 }
 

@@ -78,9 +78,10 @@ export class Transport {
     }
   }
 
-  /** What is thrown where an answer ends too early without the connection having failed. */
-  brokenOff(): SluiceUnreachable {
-    return new SluiceUnreachable(this.#baseUrl, this.#cut(), undefined)
+  /** What is thrown where an answer ends too early. */
+  brokenOff(cause?: unknown): SluiceUnreachable {
+    const message = `The connection to ${this.#baseUrl} broke before the answer was complete. Try again.`
+    return new SluiceUnreachable(this.#baseUrl, message, { mayHaveArrived: true, cause })
   }
 
   #deadline({ heldMs = 0 }: Call): Deadline {
@@ -114,8 +115,8 @@ export class Transport {
         const { done, value } = await reader.read()
         if (done) controller.close()
         else controller.enqueue(value)
-      } catch (error) {
-        throw this.#explained(error, call, deadline)
+      } catch (cause) {
+        throw this.#ended(call, deadline) ?? this.brokenOff(cause)
       } finally {
         deadline.stop()
       }
@@ -126,20 +127,24 @@ export class Transport {
     )
   }
 
-  #explained(error: unknown, { signal }: Call, deadline: Deadline): unknown {
+  #explained(error: unknown, call: Call, deadline: Deadline): unknown {
     if (error instanceof SluiceError) return error
+    return (
+      this.#ended(call, deadline) ?? (isCut(error) ? this.brokenOff(error) : this.#absent(error))
+    )
+  }
+
+  /** What the caller or the time has ended; null where it was neither. */
+  #ended({ signal }: Call, { signal: late, limitMs }: Deadline): unknown {
     if (signal?.aborted) return signal.reason
-    return new SluiceUnreachable(this.#baseUrl, this.#silence(error, deadline), error)
+    if (!late.aborted) return null
+    const message = `${this.#baseUrl} did not answer within ${limitMs / 1000} s.`
+    return new SluiceUnreachable(this.#baseUrl, message, { mayHaveArrived: true })
   }
 
-  #silence(error: unknown, { signal, limitMs }: Deadline): string {
-    if (signal.aborted) return `${this.#baseUrl} did not answer within ${limitMs / 1000} s.`
-    if (isCut(error)) return this.#cut()
-    return `Nothing answers at ${this.#baseUrl}. Start it with: npm start`
-  }
-
-  #cut(): string {
-    return `The connection to ${this.#baseUrl} broke before the answer was complete. Try again.`
+  #absent(cause: unknown): SluiceUnreachable {
+    const message = `Nothing answers at ${this.#baseUrl}. Start it with: npm start`
+    return new SluiceUnreachable(this.#baseUrl, message, { mayHaveArrived: false, cause })
   }
 }
 

@@ -152,7 +152,9 @@ describe('server-sent events', () => {
 })
 
 describe('patience', () => {
-  const away = new SluiceUnreachable('http://localhost', 'Nothing answers.', undefined)
+  const away = new SluiceUnreachable('http://localhost', 'Nothing answers.', {
+    mayHaveArrived: false,
+  })
 
   /** Answers as it is told, and fails where it is told to be away. */
   function server(...answers: readonly ('here' | Error)[]) {

@@ -153,7 +153,9 @@ describe('submit, when the first try fails', () => {
 describe('repeatDelayMs', () => {
   const answered = (status: number, slug: string, retryAfterMs: number | null) =>
     new SluiceError({ type: `/problems/${slug}`, title: '', status, detail: '' }, retryAfterMs)
-  const silent = new SluiceUnreachable('http://localhost', 'Nothing answers.', undefined)
+  const silent = new SluiceUnreachable('http://localhost', 'Nothing answers.', {
+    mayHaveArrived: false,
+  })
 
   test.each([
     ['silence', silent, 1, 250],
