@@ -10,8 +10,9 @@ export function addServe(program: Command): void {
     .addHelpText(
       'after',
       `
-Every option is a setting, and can be given in the environment variable that is named with it.
-The first SIGTERM or Ctrl-C lets calls in flight end; the second stops at once.
+Every option is a setting, and can be given in the environment variable that is
+named with it. The first SIGTERM or Ctrl-C lets calls in flight end; the second
+stops at once.
 
 Examples:
   sluice serve

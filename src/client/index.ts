@@ -5,7 +5,7 @@
 export { isBaseUrl } from './address.ts'
 export { SluiceError, SluiceUnreachable } from './errors.ts'
 export { isFinal } from './following.ts'
-export { isIdempotencyKey } from './key.ts'
+export { isIdempotencyKey, newIdempotencyKey } from './key.ts'
 export type * from './options.ts'
 export type * from './plan.ts'
 export * from './problem.ts'

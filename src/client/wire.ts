@@ -18,7 +18,14 @@ export const PRIORITIES = ['HIGH', 'MEDIUM', 'LOW'] as const
 export type Priority = (typeof PRIORITIES)[number]
 
 /** The last three are final. */
-export type RequestState = 'pending' | 'in_progress' | 'completed' | 'failed' | 'cancelled'
+export const REQUEST_STATES = [
+  'pending',
+  'in_progress',
+  'completed',
+  'failed',
+  'cancelled',
+] as const
+export type RequestState = (typeof REQUEST_STATES)[number]
 
 /** What a mapping may be; `pending` stands for everything that is not final. */
 export const MAPPING_STATES = ['pending', 'completed', 'failed', 'cancelled'] as const

@@ -7,6 +7,7 @@ import {
   type ServerResponse,
 } from 'node:http'
 import { buffer } from 'node:stream/consumers'
+import { gunzipSync, zstdDecompressSync } from 'node:zlib'
 import type { IngestRequest, Mapping } from '../../src/client/index.ts'
 import { FakeRequest } from './fake-request.ts'
 
@@ -54,7 +55,7 @@ export class FakeSluice implements AsyncDisposable {
 
   private constructor() {
     this.#server = createServer((incoming, response) => {
-      this.#handle(incoming, response).catch(() => response.destroy())
+      this.#handle(incoming, response).catch(() => response.writeHead(500).end())
     })
   }
 
@@ -179,12 +180,18 @@ function send(response: ServerResponse, answer: Answer): void {
 }
 
 /** What was handed over, whole or in lines. */
-function requestIn({ headers, query, body }: Received): IngestRequest {
+function requestIn({ headers, query, bytes }: Received): IngestRequest {
   const type = headers['content-type']
-  if (type === 'application/json') return JSON.parse(body)
-  const lines = body.trimEnd().split('\n')
+  const text = String(unpacked(bytes, headers['content-encoding']))
+  if (type === 'application/json') return JSON.parse(text)
+  const lines = text.trimEnd().split('\n')
   const mappings = type === 'text/csv' ? lines.slice(1).map(fromCsv) : lines.map(fromJson)
   return { mappings, ...query }
+}
+
+function unpacked(bytes: Buffer, encoding: string | undefined): Buffer {
+  if (encoding === undefined) return bytes
+  return encoding === 'gzip' ? gunzipSync(bytes) : zstdDecompressSync(bytes)
 }
 
 function fromJson(line: string): Mapping {
