@@ -143,7 +143,7 @@ export class Transport {
   }
 
   #absent(cause: unknown): SluiceUnreachable {
-    const message = `Nothing answers at ${this.#baseUrl}. Start it with: npm start`
+    const message = `Nothing answers at ${this.#baseUrl}. Start Sluice there, or give another address.`
     return new SluiceUnreachable(this.#baseUrl, message, { mayHaveArrived: false, cause })
   }
 }

@@ -232,7 +232,8 @@ describe('submit passes on', () => {
     expect(ran).toEqual({
       code: 3,
       stdout: '',
-      stderr: 'error: Nothing answers at http://127.0.0.1:1. Start it with: npm start\n',
+      stderr:
+        'error: Nothing answers at http://127.0.0.1:1. Start Sluice there, or give another address.\n',
     })
   })
 })

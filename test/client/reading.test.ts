@@ -166,7 +166,8 @@ describe('a server that does not answer as Sluice does', () => {
     await expect(new Sluice({ baseUrl: 'http://127.0.0.1:1' }).health()).rejects.toMatchObject({
       name: 'SluiceUnreachable',
       url: 'http://127.0.0.1:1',
-      message: 'Nothing answers at http://127.0.0.1:1. Start it with: npm start',
+      message:
+        'Nothing answers at http://127.0.0.1:1. Start Sluice there, or give another address.',
     })
   })
 
