@@ -27,7 +27,7 @@ start Sluice on it again.
 
 Examples:
   sluice move --to postgres://sluice@db.example.com/sluice
-  DATABASE_URL=postgres://… sluice move --data-dir /var/lib/sluice
+  DATABASE_URL=postgres://… sluice move --data-dir data
 ${EXIT_CODES_HELP}`,
     )
     .action(concluding(move))

@@ -16,9 +16,9 @@ stops at once.
 
 Examples:
   sluice serve
-  sluice serve --port 9000 --data-dir /var/lib/sluice
+  sluice serve --port 9000 --data-dir sluice-data
   DATABASE_URL=postgres://… sluice serve --role api
-  PORT=9000 SLUICE_SYSTEMS_FILE=systems.yaml sluice serve
+  PORT=9000 SLUICE_SYSTEMS_FILE=examples/systems.yaml sluice serve
 ${EXIT_CODES_HELP}`,
     )
     .action(concluding(serve))

@@ -35,6 +35,7 @@ Examples:
   sluice systems crm --concurrency 5 --rate 50/s 1000/h
   sluice systems crm --concurrency file --rate file
   sluice systems crm --pause
+  sluice systems crm --unpause
   sluice systems crm --resume
 ${EXIT_CODES_HELP}`,
     )

@@ -17,12 +17,12 @@ export async function submitWhole<Answer>(
   request: IngestRequest | string,
   { idempotencyKey, onInvalid, signal }: SubmitOptions,
 ): Promise<Answer> {
-  const key = purpose === 'take' ? { 'idempotency-key': idempotencyKeyOf(idempotencyKey) } : {}
+  const key = purpose === 'take' ? idempotencyKeyOf(idempotencyKey) : null
   const call: Call = {
     method: 'POST',
     path: '/ingest',
     query: { on_invalid: onInvalid, ...queryOf(purpose) },
-    headers: { 'content-type': 'application/json', ...key },
+    headers: headersOf('application/json', key),
     body: typeof request === 'string' ? request : JSON.stringify(request),
     signal,
   }
@@ -44,16 +44,12 @@ export async function submitStreaming<Answer>(
   }
   const isLasting = source instanceof Blob
   const isKeyed = purpose === 'take' && (isLasting || idempotencyKey !== undefined)
-  const compression = gzip ? 'gzip' : encoding
+  const key = isKeyed ? idempotencyKeyOf(idempotencyKey) : null
   const call: Call = {
     method: 'POST',
     path: '/ingest',
     query: { ...optionsQuery(options), ...queryOf(purpose) },
-    headers: {
-      'content-type': TYPES[format],
-      ...(isKeyed ? { 'idempotency-key': idempotencyKeyOf(idempotencyKey) } : {}),
-      ...(compression === undefined ? {} : { 'content-encoding': compression }),
-    },
+    headers: headersOf(TYPES[format], key, gzip ? 'gzip' : encoding),
     signal,
   }
   const send = async () => {
@@ -69,6 +65,13 @@ export async function submitStreaming<Answer>(
     }
   }
   return isLasting ? repeated(send, signal) : send()
+}
+
+function headersOf(type: string, key: string | null, encoding?: string): Record<string, string> {
+  const headers: Record<string, string> = { 'content-type': type }
+  if (key !== null) headers['idempotency-key'] = key
+  if (encoding !== undefined) headers['content-encoding'] = encoding
+  return headers
 }
 
 function queryOf(purpose: Purpose): Query {

@@ -38,7 +38,7 @@ export class Upload {
   body(deadline: Deadline, gzip: boolean): Blob | ReadableStream<Uint8Array> | Promise<Blob> {
     if (GATHERS && this.#source instanceof Blob && !gzip) return this.#source
     const plain = this.#stream(deadline)
-    const stream = gzip ? plain.pipeThrough(new CompressionStream('gzip')) : plain
+    const stream = gzip ? plain.pipeThrough(compressor()) : plain
     return GATHERS ? new Response(stream).blob() : stream
   }
 
@@ -75,6 +75,11 @@ export class Upload {
       throw reason
     }
   }
+}
+
+/** What is between bytes is said in one way by the types of browsers, and in another by those of Node. */
+function compressor(): TransformStream<Uint8Array, Uint8Array<ArrayBuffer>> {
+  return new CompressionStream('gzip') as TransformStream<Uint8Array, Uint8Array<ArrayBuffer>>
 }
 
 async function* bytesOf(source: MappingSource): AsyncGenerator<Uint8Array> {
