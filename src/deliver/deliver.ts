@@ -6,7 +6,7 @@ import type { Clock } from '../lib/clock.ts'
 import { holdsExpressions } from '../lib/expression.ts'
 import { Bundles } from './bundle.ts'
 import type { Bulk, Call, Connection } from './kind.ts'
-import { payload } from './template.ts'
+import { inputOf, payload } from './template.ts'
 import type { Transform } from './transform/job.ts'
 import type { Step, Turns } from './turns.ts'
 
@@ -65,9 +65,7 @@ export function deliverer(find: FindConnection, transform: Transform, clock: Clo
     if (metadata === null || transformation === undefined || !holdsExpressions(transformation)) {
       return write(target, call, payload(mapping, record), turns)
     }
-    const { id, source, target: name } = mapping
-    const coordinates = { id, source, target: name, metadata }
-    const input = record === undefined ? coordinates : { ...coordinates, record }
+    const input = inputOf(mapping, metadata, record)
     return transform(transformation, input, call.signal).then((shaped) =>
       shaped.kind === 'payload' ? write(target, call, shaped.payload, turns) : shaped,
     )

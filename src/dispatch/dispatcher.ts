@@ -28,6 +28,7 @@ import { condemn, Isolation } from './isolation.ts'
 import { Lane } from './lane.ts'
 import { Lease } from './lease.ts'
 import { Membership } from './membership.ts'
+import { Releaser } from './releaser.ts'
 import { Reporter } from './reporter.ts'
 import { policyFor, type SystemRules } from './rules.ts'
 import { Settler } from './settler.ts'
@@ -63,6 +64,7 @@ export class Dispatcher {
   readonly #claimer: Claimer
   readonly #gates: Gates
   readonly #sweeper: Sweeper
+  readonly #releaser: Releaser
   readonly #reporter: Reporter
   readonly #isolation = new Isolation()
   readonly #lanes = new Map<string, Lane>()
@@ -99,6 +101,7 @@ export class Dispatcher {
       this.#forget({ id, token }),
     )
     this.#sweeper = new Sweeper(store, clock, emit, retention)
+    this.#releaser = new Releaser(store, clock, emit)
     this.#claimer = new Claimer({
       store,
       clock,
@@ -153,6 +156,7 @@ export class Dispatcher {
     this.#stopping = true
     this.#claimer.stop()
     this.#sweeper.stop()
+    this.#releaser.stop()
     this.#reporter.stop()
     this.#tick()
     const { clock } = this.#ports
@@ -174,8 +178,9 @@ export class Dispatcher {
   }
 
   /** Does as operators and other workers have said. */
-  #follow({ systems, epoch }: Work, askedAt: EpochMs): void {
+  #follow({ systems, epoch, release }: Work, askedAt: EpochMs): void {
     this.#membership.heed(epoch)
+    this.#releaser.heed(release)
     this.#accesses.override(systems)
     const gates = new Map(systems.map(({ system, gate }) => [system, gate]))
     for (const [system, gate] of gates) if (gate !== null) this.#accesses.of(system)

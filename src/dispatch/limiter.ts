@@ -19,6 +19,7 @@ import type { DurationMs, EpochMs } from '../core/units.ts'
 import type { Cancel, Clock } from '../lib/clock.ts'
 import { Pacer } from './pacer.ts'
 import { Round } from './round.ts'
+import { Stopwatch } from './stopwatch.ts'
 
 /** Which part of a system's limits a worker may use: that of one of so many. */
 export interface Part {
@@ -47,6 +48,7 @@ export class Limiter {
   #windows: { readonly rate: Rate; tat: EpochMs }[] = []
   #allowance: Allowance | null = null
   readonly #pacer = new Pacer()
+  readonly #stopwatch: Stopwatch
   #taken = 0
   #timer: Cancel | null = null
 
@@ -56,6 +58,7 @@ export class Limiter {
     this.#clock = clock
     this.#onFree = onFree
     this.#round = new Round(clock)
+    this.#stopwatch = new Stopwatch(clock)
     this.#windows = this.#divided(0)
     this.#bound()
   }
@@ -116,6 +119,11 @@ export class Limiter {
     return rate === null ? null : Math.round(rate * 100) / 100
   }
 
+  /** How long a call has taken of late; null where none is known. For the reporter, once a second. */
+  callLength(): DurationMs | null {
+    return this.#stopwatch.read(this.#taken)
+  }
+
   /**
    * Learns from a call that was refused as one too many, and says for how long nobody should call.
    *
@@ -145,6 +153,7 @@ export class Limiter {
   give(end: CallEnd = 'fine'): void {
     if (this.#adaptive !== null) this.#adapt(this.#adaptive, end)
     this.#pacer.ended(end === 'throttled')
+    this.#stopwatch.ended(this.#taken)
     this.#taken -= 1
     this.#serve()
   }
@@ -186,6 +195,7 @@ export class Limiter {
     if (this.#taken === 0 || this.#pacer.paces) {
       this.#pacer.began(this.#taken, this.#clock.now())
     }
+    this.#stopwatch.began(this.#taken)
     this.#taken += 1
     if (this.#allowance !== null) {
       this.#allowance = { ...this.#allowance, calls: this.#allowance.calls - 1 }

@@ -2,7 +2,11 @@
 import type { Gate } from '../core/gate.ts'
 import type { Priority } from '../core/mapping.ts'
 import type { Closing, Request, RequestState } from '../core/request.ts'
-import type { Ordinals, StoredBatch, SystemControl } from './store.ts'
+import type { EpochMs } from '../core/units.ts'
+import type { Keyed, NewRequest, Ordinals, StoredBatch, SystemControl } from './store.ts'
+
+/** How many batches of a lane are looked at to tell where a new one would stand: bounds what it costs. */
+export const BATCHES_COUNTED_MAX = 1000
 
 export interface RequestRow {
   readonly seq: number
@@ -28,6 +32,26 @@ export interface RequestRow {
   readonly callback_url: string | null
   readonly retry_of: string | null
   readonly closing: Closing | null
+  /** Null where its batches have been ranked. */
+  readonly release_at: number | null
+}
+
+/** The request that an idempotency key was used for. */
+export interface KeyRow extends RequestRow {
+  /** Of its body; empty while it is received. */
+  readonly fingerprint: string
+  /** Null where it is complete. */
+  readonly receiving_until: number | null
+}
+
+/** What a key stands for, as the port has it. */
+export function toKeyed({ id, fingerprint, receiving_until }: KeyRow): Keyed {
+  return { request: id, fingerprint, isReceiving: receiving_until !== null }
+}
+
+/** When a request that is inserted will be ranked; null for at once. */
+export function releaseAtOf({ terms, createdAt }: NewRequest): EpochMs | null {
+  return terms.notBefore !== null && terms.notBefore > createdAt ? terms.notBefore : null
 }
 
 /** A request as the port has it. */

@@ -8,10 +8,15 @@
 import type { ClosedGate, Gate } from '../core/gate.ts'
 import type { Override } from '../core/limits.ts'
 import type { Priority } from '../core/mapping.ts'
+import type { Queue } from '../core/rank.ts'
 import type { SystemReport } from '../core/report.ts'
-import type { Request, RequestState, Terms } from '../core/request.ts'
+import type { Request, RequestState } from '../core/request.ts'
 import type { EpochMs } from '../core/units.ts'
 import type { MappingState } from '../core/verdict.ts'
+import type { IntakeStore, Ordinals } from './intake.ts'
+
+export { ORDINAL_SPAN_MAX } from '../core/batch.ts'
+export type * from './intake.ts'
 
 export interface Store extends IntakeStore, DispatchStore, QueryStore, OperatorStore {
   readonly kind: 'sqlite' | 'postgres'
@@ -23,56 +28,6 @@ export interface Store extends IntakeStore, DispatchStore, QueryStore, OperatorS
 export class StoreUnavailable extends Error {
   override readonly name = 'StoreUnavailable'
 }
-
-export interface IntakeStore {
-  /** All or nothing. A key seen before within the tenant inserts nothing and gives the first one. */
-  insert(request: NewRequest): Promise<Inserted>
-  /** Commits a write as large as a small request, of nothing that is read: is there room for one? */
-  touch(): Promise<void>
-}
-
-export interface NewRequest {
-  readonly id: string
-  readonly tenant: string
-  readonly priority: Priority
-  readonly metadata: Readonly<Record<string, string>>
-  readonly terms: Terms
-  readonly createdAt: EpochMs
-  readonly total: number
-  /** Of how many mappings the record is to be read from each system; those that bring it along do not count. */
-  readonly sources: Readonly<Record<string, number>>
-  /** At least one; together they hold each ordinal from 0 to total − 1 exactly once. */
-  readonly batches: readonly NewBatch[]
-  readonly idempotency: { readonly key: string; readonly fingerprint: string } | null
-}
-
-export interface NewBatch {
-  /** The target system's name. */
-  readonly lane: string
-  readonly ordinals: Ordinals
-  /** `PackedMappings`, in order of their ordinals. */
-  readonly mappings: string
-}
-
-/**
- * The places of a batch's mappings in their request. `first` and `last` bound them; `list` names
- * them, rising, where other batches' ordinals lie between, and is null where none do.
- */
-export interface Ordinals {
-  readonly first: number
-  readonly last: number
-  readonly count: number
-  readonly list: readonly number[] | null
-}
-
-export { ORDINAL_SPAN_MAX } from '../core/batch.ts'
-
-export type Inserted =
-  | { readonly kind: 'inserted' }
-  /** The key was used for this same request before. */
-  | { readonly kind: 'replayed'; readonly request: Request }
-  /** The key was used for another one. */
-  | { readonly kind: 'conflict' }
 
 export interface DispatchStore {
   /** Makes a worker known, or says so again; its leases live as long as it beats. */
@@ -105,8 +60,19 @@ export interface DispatchStore {
   probe(system: string, now: EpochMs): Promise<boolean>
   /** Replaces what a live worker has told of these systems. It is forgotten with the worker. */
   report(worker: string, reports: readonly NamedReport[]): Promise<void>
+  /**
+   * Ranks the requests that are whole and whose time has come, as if they came now, and makes a bounded
+   * number of their batches ready. Says when there is more to release: at once where that is not after
+   * `now`; null where nothing is known.
+   */
+  release(now: EpochMs): Promise<EpochMs | null>
   /** Returns the batches of dead workers to `ready`, mends what does not add up, deletes old requests. */
   sweep(now: EpochMs, retainedSince: EpochMs): Promise<Sweep>
+  /**
+   * Clears away a bounded part of what was deleted, or given up while it was received, and gives its
+   * room back. True where there is more.
+   */
+  clear(now: EpochMs): Promise<boolean>
   /** Calls back when there may be work. A hint: it can come late, twice or never. Returns the undo. */
   onWork(listener: (hint: WorkHint) => void): () => void
 }
@@ -134,6 +100,8 @@ export interface Work {
   readonly systems: readonly SystemControl[]
   /** That of the last worker that joined and is not gone: as in `Beat`, but dead ones count. */
   readonly epoch: number
+  /** When there is something to `release`; null where nothing is known. */
+  readonly release: EpochMs | null
 }
 
 /** How a system may be called, beyond what the systems file says. */
@@ -157,7 +125,7 @@ export interface LaneWork {
 }
 
 export interface WorkHint {
-  /** Null where it concerns them all: a worker has joined, and waits for room. */
+  /** Null where it concerns them all: a worker waits for room, or a request for its release. */
   readonly lane: string | null
   /** The lowest rank of what was added; null where how its system may be called has changed. */
   readonly rank: number | null
@@ -237,6 +205,8 @@ export interface Sweep {
 export interface QueryStore {
   /** Null where the tenant has no such request. */
   request(tenant: string, id: string): Promise<Request | null>
+  /** What a key stands for within the tenant; null where it can still be used. */
+  keyed(tenant: string, key: string): Promise<Keyed | null>
   /** Newest first. */
   requests(tenant: string, filter: RequestFilter): Promise<readonly Request[]>
   /** The batches that reach into a range of ordinals, by their first one; none of another tenant's. */
@@ -247,6 +217,8 @@ export interface QueryStore {
   /** The names, in order, of systems with open mappings, or of which something is known. */
   systemNames(after: string, limit: number): Promise<readonly string[]>
   system(name: string): Promise<StoredSystem>
+  /** What a new request would meet at a system. Cost is bounded, however much is open there. */
+  load(system: string, prospect: Prospect): Promise<SystemLoad>
 }
 
 /** What an operator changes while everything runs. Every worker acts on it within a second. */
@@ -262,13 +234,37 @@ export interface Waiting extends SystemControl {
   readonly mappings: number | null
 }
 
+/** The request that a key was used for, and the fingerprint that it came with. */
+export interface Keyed {
+  readonly request: string
+  readonly fingerprint: string
+  /** It is still being received: the key is in use, and nobody can see the request yet. */
+  readonly isReceiving: boolean
+}
+
+/** What a new request would bring to one lane. */
+export interface Prospect {
+  readonly tenant: string
+  readonly priority: Priority
+  readonly mappings: number
+}
+
+/** How a system may be called, what is open for it, and what is told of it. */
+export interface SystemLoad extends SystemControl {
+  readonly queue: Queue
+  readonly reports: readonly SystemReport[]
+}
+
 /** One system as the store knows it. */
 export interface StoredSystem extends SystemControl {
   /** Mappings for it that are not final: all … */
   readonly open: number
   /** … those in the hands of workers … */
   readonly leased: number
-  /** … and those that wait for a time to come; no more than 10,000 batches are counted. */
+  /**
+   * … and those that wait for a time to come: their request's, of no more than 1,000 requests, or that
+   * of another attempt, of no more than 10,000 batches.
+   */
   readonly waiting: number
   /** When the request of the oldest mapping that nobody has in hand was made; null for none. */
   readonly oldest: EpochMs | null

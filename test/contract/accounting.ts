@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { PRIORITIES } from '../../src/core/mapping.ts'
-import { Life, type Next, type Step } from './life.ts'
+import { Life, type Manner, type Next, type Step } from './life.ts'
 import type { Promises } from './store.contract.ts'
 
 /** What holds at every commit, whatever the workers do and whatever becomes of them. */
@@ -31,6 +31,7 @@ const anyStep: fc.Arbitrary<Step> = fc.oneof(
       kind: fc.constant('insert' as const),
       total: fc.integer({ min: 1, max: 12 }),
       priority: fc.constantFrom(...PRIORITIES),
+      manner: fc.constantFrom<Manner>('whole', 'whole', 'early', 'pieces', 'interrupted'),
     }),
   },
   {

@@ -12,17 +12,35 @@ import type {
   Totals,
 } from '../../src/store/store.ts'
 import { done, type Finals, NOW, unfinished } from '../support/requests.ts'
-import { audited, claimed, inserted, only, SECOND } from './steps.ts'
+import {
+  audited,
+  claimed,
+  cleared,
+  inserted,
+  only,
+  received,
+  released,
+  SECOND,
+  staged,
+} from './steps.ts'
 
 /** One thing that can happen to a lane. Workers and leases are named by their place. */
 export type Step =
-  | { readonly kind: 'insert'; readonly total: number; readonly priority: Priority }
+  | {
+      readonly kind: 'insert'
+      readonly total: number
+      readonly priority: Priority
+      readonly manner: Manner
+    }
   | { readonly kind: 'claim'; readonly worker: number; readonly mappings: number }
   /** Settles one of the leases ever given, alive or stale; `more` of its mappings become final. */
   | { readonly kind: 'settle'; readonly lease: number; readonly more: number; readonly next: Next }
   | { readonly kind: 'die'; readonly worker: number }
   | { readonly kind: 'leave'; readonly worker: number }
   | { readonly kind: 'wait' }
+
+/** How a request comes: at once, before its time, in pieces, or in pieces that stop coming. */
+export type Manner = 'whole' | 'early' | 'pieces' | 'interrupted'
 
 export type Next = NextState['state']
 
@@ -44,6 +62,7 @@ export class Life {
   private readonly lane: string
   private readonly workers: readonly string[]
   private readonly requests: NewRequest[] = []
+  private readonly interrupted: NewRequest[] = []
   private readonly leases: ClaimedBatch[] = []
   private readonly batches = new Map<number, Known>()
   private before: Totals = { activeRequests: 0, openMappings: 0 }
@@ -63,8 +82,7 @@ export class Life {
   async take(step: Step): Promise<void> {
     switch (step.kind) {
       case 'insert':
-        this.requests.push(await inserted(this.store, { ...step, lane: this.lane, batchSize: 4 }))
-        return
+        return this.insert(step)
       case 'claim':
         return this.claim(this.worker(step.worker), step.mappings)
       case 'settle':
@@ -75,6 +93,27 @@ export class Life {
         return this.leave(this.worker(step.worker))
       case 'wait':
         this.now += SECOND
+        await released(this.store, this.now)
+    }
+  }
+
+  private async insert({ total, priority, manner }: Extract<Step, { kind: 'insert' }>) {
+    const options = { total, priority, lane: this.lane, batchSize: 4 }
+    switch (manner) {
+      case 'whole':
+        this.requests.push(await inserted(this.store, options))
+        return
+      case 'early': {
+        const terms = { notBefore: this.now + SECOND }
+        this.requests.push(await inserted(this.store, { ...options, terms }))
+        return
+      }
+      case 'pieces':
+        this.requests.push(await received(this.store, options))
+        await released(this.store, this.now)
+        return
+      case 'interrupted':
+        this.interrupted.push(await staged(this.store, options))
     }
   }
 
@@ -90,11 +129,17 @@ export class Life {
         finishedAt: this.finishes.get(request.id) ?? null,
       })
     }
+    for (const { tenant, id } of this.interrupted) {
+      expect(await this.store.request(tenant, id)).toBeNull()
+    }
   }
 
   /** Carries out what is left, and sees that all of it comes to an end. */
   async end(): Promise<void> {
     this.now += SECOND
+    await released(this.store, this.now)
+    for (const request of this.interrupted) await this.store.abandon(request)
+    await cleared(this.store)
     for (const worker of this.workers) await this.leave(worker)
     await this.claim(this.worker(0), 1_000_000)
     for (const { lease, state } of this.batches.values()) {

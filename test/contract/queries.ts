@@ -39,6 +39,16 @@ export const queries = {
     expect(await listed(store, {}, 'nobody')).toEqual([])
   },
 
+  async 'a key says what its tenant has used it for'(store) {
+    const idempotency = { key: 'key-1', fingerprint: 'f1' }
+    const { id } = await inserted(store, { tenant: 'ours', idempotency })
+    expect(await store.keyed('ours', 'key-1')).toEqual({
+      ...{ request: id, fingerprint: 'f1', isReceiving: false },
+    })
+    expect(await store.keyed('ours', 'key-2')).toBeNull()
+    expect(await store.keyed('theirs', 'key-1')).toBeNull()
+  },
+
   async 'requests are listed newest first, as they are'(store) {
     const ids = await many(store, 5)
     expect(await listed(store)).toEqual(ids)

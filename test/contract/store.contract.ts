@@ -12,6 +12,8 @@ import { joining } from './joining.ts'
 import { keep } from './keep.ts'
 import { order } from './order.ts'
 import { queries } from './queries.ts'
+import { receiving } from './receiving.ts'
+import { releasing } from './releasing.ts'
 import { retention } from './retention.ts'
 import { settle } from './settle.ts'
 import { systems } from './systems.ts'
@@ -23,6 +25,8 @@ export type Promises = Readonly<Record<string, (store: Store) => Promise<void>>>
 
 const TOPICS = {
   intake,
+  receiving,
+  releasing,
   claim,
   order,
   settle,

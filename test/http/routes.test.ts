@@ -3,7 +3,8 @@ import { unpack } from '../../src/core/packed.ts'
 import type { Standing } from '../../src/core/verdict.ts'
 import { type Clock, systemClock } from '../../src/lib/clock.ts'
 import { type Store, StoreUnavailable } from '../../src/store/store.ts'
-import { NOW } from '../support/requests.ts'
+import { opened } from '../contract/steps.ts'
+import { NOW, newRequest } from '../support/requests.ts'
 import { type Fixture, mapping, openServer } from './server.ts'
 
 async function post({ server }: Fixture, body: object, headers: object = {}) {
@@ -108,6 +109,20 @@ describe('POST /ingest', () => {
     const other = await post(fixture, { mappings: mappings(2) }, { 'idempotency-key': 'k' })
     expect(other).toMatchObject({ status: 422, body: { type: '/problems/idempotency-key-reused' } })
     expect((await fixture.store.totals()).activeRequests).toBe(1)
+  })
+
+  test('answers 409 while another request with the key is still being received', async () => {
+    const fixture = await openServer()
+    const idempotency = { key: 'k', fingerprint: '' }
+    const now = Date.now()
+    await opened(fixture.store, newRequest({ idempotency }), now, now + 30_000)
+    const { status, body } = await post(
+      fixture,
+      { mappings: [mapping()] },
+      { 'idempotency-key': 'k' },
+    )
+    const type = '/problems/idempotency-in-progress'
+    expect({ status, body }).toMatchObject({ status: 409, body: { type } })
   })
 
   test('turns work away while too much is open', async () => {

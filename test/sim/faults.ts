@@ -39,6 +39,10 @@ export function troubled(
   return {
     kind: store.kind,
     insert: (request) => across(() => store.insert(request)),
+    open: (request, until, now) => across(() => store.open(request, until, now)),
+    stage: (request, piece, until, now) => across(() => store.stage(request, piece, until, now)),
+    complete: (request, whole) => across(() => store.complete(request, whole)),
+    abandon: (request) => across(() => store.abandon(request)),
     join: (worker, deadline) => across(() => store.join(worker, deadline)),
     beat: (worker, deadline, now, seen) => across(() => store.beat(worker, deadline, now, seen)),
     leave: (worker) => across(() => store.leave(worker)),
@@ -51,15 +55,19 @@ export function troubled(
     report: (worker, reports) => across(() => store.report(worker, reports)),
     override: (system, change) => across(() => store.override(system, change)),
     resume: (system, now) => across(() => store.resume(system, now)),
+    release: (now) => across(() => store.release(now)),
     sweep: (now, retainedSince) => across(() => store.sweep(now, retainedSince)),
+    clear: (now) => across(() => store.clear(now)),
     touch: () => across(() => store.touch()),
     request: (tenant, id) => store.request(tenant, id),
+    keyed: (tenant, key) => store.keyed(tenant, key),
     requests: (tenant, filter) => store.requests(tenant, filter),
     batches: (tenant, request, range) => store.batches(tenant, request, range),
     totals: () => store.totals(),
     waiting: (tenant, id) => store.waiting(tenant, id),
     systemNames: (after, limit) => store.systemNames(after, limit),
     system: (name) => store.system(name),
+    load: (system, prospect) => store.load(system, prospect),
     onWork: (listener) =>
       store.onWork((hint) => {
         clock.after(random() * trouble().delay, () => {

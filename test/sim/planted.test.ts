@@ -24,6 +24,18 @@ const BUGS = {
     'count(*) FILTER (WHERE seen < ?1 AND epoch < ?1) AS late',
     '0 AS late',
   ],
+  'what is still being received is cleared away': [
+    'FROM requests WHERE receiving_until = 0 LIMIT 1',
+    'FROM requests WHERE receiving_until >= 0 LIMIT 1',
+  ],
+  'a piece of a request is ready before the whole is there': [
+    `VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
+    `VALUES (?, ?, coalesce('ready', ?), ?, ?, ?, ?, ?)`,
+  ],
+  'a request is released before its time': [
+    'WHERE release_at <= ? AND',
+    'WHERE ? > 0 AND release_at IS NOT NULL AND',
+  ],
 } as const
 
 class SpoiltDatabase extends DatabaseSync {

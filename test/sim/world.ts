@@ -14,10 +14,14 @@ import { PEACE, type Trouble } from './faults.ts'
 import { LIMITS, Node, RETRY } from './node.ts'
 import { batches } from './requests.ts'
 import { MANNERS, Targets } from './targets.ts'
+import { upload } from './upload.ts'
 import { isFinal, Watch } from './watch.ts'
 
 const TROUBLED_FOR_MS = 45_000
 const FINISHED_WITHIN_MS = 3_600_000
+/** What is given up is swept away once its deadline has passed. */
+const CLEARED_WITHIN_MS = 20_000
+const RELEASED_WITHIN_MS = 1500
 
 const LANES = Object.keys(MANNERS)
 const RATE = [{ count: 5, per: 1000 }]
@@ -51,13 +55,15 @@ class World {
   readonly #base: Store
   readonly #watch: Watch
   readonly #targets: Targets
-  readonly #requests: { id: string; total: number }[] = []
+  readonly #requests: NewRequest[] = []
+  readonly #interrupted: NewRequest[] = []
   readonly #nodes: Node[] = []
   readonly #calm: boolean
   readonly #meddled: boolean
   #trouble: Trouble = PEACE
   #operating = true
   #ids = 0
+  #posts = 0
 
   constructor(seed: number, store: Store, clock: SimulatedClock) {
     this.#clock = clock
@@ -75,14 +81,15 @@ class World {
   async live(): Promise<void> {
     const { random } = this
     for (let n = 0; n < 2; n++) this.#startNode()
-    const requests = 3 + Math.floor(random() * 5)
-    for (let n = 0; n < requests; n++) {
+    this.#posts = 3 + Math.floor(random() * 5)
+    for (let n = 0; n < this.#posts; n++) {
       this.#clock.after(random() * 20_000, () => void this.#post())
     }
     if (!this.#calm) {
       this.#trouble = { lostCall: 0.03, lostReply: 0.03, lateCall: 0.01, delay: 60 }
       this.#clock.after(1000, () => this.#misfortune())
     }
+    if (this.#calm) void this.#watchReleases()
     if (this.#meddled) this.#clock.after(random() * 5000, () => void this.#operate())
     await this.#runUntil(this.#clock.now() + TROUBLED_FOR_MS, () => false)
     this.#trouble = PEACE
@@ -91,6 +98,7 @@ class World {
     for (const node of this.#nodes) node.goOn()
     const end = this.#clock.now() + FINISHED_WITHIN_MS
     await this.#runUntil(end, () => this.#allFinished())
+    await this.#runUntil(this.#clock.now() + CLEARED_WITHIN_MS, () => false)
     await this.#checkTheEnd()
   }
 
@@ -167,27 +175,45 @@ class World {
     this.#clock.after(random() * 5000, () => void this.#operate())
   }
 
+  /** A third of the requests come in pieces, and a fifth of all before their time. */
   async #post(): Promise<void> {
     const { random } = this
     const total = pick([1, 3, 20, 60, 120], random)
     const lanes = [pick(LANES, random), pick(LANES, random)]
+    const now = this.#clock.now()
+    const notBefore = random() < 0.2 ? now + Math.floor(random() * 15_000) : null
     const request: NewRequest = {
       id: this.#newId(),
       tenant: 'default',
       priority: pick<Priority>(PRIORITIES, random),
       metadata: {},
-      terms: NO_TERMS,
-      createdAt: this.#clock.now(),
+      terms: { ...NO_TERMS, notBefore },
+      createdAt: now,
       total,
       sources: {},
       batches: batches(total, lanes),
       idempotency: null,
     }
-    await this.#base.insert(request)
-    this.#requests.push(request)
+    const isWhole =
+      random() < 1 / 3
+        ? await upload(request, this.#base, this.#clock, random, this.violations)
+        : (await this.#base.insert(request)).kind === 'inserted'
+    const kept = isWhole ? this.#requests : this.#interrupted
+    kept.push(request)
+  }
+
+  /** Where nothing goes wrong, nothing that is due stays unreleased for much longer than a second. */
+  async #watchReleases(): Promise<void> {
+    const now = this.#clock.now()
+    const { release } = await this.#base.work(now)
+    if (release !== null && release > 0 && release < now - RELEASED_WITHIN_MS) {
+      this.violations.push(`what was due at ${release} is not released at ${now}`)
+    }
+    this.#clock.after(500, () => void this.#watchReleases())
   }
 
   async #allFinished(): Promise<boolean> {
+    if (this.#requests.length + this.#interrupted.length < this.#posts) return false
     for (const { id } of this.#requests) {
       const request = await this.#base.request('default', id)
       if (request?.finishedAt == null) return false
@@ -196,7 +222,9 @@ class World {
   }
 
   async #checkTheEnd(): Promise<void> {
-    for (const { id, total } of this.#requests) await this.#checkRequest(id, total)
+    for (const request of this.#requests) await this.#checkRequest(request)
+    if ((await this.#base.totals()).openMappings !== 0) this.violations.push('something is open')
+    for (const request of this.#interrupted) await this.#checkInterrupted(request)
     for (const [lane, calls] of this.#targets.underWayMax) {
       if (calls > LIMITS.concurrency) this.violations.push(`${lane} had ${calls} calls at once`)
     }
@@ -204,7 +232,10 @@ class World {
   }
 
   /** Liveness, and results that are complete and in order, whatever the pages. */
-  async #checkRequest(id: string, total: number): Promise<void> {
+  async #checkRequest({ id, total, terms }: NewRequest): Promise<void> {
+    for (const { at } of this.#callsOf(id)) {
+      if (at < (terms.notBefore ?? 0)) this.violations.push(`${id} was called for before its time`)
+    }
     const standings = await this.#standings(id, total)
     for (const [ordinal, standing] of standings.entries()) {
       if (!isFinal(standing)) this.violations.push(`${id}:${ordinal} is not final in the end`)
@@ -218,6 +249,18 @@ class World {
     if (standings.length !== total) {
       this.violations.push(`${id} has ${standings.length} results of ${total}`)
     }
+  }
+
+  /** Nobody was called for it, and nothing is left of it: its id may be used again. */
+  async #checkInterrupted(request: NewRequest): Promise<void> {
+    const { id } = request
+    if (this.#callsOf(id).length > 0) this.violations.push(`${id} was called for, and never whole`)
+    const reused = await this.#base.insert(request).catch(() => null)
+    if (reused === null) this.violations.push(`${id} has left something behind`)
+  }
+
+  #callsOf(id: string) {
+    return this.#targets.calls.filter(({ key }) => key.startsWith(`${id}:`))
   }
 
   async #standings(id: string, total: number): Promise<readonly (Standing | null)[]> {

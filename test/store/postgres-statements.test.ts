@@ -6,10 +6,34 @@ import { afterAll, beforeEach, describe, expect, onTestFinished, test } from 'vi
 import { migrate } from '../../src/store/postgres/migrate.ts'
 import { postgresStore } from '../../src/store/postgres/store.ts'
 import { type Store, StoreUnavailable } from '../../src/store/store.ts'
-import { claimed, claimedOne, inserted, join, MINUTE, settled, two } from '../contract/steps.ts'
+import {
+  claimed,
+  claimedOne,
+  cleared,
+  inserted,
+  join,
+  MINUTE,
+  opened,
+  received,
+  released,
+  settled,
+  staged,
+  two,
+  UNTIL,
+} from '../contract/steps.ts'
 import { emptyTables, execute, startPostgres } from '../support/postgres.ts'
 import { type Proxy as Line, startProxy } from '../support/proxy.ts'
-import { done, LANE, NOW, newRequest, TENANT, unfinished } from '../support/requests.ts'
+import {
+  done,
+  LANE,
+  NOW,
+  newBatch,
+  newRequest,
+  piecesOf,
+  TENANT,
+  unfinished,
+  wholeOf,
+} from '../support/requests.ts'
 
 const server = await startPostgres()
 const { url } = server
@@ -34,6 +58,30 @@ const WRITES: Readonly<Record<string, Prepare>> = {
   'insert with a key': async () => {
     const request = newRequest({ total: 12, idempotency: { key: 'key', fingerprint: 'f' } })
     return (store) => store.insert(request)
+  },
+  open: async () => {
+    const request = newRequest()
+    return (store) => opened(store, request)
+  },
+  'open with a key': async () => {
+    const request = newRequest({ idempotency: { key: 'key', fingerprint: 'f' } })
+    return (store) => opened(store, request)
+  },
+  stage: async (store) => {
+    const request = await staged(store, { total: 10 })
+    const [piece] = piecesOf(newRequest({ total: 10 }))
+    return (again) =>
+      again.stage(request, { staged: 10, batches: piece?.batches ?? [] }, UNTIL, NOW)
+  },
+  complete: async (store) => {
+    const batches = ['crm', 'erp'].map((lane, place) => newBatch([place], { lane }))
+    const idempotency = { key: 'key', fingerprint: 'f' }
+    const request = await staged(store, { batches, idempotency })
+    return (again) => again.complete(request, wholeOf(request))
+  },
+  abandon: async (store) => {
+    const request = await staged(store, { idempotency: { key: 'key', fingerprint: 'f' } })
+    return (again) => again.abandon(request)
   },
   join: async () => (store) => store.join({ id: 'new', host: 'here' }, NOW + MINUTE),
   beat: async (store) => {
@@ -87,6 +135,15 @@ const IN_STEPS: Readonly<Record<string, Prepare>> = {
     const first = unfinished(batch, { state: 'leased' }, { completed: 2 })
     return (again) => again.settle([first, done(batch)], NOW)
   },
+  release: async (store) => {
+    await received(store, { total: 10 })
+    return (again) => released(again)
+  },
+  clear: async (store) => {
+    await inserted(store, { total: 10 })
+    await staged(store, { total: 10, idempotency: { key: 'key', fingerprint: 'f' } })
+    return (again) => cleared(again, UNTIL + 1)
+  },
   sweep: async (store) => {
     await holding(store)
     const later = NOW + 400 * 24 * 60 * MINUTE
@@ -97,6 +154,7 @@ const IN_STEPS: Readonly<Record<string, Prepare>> = {
 const READS: Readonly<Record<string, (store: Store) => Promise<unknown>>> = {
   work: (store) => store.work(NOW),
   request: (store) => store.request(TENANT, 'none'),
+  keyed: (store) => store.keyed(TENANT, 'none'),
   requests: (store) =>
     store.requests(TENANT, {
       ...{ state: null, priority: null, createdAfter: null, before: null, limit: 10 },
@@ -106,6 +164,7 @@ const READS: Readonly<Record<string, (store: Store) => Promise<unknown>>> = {
   waiting: (store) => store.waiting(TENANT, 'none'),
   systemNames: (store) => store.systemNames('', 10),
   system: (store) => store.system(LANE),
+  load: (store) => store.load(LANE, { tenant: TENANT, priority: 'LOW', mappings: 5 }),
 }
 
 describe('a line that breaks at any statement of', () => {
@@ -183,14 +242,16 @@ async function contents() {
   const [row] = await execute(
     url,
     `SELECT
-       ARRAY(SELECT (state, total, completed, failed, open)::text FROM requests ORDER BY seq) AS requests,
-       ARRAY(SELECT (lane, state, worker, rescues, completed, failed)::text FROM batches ORDER BY id)
-         AS batches,
+       ARRAY(SELECT (state, total, completed, failed, open, lanes, receiving_until, release_at)::text
+         FROM requests ORDER BY seq) AS requests,
+       ARRAY(SELECT (lane, state, start, rank, worker, rescues, completed, failed)::text FROM batches
+         ORDER BY id) AS batches,
+       ARRAY(SELECT (lane, start, step)::text FROM releases ORDER BY lane) AS releases,
        ARRAY(SELECT verdicts FROM verdicts ORDER BY batch) AS verdicts,
        (SELECT count(*) FROM payloads) AS payloads,
        ARRAY(SELECT (lane, open)::text FROM request_lanes ORDER BY lane) AS request_lanes,
        ARRAY(SELECT (lane, tenant, priority, requests, mappings)::text FROM flows ORDER BY lane) AS flows,
-       ARRAY(SELECT key FROM idempotency_keys) AS keys,
+       ARRAY(SELECT (key, fingerprint)::text FROM idempotency_keys) AS keys,
        ARRAY(SELECT (id, deadline)::text FROM workers ORDER BY id) AS workers,
        ARRAY(SELECT report FROM reports) AS reports,
        ARRAY(SELECT s::text FROM systems s) AS systems,

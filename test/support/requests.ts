@@ -11,7 +11,9 @@ import type {
   NewRequest,
   NextState,
   Ordinals,
+  Piece,
   Settlement,
+  Whole,
 } from '../../src/store/store.ts'
 
 /** The moment that tests take for the present. */
@@ -51,11 +53,37 @@ export function newRequest(options: RequestOptions = {}): NewRequest {
     metadata: options.metadata ?? {},
     terms: { ...NO_TERMS, ...options.terms },
     createdAt,
-    total: batches.reduce((sum, { ordinals }) => sum + ordinals.count, 0),
+    total: mappingsIn(batches),
     sources: options.sources ?? {},
     batches,
     idempotency: options.idempotency ?? null,
   }
+}
+
+/** The pieces that a request comes in, of so many batches each. */
+export function piecesOf({ batches }: NewRequest, size = 2): readonly Piece[] {
+  const before = new Map<string, number>()
+  const staged = batches.map((batch) => {
+    const earlier = before.get(batch.lane) ?? 0
+    before.set(batch.lane, earlier + batch.ordinals.count)
+    return { ...batch, before: earlier }
+  })
+  return Array.from({ length: Math.ceil(staged.length / size) }, (_, place) => ({
+    staged: mappingsIn(staged.slice(0, place * size)),
+    batches: staged.slice(place * size, (place + 1) * size),
+  }))
+}
+
+/** What is said of a request when all its pieces have come. */
+export function wholeOf({ total, sources, batches, idempotency }: NewRequest): Whole {
+  const lanes = Map.groupBy(batches, ({ lane }) => lane)
+  const mappings = [...lanes].map(([lane, batches]) => [lane, mappingsIn(batches)] as const)
+  const fingerprint = idempotency?.fingerprint ?? null
+  return { total, sources, lanes: Object.fromEntries(mappings), fingerprint }
+}
+
+function mappingsIn(batches: readonly NewBatch[]): number {
+  return batches.reduce((sum, { ordinals }) => sum + ordinals.count, 0)
 }
 
 function evenBatches({ lane = LANE, total = 1, batchSize = 5 }: RequestOptions): NewBatch[] {

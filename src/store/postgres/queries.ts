@@ -1,14 +1,23 @@
 import type { Request } from '../../core/request.ts'
 import type { MappingState } from '../../core/verdict.ts'
-import { type BatchRow, type RequestRow, toBatch, toRequest } from '../rows.ts'
+import {
+  type BatchRow,
+  type KeyRow,
+  type RequestRow,
+  toBatch,
+  toKeyed,
+  toRequest,
+} from '../rows.ts'
 import {
   type BatchRange,
+  type Keyed,
   ORDINAL_SPAN_MAX,
   type RequestFilter,
   type StoredBatch,
   type Totals,
 } from '../store.ts'
 import type { Database } from './database.ts'
+import { FIND_KEY } from './intake-statements.ts'
 
 const REQUEST = `SELECT * FROM requests WHERE tenant = $1 AND id = $2 AND state <> 'receiving'`
 
@@ -31,10 +40,12 @@ const batchesIn = (holding: string) => `
   SELECT p.lane, p.first, p.last, p.count, p.ordinals, p.mappings, v.verdicts
   FROM requests r JOIN payloads p ON p.request = r.seq AND p.first < $3 AND p.first >= $4
     LEFT JOIN verdicts v ON v.batch = p.batch
-  WHERE r.tenant = $1 AND r.id = $2 AND p.last >= $5 ${holding} ORDER BY p.first`
+  WHERE r.tenant = $1 AND r.id = $2 AND r.state <> 'receiving' AND p.last >= $5 ${holding}
+  ORDER BY p.first`
 
 const TOTALS = `
-  SELECT (SELECT count(*) FROM requests WHERE finished_at IS NULL) AS "activeRequests",
+  SELECT (SELECT count(*) FROM requests WHERE finished_at IS NULL AND state <> 'receiving')
+      AS "activeRequests",
     (SELECT coalesce(sum(mappings), 0)::bigint FROM flows) AS "openMappings"`
 
 /** Reads what people ask for; nothing here writes. */
@@ -42,6 +53,11 @@ export function queryOperations(database: Database) {
   async function request(tenant: string, id: string): Promise<Request | null> {
     const [row] = await database.query<RequestRow>(REQUEST, [tenant, id])
     return row === undefined ? null : toRequest(row)
+  }
+
+  async function keyed(tenant: string, key: string): Promise<Keyed | null> {
+    const [row] = await database.query<KeyRow>(FIND_KEY, [tenant, key])
+    return row === undefined ? null : toKeyed(row)
   }
 
   async function requests(tenant: string, filter: RequestFilter): Promise<readonly Request[]> {
@@ -65,5 +81,5 @@ export function queryOperations(database: Database) {
     return row ?? { activeRequests: 0, openMappings: 0 }
   }
 
-  return { request, requests, batches, totals }
+  return { request, keyed, requests, batches, totals }
 }

@@ -67,19 +67,13 @@ const AUDIT = `
     ARRAY(SELECT id FROM counted) AS repaired`
 
 /**
- * Deletes old requests wholly, and what says nothing any more: gates that have opened, systems without
- * a word, flows without work.
+ * Hides old requests, wholly and at once (`clear` takes away what they have left), and deletes what says
+ * nothing any more: gates that have opened, systems without a word, flows without work.
  */
 const DELETE = `
   WITH old AS MATERIALIZED (
     SELECT seq, tenant, id FROM requests WHERE finished_at < ${NOW} - $2
     ORDER BY finished_at LIMIT ${DELETED_MAX} FOR UPDATE SKIP LOCKED
-  ), parts AS (
-    DELETE FROM payloads p USING old WHERE p.request = old.seq RETURNING p.batch
-  ), settled AS (
-    DELETE FROM verdicts v USING parts WHERE v.batch = parts.batch
-  ), grouped AS (
-    DELETE FROM failure_groups g USING old WHERE g.request = old.seq
   ), keyed AS (
     DELETE FROM idempotency_keys k USING old WHERE k.tenant = old.tenant AND k.request = old.id
   ), expired AS (
@@ -91,9 +85,11 @@ const DELETE = `
     DELETE FROM systems
     WHERE state IS NULL AND concurrency IS NULL AND rate IS NULL AND paused = 0
   ), idle AS (
-    DELETE FROM flows WHERE requests <= 0
+    DELETE FROM flows WHERE requests <= 0 AND mappings <= 0
   )
-  DELETE FROM requests r USING old WHERE r.seq = old.seq RETURNING r.seq`
+  UPDATE requests r
+  SET state = 'receiving', receiving_until = 0, release_at = NULL, finished_at = NULL
+  FROM old WHERE r.seq = old.seq RETURNING r.seq`
 
 interface AuditRow {
   readonly last: number | null

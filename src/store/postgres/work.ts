@@ -3,6 +3,7 @@ import type { SystemRow } from '../rows.ts'
 import type { Work } from '../store.ts'
 import { NOW, type StoreClock } from './clock.ts'
 import type { Database } from './database.ts'
+import { RELEASE_AT } from './release.ts'
 import { toCallersControl } from './systems.ts'
 
 /** Goes from one lane to the next in an index, and never through a lane's batches. */
@@ -22,13 +23,14 @@ const WORK = `
       SELECT coalesce(r.lane, w.lane) AS lane, r.rank, w.run_at AS due
       FROM ready r FULL JOIN waiting w ON w.lane = r.lane) l) AS lanes,
     (SELECT coalesce(json_agg(s), '[]') FROM systems s) AS systems,
-    (SELECT coalesce(max(epoch), 0) FROM workers) AS epoch`
+    (SELECT coalesce(max(epoch), 0) FROM workers) AS epoch, ${RELEASE_AT} AS release`
 
 interface WorkRow {
   readonly at: EpochMs
   readonly lanes: Work['lanes']
   readonly systems: readonly SystemRow[]
   readonly epoch: number
+  readonly release: EpochMs | null
 }
 
 /** Says which lanes have work. */
@@ -36,7 +38,7 @@ export function workOperations(database: Database, clock: StoreClock) {
   async function work(now: EpochMs): Promise<Work> {
     const [row] = await database.query<WorkRow>(WORK, [clock.given(now)])
     if (row === undefined) throw new Error('a list of lists is one row')
-    const { at, epoch } = row
+    const { at, epoch, release } = row
     return {
       lanes: row.lanes.map((lane) => ({
         ...lane,
@@ -44,6 +46,7 @@ export function workOperations(database: Database, clock: StoreClock) {
       })),
       systems: row.systems.map((system) => toCallersControl({ ...system, at }, now)),
       epoch,
+      release: release === null ? null : release - at + now,
     }
   }
 

@@ -22,8 +22,12 @@ interface ReadyRow extends OrdinalsRow {
   readonly verdicts: string | null
 }
 
-/** Gives out leases, and says which lanes have work. */
-export function claimOperations(database: DatabaseSync) {
+/**
+ * Gives out leases, and says what work there is.
+ *
+ * @param releaseAt says when there is something to release
+ */
+export function claimOperations(database: DatabaseSync, releaseAt: () => EpochMs | null) {
   const findWorker = prepare(database, 'SELECT 1 FROM workers WHERE id = ?')
   const findSystem = prepare<SystemRow>(database, 'SELECT * FROM systems WHERE system = ?')
   const allSystems = prepare<SystemRow>(database, 'SELECT * FROM systems')
@@ -122,7 +126,8 @@ export function claimOperations(database: DatabaseSync) {
       lanes.set(row.lane, { lane: row.lane, rank, due: row.run_at })
     }
     const systems = allSystems.all().map(toControl)
-    return { lanes: [...lanes.values()], systems, epoch: lastEpoch.get()?.epoch ?? 0 }
+    const epoch = lastEpoch.get()?.epoch ?? 0
+    return { lanes: [...lanes.values()], systems, epoch, release: releaseAt() }
   }
 
   return { claim, work }

@@ -29,6 +29,10 @@ export async function openMemoryStore(database = openWriter(':memory:')): Promis
   return {
     kind: 'sqlite',
     insert: (request) => call(() => writes.insert(request)),
+    open: (request, until, now) => call(() => writes.open(request, until, now)),
+    stage: (request, piece, until, now) => call(() => writes.stage(request, piece, until, now)),
+    complete: (request, whole) => call(() => writes.complete(request, whole)),
+    abandon: (request) => call(() => writes.abandon(request)),
     join: (worker, deadline) => call(() => writes.join(worker, deadline)),
     beat: (worker, deadline, now, seen) => call(() => writes.beat(worker, deadline, now, seen)),
     leave: (worker) => call(() => writes.leave(worker)),
@@ -41,15 +45,19 @@ export async function openMemoryStore(database = openWriter(':memory:')): Promis
     report: (worker, reports) => call(() => writes.report(worker, reports)),
     override: (system, change) => call(() => writes.override(system, change)),
     resume: (system, now) => call(() => writes.resume(system, now)),
+    release: (now) => call(() => writes.release(now)),
     sweep: (now, retainedSince) => call(() => writes.sweep(now, retainedSince)),
+    clear: (now) => call(() => writes.clear(now)),
     touch: () => call(() => writes.touch()),
     request: (tenant, id) => call(() => reads.request(tenant, id)),
+    keyed: (tenant, key) => call(() => reads.keyed(tenant, key)),
     requests: (tenant, filter) => call(() => reads.requests(tenant, filter)),
     batches: (tenant, request, range) => call(() => reads.batches(tenant, request, range)),
     totals: () => call(() => reads.totals()),
     waiting: (tenant, id) => call(() => reads.waiting(tenant, id)),
     systemNames: (after, limit) => call(() => reads.systemNames(after, limit)),
     system: (name) => call(() => reads.system(name)),
+    load: (system, prospect) => call(() => reads.load(system, prospect)),
     onWork(listener) {
       listeners.add(listener)
       return () => listeners.delete(listener)

@@ -1,8 +1,11 @@
 import type { DatabaseSync } from 'node:sqlite'
 import type { Store, WorkHint } from '../store.ts'
 import { claimOperations } from './claim.ts'
+import { clearOperations } from './clear.ts'
 import { intakeOperations } from './intake.ts'
 import { queryOperations } from './queries.ts'
+import { receiveOperations } from './receive.ts'
+import { releaseOperations } from './release.ts'
 import { settleOperations } from './settle.ts'
 import { sweepOperations } from './sweep.ts'
 import { systemOperations } from './systems.ts'
@@ -19,6 +22,10 @@ type Synchronous<Port> = {
 
 export const WRITES = [
   'insert',
+  'open',
+  'stage',
+  'complete',
+  'abandon',
   'join',
   'beat',
   'leave',
@@ -31,17 +38,21 @@ export const WRITES = [
   'report',
   'override',
   'resume',
+  'release',
   'sweep',
+  'clear',
   'touch',
 ] as const
 export const READS = [
   'request',
+  'keyed',
   'requests',
   'batches',
   'totals',
   'waiting',
   'systemNames',
   'system',
+  'load',
 ] as const
 
 export type Writes = Synchronous<Pick<Store, (typeof WRITES)[number]>>
@@ -49,16 +60,28 @@ export type Reads = Synchronous<Pick<Store, (typeof READS)[number]>>
 
 /** Everything that must go through the one writing connection. */
 export function writeOperations(database: DatabaseSync, hint: (hint: WorkHint) => void) {
-  const { recover, sweep } = sweepOperations(database)
+  const { rescueAll, sweep } = sweepOperations(database)
+  const { giveUpReceived, clear } = clearOperations(database)
+  const { releaseAt, release } = releaseOperations(database, hint)
   const operations: Writes = {
     ...intakeOperations(database, hint),
+    ...receiveOperations(database, hint),
     ...workerOperations(database),
     ...systemOperations(database, hint),
-    ...claimOperations(database),
+    ...claimOperations(database, releaseAt),
     ...settleOperations(database),
     ...touchOperations(database),
+    release,
     sweep,
+    clear,
   }
+
+  /** At the start nobody can be at work on an embedded store, nor anything on its way to it. */
+  function recover(): void {
+    rescueAll()
+    giveUpReceived()
+  }
+
   return { ...operations, recover }
 }
 

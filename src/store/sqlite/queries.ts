@@ -1,9 +1,17 @@
 import type { DatabaseSync } from 'node:sqlite'
 import type { Request } from '../../core/request.ts'
 import type { MappingState } from '../../core/verdict.ts'
-import { type BatchRow, type RequestRow, toBatch, toRequest } from '../rows.ts'
+import {
+  type BatchRow,
+  type KeyRow,
+  type RequestRow,
+  toBatch,
+  toKeyed,
+  toRequest,
+} from '../rows.ts'
 import {
   type BatchRange,
+  type Keyed,
   ORDINAL_SPAN_MAX,
   type RequestFilter,
   type StoredBatch,
@@ -25,6 +33,11 @@ export function queryOperations(database: DatabaseSync) {
     database,
     `SELECT * FROM requests WHERE tenant = ? AND id = ? AND state <> 'receiving'`,
   )
+  const findKey = prepare<KeyRow>(
+    database,
+    `SELECT r.*, k.fingerprint FROM idempotency_keys k JOIN requests r ON r.seq = k.request
+     WHERE k.tenant = ? AND k.key = ?`,
+  )
   const listRequests = prepare<RequestRow>(
     database,
     `SELECT * FROM requests WHERE tenant = ?1 AND id < coalesce(?2, 'g') AND state <> 'receiving'
@@ -38,7 +51,8 @@ export function queryOperations(database: DatabaseSync) {
       `SELECT b.lane, b.first, b.last, b.count, p.ordinals, p.mappings, v.verdicts
        FROM requests r JOIN batches b ON b.request = r.seq AND b.first < ?3 AND b.first >= ?4
          JOIN payloads p ON p.batch = b.id LEFT JOIN verdicts v ON v.batch = b.id
-       WHERE r.tenant = ?1 AND r.id = ?2 AND b.last >= ?5 ${holding} ORDER BY b.first`,
+       WHERE r.tenant = ?1 AND r.id = ?2 AND r.state <> 'receiving' AND b.last >= ?5 ${holding}
+       ORDER BY b.first`,
     )
   const any = inRange('')
   const holding = {
@@ -49,7 +63,7 @@ export function queryOperations(database: DatabaseSync) {
   }
   const countActive = prepare<{ n: number }>(
     database,
-    'SELECT count(*) AS n FROM requests WHERE finished_at IS NULL',
+    `SELECT count(*) AS n FROM requests WHERE finished_at IS NULL AND state <> 'receiving'`,
   )
   const countOpen = prepare<{ n: number }>(
     database,
@@ -59,6 +73,11 @@ export function queryOperations(database: DatabaseSync) {
   function request(tenant: string, id: string): Request | null {
     const row = findRequest.get(tenant, id)
     return row === undefined ? null : toRequest(row)
+  }
+
+  function keyed(tenant: string, key: string): Keyed | null {
+    const row = findKey.get(tenant, key)
+    return row === undefined ? null : toKeyed(row)
   }
 
   function requests(tenant: string, filter: RequestFilter): readonly Request[] {
@@ -76,5 +95,5 @@ export function queryOperations(database: DatabaseSync) {
     return { activeRequests: countActive.get()?.n ?? 0, openMappings: countOpen.get()?.n ?? 0 }
   }
 
-  return { request, requests, batches, totals }
+  return { request, keyed, requests, batches, totals }
 }

@@ -29,7 +29,7 @@ export function sweepOperations(database: DatabaseSync) {
     `UPDATE batches SET state = 'ready', worker = NULL, rescues = rescues + 1
      WHERE state = 'leased' AND worker = ?`,
   )
-  const rescueAll = prepare(
+  const rescueEverything = prepare(
     database,
     `UPDATE batches SET state = 'ready', worker = NULL, rescues = rescues + 1
      WHERE state = 'leased'`,
@@ -54,13 +54,12 @@ export function sweepOperations(database: DatabaseSync) {
     database,
     `SELECT seq FROM requests WHERE finished_at < ? ORDER BY finished_at LIMIT ${DELETED_MAX}`,
   )
-  const deleteParts = ['payloads', 'verdicts'].map((table) =>
-    prepare(
-      database,
-      `DELETE FROM ${table} WHERE batch IN (SELECT id FROM batches WHERE request = ?)`,
-    ),
+  const hide = prepare(
+    database,
+    `UPDATE requests SET state = 'receiving', receiving_until = 0, release_at = NULL,
+       finished_at = NULL
+     WHERE seq = ?`,
   )
-  const deleteBatches = prepare(database, 'DELETE FROM batches WHERE request = ?')
   const deleteKeys = prepare(database, 'DELETE FROM idempotency_keys WHERE created_at < ?')
   const dropOpenGates = prepare(
     database,
@@ -72,9 +71,7 @@ export function sweepOperations(database: DatabaseSync) {
     `DELETE FROM systems WHERE state IS NULL AND concurrency IS NULL AND rate IS NULL
        AND paused = 0`,
   )
-  const deleteGroups = prepare(database, 'DELETE FROM failure_groups WHERE request = ?')
   const deleteKeysOf = prepare(database, 'DELETE FROM idempotency_keys WHERE request = ?')
-  const deleteRequest = prepare(database, 'DELETE FROM requests WHERE seq = ?')
 
   /** Where the audit goes on. It is only a place in a round: losing it costs nothing. */
   let audited = 0
@@ -96,14 +93,12 @@ export function sweepOperations(database: DatabaseSync) {
     return rows.filter((row) => audit(row, now)).map((row) => row.id)
   }
 
+  /** Hides old requests, wholly and at once; `clear` takes away what they have left. */
   function deleteOld(retainedSince: EpochMs): number {
     const old = findOld.all(retainedSince)
     for (const { seq } of old) {
-      for (const part of deleteParts) part.run(seq)
-      deleteBatches.run(seq)
-      deleteGroups.run(seq)
+      hide.run(seq)
       deleteKeysOf.run(seq)
-      deleteRequest.run(seq)
     }
     return old.length
   }
@@ -124,11 +119,11 @@ export function sweepOperations(database: DatabaseSync) {
   }
 
   /** At the start of an embedded store no worker can be alive: whatever is leased was lost. */
-  function recover(): void {
-    rescueAll.run()
+  function rescueAll(): void {
+    rescueEverything.run()
     removeWorkers.run()
     forgetAllReports.run()
   }
 
-  return { sweep, recover }
+  return { sweep, rescueAll }
 }
