@@ -31,7 +31,7 @@ export function explain(error: unknown): ExitCode {
   if (error instanceof UnusableFile) return complain(error.message, EXIT.misuse)
   if (error instanceof SluiceUnreachable) return complain(error.message, EXIT.unavailable)
   if (error instanceof SluiceError) {
-    return complain(error.message, isForNow(error) ? EXIT.unavailable : EXIT.misuse)
+    return complain(error.message, endingFor(error.status))
   }
   const message = error instanceof Error ? error.message : String(error)
   return complain(
@@ -40,7 +40,7 @@ export function explain(error: unknown): ExitCode {
   )
 }
 
-/** It is not the input that must be mended: the same may be taken another time. */
-function isForNow({ status }: SluiceError): boolean {
-  return status >= 500 || status === 429
+/** How a command ends that was answered no: whether the input is to be mended, or is good another time. */
+export function endingFor(status: number): ExitCode {
+  return status >= 500 || status === 429 ? EXIT.unavailable : EXIT.misuse
 }

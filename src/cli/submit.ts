@@ -1,12 +1,12 @@
 import { type Command, Option } from 'commander'
 import { type AddressOptions, connect, withAddress } from './address.ts'
-import { concluding, EXIT, EXIT_CODES_HELP, type ExitCode } from './exit.ts'
+import { concluding, EXIT, EXIT_CODES_HELP, type ExitCode, endingFor } from './exit.ts'
 import { handOver } from './hand-over.ts'
 import { FORMATS, type Format, inputOf } from './input.ts'
 import { withJson, writeJson } from './json.ts'
 import { write } from './output.ts'
-import { planText } from './plan.ts'
 import { conclude, type ReceiptOptions, withReceipt } from './receipt.ts'
+import { rehearsalText } from './rehearsal.ts'
 import { type Terms, withTerms } from './terms.ts'
 
 interface SubmitOptions extends AddressOptions, ReceiptOptions, Terms {
@@ -55,13 +55,15 @@ async function submit(file: string, options: SubmitOptions): Promise<ExitCode> {
   const terms = termsOf(options)
   const { onInvalid } = terms
   if (options.validateOnly) {
-    const plan = await handOver(input, terms, {
-      request: (text, call) => sluice.validate(text, { ...call, onInvalid }),
-      stream: (source, call) => sluice.validateStream(source, call),
+    const { idempotencyKey, json } = options
+    const rehearsal = await handOver(input, terms, {
+      request: (text, call) => sluice.validate(text, { ...call, onInvalid, idempotencyKey }),
+      stream: (source, call) => sluice.validateStream(source, { ...call, idempotencyKey }),
     })
-    if (plan === null) return EXIT.interrupted
-    await (options.json ? writeJson(plan) : write(planText(plan, process.stdout), process.stdout))
-    return EXIT.ok
+    if (rehearsal === null) return EXIT.interrupted
+    if (json) await writeJson(rehearsal)
+    else await write(rehearsalText(rehearsal, process.stdout), process.stdout)
+    return rehearsal.problem === null ? EXIT.ok : endingFor(rehearsal.problem.status)
   }
   return conclude(sluice, options, (idempotencyKey) =>
     handOver(input, terms, {

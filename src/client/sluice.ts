@@ -13,7 +13,7 @@ import type {
   WaitOptions,
 } from './options.ts'
 import { paged } from './paged.ts'
-import type { Plan } from './plan.ts'
+import type { Rehearsal } from './rehearsal.ts'
 import { repeated } from './repeat.ts'
 import { submitStreaming, submitWhole } from './submission.ts'
 import type { System, SystemList } from './system.ts'
@@ -86,14 +86,14 @@ export class Sluice {
   }
 
   /**
-   * Checks a request as `submit` would, keeps nothing of it, and tells what would happen: how long it
-   * would take, and what would be sent to whom.
+   * Rehearses a request: checks it as `submit` would, keeps nothing of it, and tells how long it would
+   * take, and what would be sent to whom.
    *
    * @example
    * const mappings = [{ id: 'ada', source: 'crm', target: 'newsletter' }]
-   * const plan = await sluice.validate({ mappings })
+   * const { predicted_seconds } = await sluice.validate({ mappings })
    */
-  validate(request: IngestRequest | string, options: SubmitOptions = {}): Promise<Plan> {
+  validate(request: IngestRequest | string, options: SubmitOptions = {}): Promise<Rehearsal> {
     return submitWhole(this.#transport, 'check', request, options)
   }
 
@@ -101,9 +101,10 @@ export class Sluice {
    * The same of a request of any length.
    *
    * @example
-   * const plan = await sluice.validateStream([{ id: 'ada', source: 'crm', target: 'newsletter' }])
+   * const mappings = [{ id: 'ada', source: 'crm', target: 'newsletter' }]
+   * const { lanes } = await sluice.validateStream(mappings)
    */
-  validateStream(source: MappingSource, options: StreamOptions = {}): Promise<Plan> {
+  validateStream(source: MappingSource, options: StreamOptions = {}): Promise<Rehearsal> {
     return submitStreaming(this.#transport, 'check', source, options)
   }
 

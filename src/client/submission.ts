@@ -17,7 +17,8 @@ export async function submitWhole<Answer>(
   request: IngestRequest | string,
   { idempotencyKey, onInvalid, signal }: SubmitOptions,
 ): Promise<Answer> {
-  const key = purpose === 'take' ? idempotencyKeyOf(idempotencyKey) : null
+  const isKeyed = purpose === 'take' || idempotencyKey !== undefined
+  const key = isKeyed ? idempotencyKeyOf(idempotencyKey) : null
   const call: Call = {
     method: 'POST',
     path: '/ingest',
@@ -43,7 +44,7 @@ export async function submitStreaming<Answer>(
     throw new TypeError('gzip compresses what is not compressed yet; leave it out beside encoding')
   }
   const isLasting = source instanceof Blob
-  const isKeyed = purpose === 'take' && (isLasting || idempotencyKey !== undefined)
+  const isKeyed = idempotencyKey !== undefined || (purpose === 'take' && isLasting)
   const key = isKeyed ? idempotencyKeyOf(idempotencyKey) : null
   const call: Call = {
     method: 'POST',

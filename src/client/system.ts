@@ -3,15 +3,17 @@
 /** Why a system is not called; `open` where it is. */
 export type GateState = 'open' | 'throttled' | 'tripped' | 'held' | 'paused'
 
+export interface SystemGate {
+  readonly state: GateState
+  readonly until: string | null
+  readonly reason: string | null
+}
+
 /** How a system is called, and how it fares. */
 export interface System {
   readonly name: string
   readonly kind: string
-  readonly gate: {
-    readonly state: GateState
-    readonly until: string | null
-    readonly reason: string | null
-  }
+  readonly gate: SystemGate
   readonly limits: {
     /** What the systems file says. */
     readonly configured: {

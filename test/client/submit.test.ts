@@ -89,13 +89,15 @@ describe('submit', () => {
 })
 
 describe('validate', () => {
-  test('has the request checked, under no key: nothing is kept', async () => {
+  test('has the request rehearsed, under no key but one that is given', async () => {
     await using fake = await FakeSluice.start()
     fake.answers.push({ status: 200, body: { total_mappings: 1 } })
     const sluice = new Sluice({ baseUrl: fake.url })
-    const plan = await sluice.validate(REQUEST, { onInvalid: 'skip', idempotencyKey: 'a' })
-    expect(plan).toEqual({ total_mappings: 1 })
-    const [received] = fake.received
+    expect(await sluice.validate(REQUEST, { onInvalid: 'skip' })).toEqual({ total_mappings: 1 })
+    fake.answers.push({ status: 200, body: {} })
+    await sluice.validate(REQUEST, { idempotencyKey: 'a' })
+    const [received, keyed] = fake.received
+    expect(keyed?.headers['idempotency-key']).toBe('a')
     expect(received?.query).toEqual({ validate_only: 'true', on_invalid: 'skip' })
     expect(received?.headers).not.toHaveProperty('idempotency-key')
     expect(JSON.parse(received?.body ?? '')).toEqual(REQUEST)

@@ -1,25 +1,13 @@
 /** Every example in the documents: shell is run as it stands, and all else is known to another test. */
-import { readdirSync, readFileSync } from 'node:fs'
+import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import pg from 'pg'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { ROOT } from '../structure/sources.ts'
+import { DOCUMENTS } from '../support/documents.ts'
 import { type PostgresServer, startPostgres } from '../support/postgres.ts'
 import { type Fence, fencesIn } from './fences.ts'
 import { openPlayground, type PlaygroundOptions } from './playground.ts'
-
-const DOCUMENTS = [
-  ...readdirSync(ROOT).filter((name) => name.endsWith('.md')),
-  ...namesIn('docs').filter((name) => name.endsWith('.md')),
-  ...namesIn('docs/adr'),
-  ...namesIn('examples').flatMap((folder) => namesIn(folder).filter((name) => /\.md$/.test(name))),
-]
-
-function namesIn(folder: string): readonly string[] {
-  return readdirSync(join(ROOT, folder), { withFileTypes: true })
-    .filter((entry) => folder !== 'examples' || entry.isDirectory())
-    .map(({ name }) => `${folder}/${name}`)
-}
 
 /** Which test answers for what is in fences of a language, beside shell; it names the document. */
 const CHECKED: Readonly<Record<string, string>> = {
@@ -30,6 +18,8 @@ const CHECKED: Readonly<Record<string, string>> = {
   'docs/http.md yaml': 'test/deliver/http-config.test.ts',
   'docs/kinds.md yaml': 'test/examples/kinds-page.test.ts',
   'docs/kinds.md ts': 'test/examples/kinds-page.test.ts',
+  'docs/rehearsal.md yaml': 'test/examples/rehearsal-page.test.ts',
+  'docs/rehearsal.md json': 'test/examples/rehearsal-page.test.ts',
   'docs/limits-and-gates.md yaml': 'test/structure/documents.test.ts',
   'docs/limits-and-gates.md json': 'test/structure/documents.test.ts',
   'docs/transformations.md json': 'test/deliver/transform-examples.test.ts',
@@ -93,10 +83,9 @@ describe.each(DOCUMENTS)('%s', (document) => {
       const unexpected = complaints.filter((line) => !isExpected(line))
       expect(unexpected, stderr).toEqual([])
       const outputs = stdout.split(MARK)
-      for (const [index, fence] of shell.entries()) {
-        const shown = fences[fences.indexOf(fence) + 1]
-        if (shown?.language !== 'json') continue
-        expect(fieldsOf(outputs[index] ?? '')).toEqual(fieldsOf(shown.text))
+      for (const [index, { answer }] of shell.entries()) {
+        if (answer?.language !== 'json') continue
+        expect(fieldsOf(outputs[index] ?? '')).toEqual(fieldsOf(answer.text))
       }
     },
   )

@@ -1,6 +1,4 @@
-import { readFileSync } from 'node:fs'
-import { join } from 'node:path'
-import { ROOT } from '../structure/sources.ts'
+import { readDocument } from '../support/documents.ts'
 
 /** A fenced block of a document. */
 export interface Fence {
@@ -11,18 +9,24 @@ export interface Fence {
   /** Why it is not run, where that is said: `not-run="…"` after the language. */
   readonly notRun: string | null
   readonly text: string
+  /** The block that comes next with nothing said in between: what this one gives. */
+  readonly answer: Fence | null
 }
 
 /** The fenced blocks of a document, in order. */
 export function fencesIn(document: string): readonly Fence[] {
-  const markdown = readFileSync(join(ROOT, document), 'utf8')
-  return [...markdown.matchAll(/^```(\w*)(.*)\n([\s\S]*?)^```$/gm)].map((found) => {
-    const [, language = '', more = '', text = ''] = found
-    return {
-      line: markdown.slice(0, found.index).split('\n').length,
+  const markdown = readDocument(document)
+  const found = [...markdown.matchAll(/^```(\w*)(.*)\n([\s\S]*?)^```$/gm)]
+  return found.reduceRight<Fence[]>((later, match, index) => {
+    const [whole, language = '', more = '', text = ''] = match
+    const between = markdown.slice(match.index + whole.length, found[index + 1]?.index)
+    const fence: Fence = {
+      line: markdown.slice(0, match.index).split('\n').length,
       language,
       notRun: /not-run="([^"]+)"/.exec(more)?.[1] ?? null,
       text,
+      answer: between.trim() === '' ? (later[0] ?? null) : null,
     }
-  })
+    return [fence, ...later]
+  }, [])
 }
