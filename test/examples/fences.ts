@@ -17,16 +17,17 @@ export interface Fence {
 export function fencesIn(document: string): readonly Fence[] {
   const markdown = readDocument(document)
   const found = [...markdown.matchAll(/^```(\w*)(.*)\n([\s\S]*?)^```$/gm)]
-  return found.reduceRight<Fence[]>((later, match, index) => {
+  const fences: Fence[] = []
+  for (const [index, match] of [...found.entries()].reverse()) {
     const [whole, language = '', more = '', text = ''] = match
     const between = markdown.slice(match.index + whole.length, found[index + 1]?.index)
-    const fence: Fence = {
+    fences.unshift({
       line: markdown.slice(0, match.index).split('\n').length,
       language,
       notRun: /not-run="([^"]+)"/.exec(more)?.[1] ?? null,
       text,
-      answer: between.trim() === '' ? (later[0] ?? null) : null,
-    }
-    return [fence, ...later]
-  }, [])
+      answer: between.trim() === '' ? (fences[0] ?? null) : null,
+    })
+  }
+  return fences
 }
