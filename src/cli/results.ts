@@ -36,8 +36,12 @@ export function addResults(program: Command): void {
     .addOption(
       new Option('-s, --status <status>', 'only mappings that are').choices(MAPPING_STATES),
     )
-    .option('-n, --limit <rows>', `at most so many rows of the table (${TABLE_ROWS})`, wholeNumber)
-    .option('-o, --out <file>', 'write all of them to a file, which is there whole or not at all')
+    .option(
+      '-n, --limit <count>',
+      `at most so many (default: ${TABLE_ROWS} in a table, else all)`,
+      wholeNumber,
+    )
+    .option('-o, --out <file>', 'write them to a file, which is there whole or not at all')
   withJson(command, 'the same as --format ndjson')
     .addHelpText(
       'after',
@@ -64,11 +68,8 @@ async function results(id: string, options: ResultsOptions): Promise<ExitCode> {
     if (out !== undefined) return complain('Say --format ndjson or csv beside --out.', EXIT.misuse)
     return showTable(sluice, id, status, limit ?? TABLE_ROWS)
   }
-  if (limit !== undefined) {
-    return complain('--limit is for tables. Pipe the lines through head -n.', EXIT.misuse)
-  }
   const ended = await interruptible(async (signal) => {
-    const lines = await sluice.exportResults(id, { format, status, signal })
+    const lines = await sluice.exportResults(id, { format, status, limit, signal })
     await (out === undefined ? writeLines(lines, format, process.stdout) : writeWhole(out, lines))
     return EXIT.ok
   })

@@ -52,9 +52,9 @@ export interface ResultsFilter extends CallOptions {
   readonly limit?: number | undefined
 }
 
-export interface ExportOptions extends CallOptions {
+export interface ExportOptions extends ResultsFilter {
+  /** `ndjson` unless told. */
   readonly format?: 'ndjson' | 'csv' | undefined
-  readonly status?: MappingState | undefined
 }
 
 export interface RequestsFilter extends CallOptions {

@@ -190,13 +190,13 @@ export class Sluice {
    */
   exportResults(
     id: string,
-    { format = 'ndjson', status, signal }: ExportOptions = {},
+    { format = 'ndjson', status, limit, signal }: ExportOptions = {},
   ): Promise<ReadableStream<Uint8Array>> {
     const accept = format === 'csv' ? 'text/csv' : 'application/x-ndjson'
     return this.#transport.open({
       method: 'GET',
       path: `${statusPath(id)}/results`,
-      query: { status },
+      query: { status, limit },
       headers: { accept },
       signal,
     })

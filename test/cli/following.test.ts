@@ -125,6 +125,12 @@ describe('results', () => {
     expect(JSON.parse(lines.at(-1) ?? '')).toMatchObject({ id: 'm1499', status: 'completed' })
   })
 
+  test('up to a limit', async () => {
+    await using held = await holding(9)
+    await held.run('results', '--json', '--limit', '2')
+    expect(held.fake.received.at(-1)?.query).toEqual({ limit: '2' })
+  })
+
   test('of one status, as CSV', async () => {
     await using held = await holding(9, 2)
     const { stdout } = await held.run('results', '--format', 'csv', '--status', 'failed')
@@ -188,7 +194,6 @@ describe('results --out', () => {
       'Cannot write /nowhere/all.csv (ENOENT)',
     ],
     ['a form that nobody named', 'results', [], 'Say --format ndjson or csv'],
-    ['a part of it', 'all.csv', ['--limit', '2'], '--limit is for tables'],
   ])('refuses %s, with 2', async (_, file, options, message) => {
     await using held = await holding(1)
     const { code, stderr } = await held.run('results', '--out', file, ...options)

@@ -75,11 +75,11 @@ describe('exportResults', () => {
     ['csv', 'text/csv', /^id,source,target\r\nm0,shop,crm\r\n$/],
   ] as const)('gives the bytes of a file of %s', async (format, type, expected) => {
     await using held = await withRequest(1)
-    const file = await held.sluice.exportResults(held.id, { format, status: 'completed' })
+    const file = await held.sluice.exportResults(held.id, { format, status: 'completed', limit: 9 })
     expect(await new Response(file).text()).toMatch(expected)
     const [received] = held.fake.received
     expect(received?.headers.accept).toBe(type)
-    expect(received?.query).toEqual({ status: 'completed' })
+    expect(received?.query).toEqual({ status: 'completed', limit: '9' })
   })
 
   test('breaks off where the connection does, so that a part is not taken for the whole', async () => {

@@ -9,6 +9,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { gzipSync } from 'node:zlib'
+import { Sluice } from '../../src/client/index.ts'
 import { MAIN } from '../cli/run.ts'
 import { ROOT } from '../structure/sources.ts'
 import { Service, writeSystems } from '../support/process.ts'
@@ -52,6 +53,7 @@ export async function openPlayground(options: PlaygroundOptions = {}): Promise<P
   if (systems !== undefined) await writeSystems(directory, systems)
   const service = new Service({ directory, env: { SLUICE_SIMULATED_LATENCY: '1ms', ...env } })
   const url = await service.started()
+  await writeFile(join(directory, 'latest'), await submitFirst(url))
   if (isStopped) await stop(service)
   const { port } = new URL(url)
   const left = [...databases]
@@ -61,7 +63,7 @@ export async function openPlayground(options: PlaygroundOptions = {}): Promise<P
       .replaceAll(/localhost:(8000|9000)\b/g, `127.0.0.1:${port}`)
       .replaceAll(/(--(?:health-)?port |PORT=)\d+/g, '$10')
       .replaceAll(/postgres:\/\/[^\s'"]+/g, (address) => left.shift() ?? address)
-      .replaceAll(/\b[\da-f]{8}(?:-[\da-f]{4}){3}-[\da-f]{12}\b/g, '$(cat latest)')
+      .replaceAll(/^(.*)\b[\da-f]{8}(?:-[\da-f]{4}){3}-[\da-f]{12}\b/gm, withLatest)
   }
 
   return {
@@ -74,6 +76,21 @@ export async function openPlayground(options: PlaygroundOptions = {}): Promise<P
       await rm(directory, { recursive: true })
     },
   }
+}
+
+/** There is a request already, which ids are taken for until the examples make another. */
+async function submitFirst(url: string): Promise<string> {
+  const sluice = new Sluice({ baseUrl: url })
+  const mappings = [{ id: 'first', source: 'shop', target: 'crm' }]
+  const { request_id } = await sluice.submit({ mappings })
+  await sluice.wait(request_id)
+  return request_id
+}
+
+/** What is in single quotes is left for a moment. */
+function withLatest(_: string, before: string): string {
+  const isQuoted = before.split("'").length % 2 === 0
+  return before + (isQuoted ? `'"$(cat latest)"'` : '$(cat latest)')
 }
 
 async function stop(service: Service): Promise<void> {

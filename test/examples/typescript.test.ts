@@ -84,6 +84,7 @@ describe('the comments of the client', () => {
 
 /** All that goes to the newsletter fails, so that there are failures to look at. */
 const SYSTEMS = {
+  shop: { kind: 'simulated', success_rate: 1 },
   crm: { kind: 'simulated', success_rate: 1 },
   newsletter: { kind: 'simulated', success_rate: 0, retry: { attempts: 1 } },
 }
