@@ -30,6 +30,11 @@ export interface Part {
 /** How a call went, as far as the number of calls at once is concerned. */
 export type CallEnd = 'fine' | 'failed' | 'throttled'
 
+interface Waiting {
+  readonly step: keyof Cost
+  readonly resolve: () => void
+}
+
 /**
  * One worker's part of one system's limits, on its concurrency and its rate. Every call to the
  * system takes a turn and gives it back. Nobody holds one turn while waiting for another, so turns
@@ -39,7 +44,7 @@ export class Limiter {
   #limits: Limits
   readonly #clock: Clock
   readonly #onFree: () => void
-  readonly #waiting: { readonly step: keyof Cost; readonly resolve: () => void }[] = []
+  readonly #waiting: Waiting[] = []
   #part: Part | null = { workers: 1, position: 0 }
   #concurrency = 0
   #adaptive: Adaptive | null = null
@@ -138,14 +143,20 @@ export class Limiter {
     return this.#waiting.length === 0 && this.#free()
   }
 
-  /** Takes a turn: at once, then it returns null, or when the promise resolves. */
-  take(step: keyof Cost = 'write'): Promise<void> | null {
+  /**
+   * Takes a turn: at once, then it returns null, or when the promise resolves.
+   *
+   * @param closed ends the wait, as `letGo` does; one that is aborted already ends nothing
+   */
+  take(step: keyof Cost = 'write', closed?: AbortSignal): Promise<void> | null {
     if (this.open) {
       this.#begin(step)
       return null
     }
     return new Promise((resolve) => {
-      this.#waiting.push({ step, resolve })
+      const waiting = { step, resolve }
+      this.#waiting.push(waiting)
+      closed?.addEventListener('abort', () => this.#release(waiting), { once: true })
     })
   }
 
@@ -160,10 +171,15 @@ export class Limiter {
 
   /** Gives a turn to everybody who waits, of whom none will make a call: they were called off. */
   letGo(): void {
-    for (const { resolve } of this.#waiting.splice(0)) {
-      this.#taken += 1
-      resolve()
-    }
+    for (const waiting of [...this.#waiting]) this.#release(waiting)
+  }
+
+  #release(waiting: Waiting): void {
+    const at = this.#waiting.indexOf(waiting)
+    if (at === -1) return
+    this.#waiting.splice(at, 1)
+    this.#taken += 1
+    waiting.resolve()
   }
 
   #free(): boolean {

@@ -1,4 +1,4 @@
-import type { Request } from '../core/request.ts'
+import { endOf } from '../core/request.ts'
 import type { DurationMs } from '../core/units.ts'
 import { type Clock, sleep } from '../lib/clock.ts'
 import type { Emit } from '../observe/events.ts'
@@ -80,7 +80,7 @@ export class Settler {
         const { refused, finished } = await this.#store.settle(group, this.#clock.now())
         const stale = new Set(refused)
         for (const settlement of group) if (stale.has(settlement.batch)) this.#refuse(settlement)
-        for (const request of finished) this.#emit({ event: 'request_finished', ...tell(request) })
+        for (const request of finished) this.#emit({ event: 'request_finished', ...endOf(request) })
         return
       } catch (error) {
         if (!(error instanceof StoreUnavailable)) throw error
@@ -94,10 +94,4 @@ export class Settler {
     this.#emit({ event: 'settlement_refused', batch: settlement.batch })
     this.#onRefused(settlement)
   }
-}
-
-function tell(request: Request) {
-  const { id, tenant, state, total, failed, createdAt, finishedAt } = request
-  const durationMs = (finishedAt ?? createdAt) - createdAt
-  return { request: id, tenant, state, total, failed, durationMs }
 }

@@ -8,6 +8,7 @@ const LEVELS: Readonly<Record<Event['event'], Level>> = {
   draining: 'info',
   stopped: 'info',
   request_accepted: 'info',
+  request_closed: 'info',
   request_finished: 'info',
   http_answered: 'debug',
   http_failed: 'error',

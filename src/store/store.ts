@@ -5,6 +5,8 @@
  *
  * Expected endings are values. A rejection is a `StoreError` (below) or a bug.
  */
+import type { Closed } from '../core/closed.ts'
+import type { FailureGroup, FailureRun } from '../core/failures.ts'
 import type { ClosedGate, Gate } from '../core/gate.ts'
 import type { Override } from '../core/limits.ts'
 import type { Priority } from '../core/mapping.ts'
@@ -13,12 +15,14 @@ import type { SystemReport } from '../core/report.ts'
 import type { Request, RequestState } from '../core/request.ts'
 import type { EpochMs } from '../core/units.ts'
 import type { MappingState } from '../core/verdict.ts'
+import type { ClosedSome, ControlStore } from './control.ts'
 import type { IntakeStore, Ordinals } from './intake.ts'
 
 export { ORDINAL_SPAN_MAX } from '../core/batch.ts'
+export type * from './control.ts'
 export type * from './intake.ts'
 
-export interface Store extends IntakeStore, DispatchStore, QueryStore, OperatorStore {
+export interface Store extends IntakeStore, ControlStore, DispatchStore, QueryStore, OperatorStore {
   readonly kind: 'sqlite' | 'postgres'
   /** Waits for what was asked, then lets go of everything. Nothing may be called afterwards. */
   close(): Promise<void>
@@ -42,15 +46,26 @@ export interface DispatchStore {
   leave(worker: string): Promise<void>
   /** What there is to do, and how. Cost grows with the number of lanes, not of batches. */
   work(now: EpochMs): Promise<Work>
-  /** Promotes what is due and leases ready batches to a worker. Gives none to an unknown worker. */
+  /**
+   * Promotes what is due and leases ready batches to a worker: none of a closed request, and none to
+   * an unknown worker.
+   */
   claim(worker: string, wants: readonly Want[], now: EpochMs): Promise<Claim>
   /**
    * Returns to `ready`, unblamed, what is leased to a worker but not in `held`: for after a claim
    * whose answer was lost.
    */
   keep(worker: string, held: readonly number[]): Promise<void>
-  /** Writes verdicts and what becomes of their batches, and finishes requests that are done. */
+  /**
+   * Writes verdicts and what becomes of their batches, and finishes requests that are done. A batch
+   * that is let go of open is ended there and then, if its request was closed.
+   */
   settle(settlements: readonly Settlement[], now: EpochMs): Promise<Settled>
+  /**
+   * Closes requests whose time is over, and ends open batches of closed ones that nobody has in hand:
+   * as many as a short transaction can hold.
+   */
+  closeSome(now: EpochMs): Promise<ClosedSome>
   /** Sets or, with null, opens a system's gate for every worker. */
   gate(system: string, gate: Gate): Promise<void>
   /**
@@ -100,6 +115,10 @@ export interface Work {
   readonly systems: readonly SystemControl[]
   /** That of the last worker that joined and is not gone: as in `Beat`, but dead ones count. */
   readonly epoch: number
+  /** The closed requests that are not finished: nothing more of them may start. The first thousand. */
+  readonly closing: readonly string[]
+  /** There is something for `closeSome`. */
+  readonly toClose: boolean
   /** When there is something to `release`; null where nothing is known. */
   readonly release: EpochMs | null
 }
@@ -125,7 +144,7 @@ export interface LaneWork {
 }
 
 export interface WorkHint {
-  /** Null where it concerns them all: a worker waits for room, or a request for its release. */
+  /** Null where it concerns them all: a worker waits for room, a request for its release or its end. */
   readonly lane: string | null
   /** The lowest rank of what was added; null where how its system may be called has changed. */
   readonly rank: number | null
@@ -180,6 +199,11 @@ export interface Settlement {
   readonly completed: number
   readonly failed: number
   readonly cancelled: number
+  /**
+   * Those of `failed` since the batch was claimed, in order. Counted are those by which `failed` is
+   * more than what is stored.
+   */
+  readonly failures: readonly FailureRun[]
   readonly next: NextState
 }
 
@@ -197,7 +221,7 @@ export interface Settled {
 
 export interface Sweep {
   readonly rescued: readonly { readonly worker: string; readonly batches: number }[]
-  /** Requests whose counters or state did not agree with their batches, and do now: a bug, mended. */
+  /** Requests whose counters, groups or state did not agree with their batches, and do now: a bug. */
   readonly repaired: readonly string[]
   readonly deleted: number
 }
@@ -211,6 +235,11 @@ export interface QueryStore {
   requests(tenant: string, filter: RequestFilter): Promise<readonly Request[]>
   /** The batches that reach into a range of ordinals, by their first one; none of another tenant's. */
   batches(tenant: string, request: string, range: BatchRange): Promise<readonly StoredBatch[]>
+  /**
+   * Why mappings of a request failed, the most frequent first; at every commit their counts add up to
+   * its `failed`. None of another tenant's.
+   */
+  failures(tenant: string, request: string): Promise<readonly FailureGroup[]>
   totals(): Promise<Totals>
   /** The systems that an open request reads from or writes to, and that must not be called. */
   waiting(tenant: string, id: string): Promise<readonly Waiting[]>
@@ -294,6 +323,8 @@ export interface StoredBatch {
   readonly ordinals: Ordinals
   readonly mappings: string
   readonly verdicts: string | null
+  /** Where it was ended with its request: what its verdicts leave open is so. Null everywhere else. */
+  readonly closed: Closed | null
 }
 
 export interface Totals {

@@ -118,7 +118,7 @@ export const queries = {
     ]
     const { id } = await inserted(store, { batches })
     expect(await allBatches(store, id)).toEqual(
-      batches.map((batch) => ({ ...batch, verdicts: null })),
+      batches.map((batch) => ({ ...batch, verdicts: null, closed: null })),
     )
     expect(await firsts(store, id, 6, 9)).toEqual([0, 1, 2])
     expect(await firsts(store, id, 8, 10)).toEqual([2, 9])

@@ -44,7 +44,7 @@ export const receiving = {
       terms: request.terms,
     })
     expect(await allBatches(store, request.id)).toEqual(
-      request.batches.map((batch) => ({ ...batch, verdicts: null })),
+      request.batches.map((batch) => ({ ...batch, verdicts: null, closed: null })),
     )
     expect(await store.totals()).toEqual({ activeRequests: 1, openMappings: 23 })
     await released(store)

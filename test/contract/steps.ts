@@ -1,5 +1,6 @@
 /** What the checks of the contract do again and again. */
 import { expect } from 'vitest'
+import { standingOf } from '../../src/core/closed.ts'
 import { finalState, processed, type Request } from '../../src/core/request.ts'
 import type { DurationMs, EpochMs } from '../../src/core/units.ts'
 import type { MappingState, Standing } from '../../src/core/verdict.ts'
@@ -152,6 +153,8 @@ export async function audited(store: Store, { id, tenant }: NewRequest): Promise
   expect({ completed, failed, cancelled, pending: total - processed(request) }).toEqual(
     recount(stored),
   )
+  const groups = await store.failures(tenant, id)
+  expect(groups.reduce((sum, { count }) => sum + count, 0)).toBe(failed)
   if (finishedAt === null) {
     expect(['pending', 'in_progress']).toContain(state)
   } else {
@@ -172,11 +175,11 @@ export function allBatches(
 
 function recount(batches: readonly StoredBatch[]): Record<MappingState, number> {
   const counts = { pending: 0, completed: 0, failed: 0, cancelled: 0 }
-  for (const { ordinals, verdicts } of batches) {
+  for (const { ordinals, verdicts, closed } of batches) {
     const standings: (Standing | null)[] =
       verdicts === null ? Array.from({ length: ordinals.count }, () => null) : JSON.parse(verdicts)
     expect(standings).toHaveLength(ordinals.count)
-    for (const standing of standings) counts[standing?.[0] ?? 'pending'] += 1
+    for (const standing of standings) counts[standingOf(standing, closed)[0]] += 1
   }
   return counts
 }

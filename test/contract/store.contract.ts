@@ -5,7 +5,10 @@
 import { describe, test } from 'vitest'
 import type { Store } from '../../src/store/store.ts'
 import { accounting } from './accounting.ts'
+import { cancel } from './cancel.ts'
 import { claim } from './claim.ts'
+import { expiry } from './expiry.ts'
+import { failures } from './failures.ts'
 import { gates } from './gates.ts'
 import { intake } from './intake.ts'
 import { joining } from './joining.ts'
@@ -30,6 +33,9 @@ const TOPICS = {
   claim,
   order,
   settle,
+  failures,
+  cancel,
+  expiry,
   keep,
   workers,
   joining,

@@ -52,6 +52,7 @@ describe('/openapi.json', () => {
       'get /readyz',
       'get /requests',
       'get /status/{id}',
+      'get /status/{id}/failures',
       'get /status/{id}/results',
       'get /systems',
       'get /systems/{name}',

@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest'
+import { addFailure, type FailureRun } from '../../src/core/failures.ts'
 import { unpack } from '../../src/core/packed.ts'
 import type { Standing } from '../../src/core/verdict.ts'
 import { type Clock, systemClock } from '../../src/lib/clock.ts'
@@ -37,6 +38,11 @@ async function settleAll(store: Store, lane: string, standingOf: (id: string) =>
   const settlements = batches.map(({ id, token, mappings }) => {
     const standings = unpack(mappings).ids.map(standingOf)
     const count = (state: string) => standings.filter(([status]) => status === state).length
+    const failures: FailureRun[] = []
+    for (const [position, standing] of standings.entries()) {
+      const id = unpack(mappings).ids[position] ?? ''
+      if (standing[0] === 'failed') addFailure(failures, id, standing[4])
+    }
     return {
       batch: id,
       token,
@@ -44,6 +50,7 @@ async function settleAll(store: Store, lane: string, standingOf: (id: string) =>
       completed: count('completed'),
       failed: count('failed'),
       cancelled: 0,
+      failures,
       next: { state: 'done' } as const,
     }
   })

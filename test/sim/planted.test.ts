@@ -15,6 +15,10 @@ const BUGS = {
     'SELECT request, lane, completed, failed, cancelled FROM batches',
     'SELECT request, lane, 0 AS completed, 0 AS failed, 0 AS cancelled FROM batches',
   ],
+  'a failure is counted into its group each time it is written': [
+    'SET count = count + ?, message = ?',
+    'SET count = count + 1 + ?, message = ?',
+  ],
   'the batches of a dead worker stay with it': [
     "rescues = rescues + 1\n     WHERE state = 'leased' AND worker = ?",
     "rescues = rescues + 1\n     WHERE state = 'leased' AND worker = ? AND 1 = 0",

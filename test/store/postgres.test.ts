@@ -1,5 +1,6 @@
 /** What is particular to the PostgreSQL store; what every store promises is in test/contract. */
 import { afterAll, beforeEach, describe, expect, onTestFinished, test } from 'vitest'
+import { REST_CODE } from '../../src/core/failures.ts'
 import { LEASE } from '../../src/store/postgres/claim-statements.ts'
 import { migrate } from '../../src/store/postgres/migrate.ts'
 import { openPostgresStore, type PostgresOptions } from '../../src/store/postgres/store.ts'
@@ -43,6 +44,11 @@ describe('the schema', () => {
     const bare = `${url}?options=-c%20search_path%3Dbare`
     await expect(open({ url: bare, migrate: false })).rejects.toThrow('Run `sluice migrate` first.')
     await open({ migrate: false })
+  })
+
+  test.each([true, false])('is not for a server that would lose commits', async (migrate) => {
+    const careless = `${url}?options=-c%20synchronous_commit%3Doff`
+    await expect(open({ url: careless, migrate })).rejects.toThrow('synchronous_commit = off')
   })
 
   test('of a newer version is refused, untouched', async () => {
@@ -322,6 +328,18 @@ describe('the sweep', () => {
     expect(await store.sweep(NOW, 0)).toEqual({ rescued: [], repaired: [], deleted: 0 })
     await store.settle([done(await claimedOne(store))], NOW)
     expect(await audited(store, request)).toMatchObject({ state: 'completed', completed: 10 })
+  })
+
+  test('gives up groups of failures that do not add up, for one that does, and tells', async () => {
+    const store = await open()
+    await join(store)
+    const request = await inserted(store, { total: 10 })
+    await store.settle([done(await claimedOne(store), { failed: 3 })], NOW)
+    await execute(url, 'UPDATE failure_groups SET count = 2')
+    expect((await store.sweep(NOW, 0)).repaired).toEqual([request.id])
+    const groups = await store.failures(TENANT, request.id)
+    expect(groups).toMatchObject([{ target: null, code: REST_CODE, count: 3 }])
+    expect((await store.sweep(NOW, 0)).repaired).toEqual([])
   })
 
   test('finishes a request that ought to be finished, and tells', async () => {

@@ -3,6 +3,7 @@ import { stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { describe, expect, onTestFinished, test, vi } from 'vitest'
+import { REST_CODE } from '../../src/core/failures.ts'
 import { openWriter } from '../../src/store/sqlite/database.ts'
 import { migrate } from '../../src/store/sqlite/migrate.ts'
 import { openSqliteStore, type SqliteStore } from '../../src/store/sqlite/store.ts'
@@ -198,6 +199,19 @@ describe('the sweep', () => {
     expect(await store.sweep(NOW, 0)).toEqual({ rescued: [], repaired: [request.id], deleted: 0 })
     expect(await store.request(TENANT, request.id)).toMatchObject({ completed: 5, failed: 0 })
     expect(await store.sweep(NOW, 0)).toEqual({ rescued: [], repaired: [], deleted: 0 })
+  })
+
+  test('gives up groups of failures that do not add up, for one that does, and tells', async () => {
+    const dataDir = await temporaryDirectory()
+    const store = await open(dataDir)
+    await joined(store)
+    const request = await inserted(store, { total: 10 })
+    await store.settle([done(await claimedOne(store), { failed: 3 })], NOW)
+    execute(dataDir, 'UPDATE failure_groups SET count = 2')
+    expect((await store.sweep(NOW, 0)).repaired).toEqual([request.id])
+    const groups = await store.failures(TENANT, request.id)
+    expect(groups).toMatchObject([{ target: null, code: REST_CODE, count: 3 }])
+    expect((await store.sweep(NOW, 0)).repaired).toEqual([])
   })
 
   test('finishes a request that ought to be finished, and tells', async () => {

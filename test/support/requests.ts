@@ -1,4 +1,5 @@
 /** Makes what the store takes in: requests, batches and settlements, plain unless told otherwise. */
+import { addFailure, type FailureRun } from '../../src/core/failures.ts'
 import type { Priority } from '../../src/core/mapping.ts'
 import { pack } from '../../src/core/packed.ts'
 import { NO_TERMS, type Terms } from '../../src/core/request.ts'
@@ -153,10 +154,14 @@ function settlement(batch: ClaimedBatch, finals: Finals, next: NextState): Settl
     ...Array.from({ length: open }, () => null),
   ]
   const verdicts = JSON.stringify(standings)
-  return { batch: batch.id, token: batch.token, verdicts, completed, failed, cancelled, next }
+  const failures: FailureRun[] = []
+  const id = `map_${batch.ordinals.first}`
+  for (let place = 0; place < failed; place += 1) addFailure(failures, id, ERROR)
+  const counts = { completed, failed, cancelled }
+  return { batch: batch.id, token: batch.token, verdicts, ...counts, failures, next }
 }
 
-const ERROR: MappingError = {
+export const ERROR: MappingError = {
   code: 'target_rejected',
   message: 'The target does not know this field.',
   stage: 'write',
@@ -164,4 +169,4 @@ const ERROR: MappingError = {
 }
 const COMPLETED: Standing = ['completed', 1, NOW, 48, { stored: true }]
 const FAILED: Standing = ['failed', 1, NOW, 48, ERROR]
-const CANCELLED: Standing = ['cancelled', 0, NOW]
+const CANCELLED: Standing = ['cancelled', 0, NOW, null]

@@ -1,10 +1,13 @@
+import type { FailureGroup } from '../../core/failures.ts'
 import type { Request } from '../../core/request.ts'
 import type { MappingState } from '../../core/verdict.ts'
 import {
   type BatchRow,
+  type FailureRow,
   type KeyRow,
   type RequestRow,
   toBatch,
+  toFailureGroup,
   toKeyed,
   toRequest,
 } from '../rows.ts'
@@ -37,11 +40,18 @@ const HOLDING: Readonly<Record<MappingState, string>> = {
 }
 
 const batchesIn = (holding: string) => `
-  SELECT p.lane, p.first, p.last, p.count, p.ordinals, p.mappings, v.verdicts
+  SELECT p.lane, p.first, p.last, p.count, p.ordinals, p.mappings, v.verdicts,
+    CASE WHEN r.closing IS NOT NULL AND NOT EXISTS (SELECT 1 FROM batches b WHERE b.id = p.batch)
+      THEN r.closing END AS closing, r.closing_at
   FROM requests r JOIN payloads p ON p.request = r.seq AND p.first < $3 AND p.first >= $4
     LEFT JOIN verdicts v ON v.batch = p.batch
   WHERE r.tenant = $1 AND r.id = $2 AND r.state <> 'receiving' AND p.last >= $5 ${holding}
   ORDER BY p.first`
+
+const FAILURES = `
+  SELECT g.target, g.code, g.http_status, g.count, g.sample, g.message
+  FROM requests r JOIN failure_groups g ON g.request = r.seq
+  WHERE r.tenant = $1 AND r.id = $2 ORDER BY g.count DESC, g.target, g.code, g.http_status`
 
 const TOTALS = `
   SELECT (SELECT count(*) FROM requests WHERE finished_at IS NULL AND state <> 'receiving')
@@ -76,10 +86,14 @@ export function queryOperations(database: Database) {
     return (await database.query<BatchRow>(sql, parameters)).map(toBatch)
   }
 
+  async function failures(tenant: string, id: string): Promise<readonly FailureGroup[]> {
+    return (await database.query<FailureRow>(FAILURES, [tenant, id])).map(toFailureGroup)
+  }
+
   async function totals(): Promise<Totals> {
     const [row] = await database.query<Totals>(TOTALS, [])
     return row ?? { activeRequests: 0, openMappings: 0 }
   }
 
-  return { request, keyed, requests, batches, totals }
+  return { request, keyed, requests, batches, failures, totals }
 }

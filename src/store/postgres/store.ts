@@ -4,6 +4,7 @@ import { type Store, StoreUnavailable, type WorkHint } from '../store.ts'
 import { claimOperations } from './claim.ts'
 import { clearOperations } from './clear.ts'
 import { callerClock, databaseClock } from './clock.ts'
+import { controlOperations } from './control.ts'
 import { type Database, openDatabase } from './database.ts'
 import { intakeOperations } from './intake.ts'
 import { type Listening, listen } from './listen.ts'
@@ -84,6 +85,7 @@ export function postgresStore(options: PostgresConnections, prepared?: Promise<v
     ...claimOperations(database, clock),
     ...workOperations(database, clock),
     ...settleOperations(database, clock),
+    ...controlOperations(database, clock, hint),
     ...sweepOperations(database, clock),
     ...clearOperations(database, clock),
     ...touchOperations(database),

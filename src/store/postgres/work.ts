@@ -15,6 +15,9 @@ const lanes = (state: string, value: string) => `
     ORDER BY b.lane, b.${value} LIMIT 1
   ) next`
 
+/** How many closed requests are named at once. */
+const CLOSING_MAX = 1000
+
 /** Everything in one statement, for it is asked every second by every node. */
 const WORK = `
   WITH RECURSIVE ready AS (${lanes('ready', 'rank')}), waiting AS (${lanes('waiting', 'run_at')})
@@ -23,14 +26,18 @@ const WORK = `
       SELECT coalesce(r.lane, w.lane) AS lane, r.rank, w.run_at AS due
       FROM ready r FULL JOIN waiting w ON w.lane = r.lane) l) AS lanes,
     (SELECT coalesce(json_agg(s), '[]') FROM systems s) AS systems,
-    (SELECT coalesce(max(epoch), 0) FROM workers) AS epoch, ${RELEASE_AT} AS release`
+    (SELECT coalesce(max(epoch), 0) FROM workers) AS epoch, ${RELEASE_AT} AS release,
+    ARRAY(SELECT id FROM requests WHERE closing IS NOT NULL AND finished_at IS NULL
+      ORDER BY seq LIMIT ${CLOSING_MAX}) AS closing,
+    EXISTS (SELECT 1 FROM requests
+      WHERE closing IS NOT NULL AND finished_at IS NULL AND closing_from IS NOT NULL)
+    OR EXISTS (SELECT 1 FROM requests
+      WHERE expires_at <= ${NOW} AND finished_at IS NULL AND closing IS NULL AND state <> 'receiving')
+      AS "toClose"`
 
-interface WorkRow {
+interface WorkRow extends Omit<Work, 'systems'> {
   readonly at: EpochMs
-  readonly lanes: Work['lanes']
   readonly systems: readonly SystemRow[]
-  readonly epoch: number
-  readonly release: EpochMs | null
 }
 
 /** Says which lanes have work. */
@@ -38,7 +45,7 @@ export function workOperations(database: Database, clock: StoreClock) {
   async function work(now: EpochMs): Promise<Work> {
     const [row] = await database.query<WorkRow>(WORK, [clock.given(now)])
     if (row === undefined) throw new Error('a list of lists is one row')
-    const { at, epoch, release } = row
+    const { at, epoch, closing, toClose, release } = row
     return {
       lanes: row.lanes.map((lane) => ({
         ...lane,
@@ -46,6 +53,8 @@ export function workOperations(database: Database, clock: StoreClock) {
       })),
       systems: row.systems.map((system) => toCallersControl({ ...system, at }, now)),
       epoch,
+      closing,
+      toClose,
       release: release === null ? null : release - at + now,
     }
   }

@@ -1,6 +1,7 @@
 import type { DatabaseSync } from 'node:sqlite'
 import { type ClosedGate, PROBE_EVERY_MS, passage } from '../../core/gate.ts'
 import { takesOldest } from '../../core/rank.ts'
+import type { Closing } from '../../core/request.ts'
 import type { EpochMs } from '../../core/units.ts'
 import { type OrdinalsRow, type SystemRow, toControl, toOrdinals } from '../rows.ts'
 import type { Claim, ClaimedBatch, LaneWork, Want, Work } from '../store.ts'
@@ -9,7 +10,21 @@ import { prepare } from './database.ts'
 /** How many waiting batches of a lane one claim makes ready: bounds the transaction. */
 const PROMOTE_MAX = 1000
 
+/** How many batches of closed requests a claim passes over in a lane, until they are ended. */
+const PASSED_MAX = 1000
+
+/** How many closed requests are named at once. */
+const CLOSING_MAX = 1000
+
+/** A batch that is ready, of a request that is closed: it is passed over. */
+interface ClosedRow {
+  readonly id: number
+  readonly rank: number
+  readonly closing: Closing
+}
+
 interface ReadyRow extends OrdinalsRow {
+  readonly closing: null
   readonly id: number
   readonly token: number
   readonly seq: number
@@ -20,6 +35,14 @@ interface ReadyRow extends OrdinalsRow {
   readonly mappings: string
   readonly metadata: string
   readonly verdicts: string | null
+}
+
+/** How far a claim has passed over batches of closed requests, by rank and by age. */
+interface Passed {
+  rank: number
+  id: number
+  oldest: number
+  batches: number
 }
 
 /**
@@ -35,6 +58,20 @@ export function claimOperations(database: DatabaseSync, releaseAt: () => EpochMs
     database,
     'SELECT coalesce(max(epoch), 0) AS epoch FROM workers',
   )
+  const closing = prepare<{ id: string }>(
+    database,
+    `SELECT id FROM requests WHERE closing IS NOT NULL AND finished_at IS NULL
+     ORDER BY seq LIMIT ${CLOSING_MAX}`,
+  )
+  const toClose = prepare(
+    database,
+    `SELECT 1 FROM requests
+     WHERE closing IS NOT NULL AND finished_at IS NULL AND closing_from IS NOT NULL
+     UNION ALL
+     SELECT 1 FROM requests
+     WHERE expires_at <= ? AND finished_at IS NULL AND closing IS NULL AND state <> 'receiving'
+     LIMIT 1`,
+  )
   const delayProbe = prepare(database, 'UPDATE systems SET until = ? WHERE system = ?')
   const promote = prepare(
     database,
@@ -43,13 +80,16 @@ export function claimOperations(database: DatabaseSync, releaseAt: () => EpochMs
   )
   const ready = (which: string) => `
     SELECT b.id, b.token, b.rank, b.rescues, b.first, b.last, b.count, p.ordinals, p.mappings,
-      v.verdicts, r.seq, r.id AS request, r.tenant, r.metadata
+      v.verdicts, r.seq, r.id AS request, r.tenant, r.metadata, r.closing
     FROM (SELECT * FROM batches WHERE lane = ? AND state = 'ready' ${which} LIMIT 1) b
-      JOIN payloads p ON p.batch = b.id
       JOIN requests r ON r.seq = b.request
-      LEFT JOIN verdicts v ON v.batch = b.id`
-  const lowestRank = prepare<ReadyRow>(database, ready('AND rank < ? ORDER BY rank, id'))
-  const oldest = prepare<ReadyRow>(database, ready('ORDER BY id'))
+      LEFT JOIN payloads p ON p.batch = b.id AND r.closing IS NULL
+      LEFT JOIN verdicts v ON v.batch = p.batch`
+  const lowestRank = prepare<ReadyRow | ClosedRow>(
+    database,
+    ready('AND (rank, id) > (?, ?) AND rank < ? ORDER BY rank, id'),
+  )
+  const oldest = prepare<ReadyRow | ClosedRow>(database, ready('AND id > ? ORDER BY id'))
   const lease = prepare(
     database,
     `UPDATE batches SET state = 'leased', worker = ?, token = token + 1 WHERE id = ?`,
@@ -73,9 +113,19 @@ export function claimOperations(database: DatabaseSync, releaseAt: () => EpochMs
      ORDER BY lane, run_at LIMIT 1`,
   )
 
-  function pick({ lane, below, turn }: Want, picked: number): ReadyRow | undefined {
-    if (below === null && takesOldest(turn + picked)) return oldest.get(lane)
-    return lowestRank.get(lane, below ?? Number.MAX_VALUE)
+  function pick({ lane, below, turn }: Want, picked: number, passed: Passed): ReadyRow | null {
+    const byAge = below === null && takesOldest(turn + picked)
+    while (passed.batches < PASSED_MAX) {
+      const row = byAge
+        ? oldest.get(lane, passed.oldest)
+        : lowestRank.get(lane, passed.rank, passed.id, below ?? Number.MAX_VALUE)
+      if (row === undefined) return null
+      if (row.closing === null) return row
+      passed.batches += 1
+      if (byAge) passed.oldest = row.id
+      else Object.assign(passed, { rank: row.rank, id: row.id })
+    }
+    return null
   }
 
   function take(row: ReadyRow, worker: string, lane: string, probe: boolean, now: EpochMs) {
@@ -102,10 +152,11 @@ export function claimOperations(database: DatabaseSync, releaseAt: () => EpochMs
       if (open === 'none') continue
       promote.run(want.lane, now)
       const limit = open === 'probe' ? 1 : want.mappings
+      const passed = { rank: -1, id: 0, oldest: 0, batches: 0 }
       let mappings = 0
       for (let picked = 0; mappings < limit; picked++) {
-        const row = pick(want, picked)
-        if (row === undefined) break
+        const row = pick(want, picked, passed)
+        if (row === null) break
         batches.push(take(row, worker, want.lane, open === 'probe', now))
         mappings += row.count
       }
@@ -116,7 +167,7 @@ export function claimOperations(database: DatabaseSync, releaseAt: () => EpochMs
     return { batches, closed, due }
   }
 
-  function work(): Work {
+  function work(now: EpochMs): Work {
     const lanes = new Map<string, LaneWork>()
     for (let row = nextReady.get(''); row !== undefined; row = nextReady.get(row.lane)) {
       lanes.set(row.lane, { lane: row.lane, rank: row.rank, due: null })
@@ -125,9 +176,14 @@ export function claimOperations(database: DatabaseSync, releaseAt: () => EpochMs
       const rank = lanes.get(row.lane)?.rank ?? null
       lanes.set(row.lane, { lane: row.lane, rank, due: row.run_at })
     }
-    const systems = allSystems.all().map(toControl)
-    const epoch = lastEpoch.get()?.epoch ?? 0
-    return { lanes: [...lanes.values()], systems, epoch, release: releaseAt() }
+    return {
+      lanes: [...lanes.values()],
+      systems: allSystems.all().map(toControl),
+      epoch: lastEpoch.get()?.epoch ?? 0,
+      closing: closing.all().map(({ id }) => id),
+      toClose: toClose.get(now) !== undefined,
+      release: releaseAt(),
+    }
   }
 
   return { claim, work }

@@ -2,6 +2,7 @@ import type { DatabaseSync } from 'node:sqlite'
 import type { Store, WorkHint } from '../store.ts'
 import { claimOperations } from './claim.ts'
 import { clearOperations } from './clear.ts'
+import { controlOperations } from './control.ts'
 import { intakeOperations } from './intake.ts'
 import { queryOperations } from './queries.ts'
 import { receiveOperations } from './receive.ts'
@@ -26,6 +27,7 @@ export const WRITES = [
   'stage',
   'complete',
   'abandon',
+  'cancel',
   'join',
   'beat',
   'leave',
@@ -33,6 +35,7 @@ export const WRITES = [
   'claim',
   'keep',
   'settle',
+  'closeSome',
   'gate',
   'probe',
   'report',
@@ -48,6 +51,7 @@ export const READS = [
   'keyed',
   'requests',
   'batches',
+  'failures',
   'totals',
   'waiting',
   'systemNames',
@@ -70,6 +74,7 @@ export function writeOperations(database: DatabaseSync, hint: (hint: WorkHint) =
     ...systemOperations(database, hint),
     ...claimOperations(database, releaseAt),
     ...settleOperations(database),
+    ...controlOperations(database, hint),
     ...touchOperations(database),
     release,
     sweep,

@@ -1,11 +1,14 @@
 import type { DatabaseSync } from 'node:sqlite'
+import type { FailureGroup } from '../../core/failures.ts'
 import type { Request } from '../../core/request.ts'
 import type { MappingState } from '../../core/verdict.ts'
 import {
   type BatchRow,
+  type FailureRow,
   type KeyRow,
   type RequestRow,
   toBatch,
+  toFailureGroup,
   toKeyed,
   toRequest,
 } from '../rows.ts'
@@ -48,7 +51,8 @@ export function queryOperations(database: DatabaseSync) {
   const inRange = (holding: string) =>
     prepare<BatchRow>(
       database,
-      `SELECT b.lane, b.first, b.last, b.count, p.ordinals, p.mappings, v.verdicts
+      `SELECT b.lane, b.first, b.last, b.count, p.ordinals, p.mappings, v.verdicts,
+         CASE b.state WHEN 'done' THEN r.closing END AS closing, r.closing_at
        FROM requests r JOIN batches b ON b.request = r.seq AND b.first < ?3 AND b.first >= ?4
          JOIN payloads p ON p.batch = b.id LEFT JOIN verdicts v ON v.batch = b.id
        WHERE r.tenant = ?1 AND r.id = ?2 AND r.state <> 'receiving' AND b.last >= ?5 ${holding}
@@ -61,6 +65,12 @@ export function queryOperations(database: DatabaseSync) {
     failed: inRange(HOLDING.failed),
     cancelled: inRange(HOLDING.cancelled),
   }
+  const findFailures = prepare<FailureRow>(
+    database,
+    `SELECT g.target, g.code, g.http_status, g.count, g.sample, g.message
+     FROM requests r JOIN failure_groups g ON g.request = r.seq
+     WHERE r.tenant = ? AND r.id = ? ORDER BY g.count DESC, g.target, g.code, g.http_status`,
+  )
   const countActive = prepare<{ n: number }>(
     database,
     `SELECT count(*) AS n FROM requests WHERE finished_at IS NULL AND state <> 'receiving'`,
@@ -91,9 +101,13 @@ export function queryOperations(database: DatabaseSync) {
     return statement.all(tenant, id, to, from - ORDINAL_SPAN_MAX, from).map(toBatch)
   }
 
+  function failures(tenant: string, id: string): readonly FailureGroup[] {
+    return findFailures.all(tenant, id).map(toFailureGroup)
+  }
+
   function totals(): Totals {
     return { activeRequests: countActive.get()?.n ?? 0, openMappings: countOpen.get()?.n ?? 0 }
   }
 
-  return { request, keyed, requests, batches, totals }
+  return { request, keyed, requests, batches, failures, totals }
 }

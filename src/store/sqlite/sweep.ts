@@ -3,7 +3,8 @@ import type { EpochMs } from '../../core/units.ts'
 import type { RequestRow } from '../rows.ts'
 import type { Sweep } from '../store.ts'
 import { prepare } from './database.ts'
-import { finishOperations } from './settle.ts'
+import { failureOperations } from './failures.ts'
+import { finishOperations } from './finish.ts'
 
 /** How much one sweep checks and deletes: it must not hold up the writes it stands between. */
 const AUDITED_MAX = 20
@@ -16,11 +17,17 @@ interface Counts {
   readonly completed: number
   readonly failed: number
   readonly cancelled: number
+  /** How many failures its groups hold. */
+  readonly grouped: number
 }
 
-/** Takes back what the dead held, mends what does not add up, and deletes what is old. */
+/**
+ * Takes back what the dead held, mends what does not add up, and deletes what is old. A batch of a
+ * closed request that was given back like that is left to `closeSome`.
+ */
 export function sweepOperations(database: DatabaseSync) {
   const { finishIfDone } = finishOperations(database)
+  const { regroup } = failureOperations(database)
   const findDead = prepare<{ id: string }>(database, 'SELECT id FROM workers WHERE deadline < ?')
   const removeWorker = prepare(database, 'DELETE FROM workers WHERE id = ?')
   const forgetReports = prepare(database, 'DELETE FROM reports WHERE worker = ?')
@@ -43,8 +50,9 @@ export function sweepOperations(database: DatabaseSync) {
   )
   const recount = prepare<Counts>(
     database,
-    `SELECT sum(completed) AS completed, sum(failed) AS failed, sum(cancelled) AS cancelled
-     FROM batches WHERE request = ?`,
+    `SELECT sum(completed) AS completed, sum(failed) AS failed, sum(cancelled) AS cancelled,
+       (SELECT coalesce(sum(count), 0) FROM failure_groups WHERE request = ?1) AS grouped
+     FROM batches WHERE request = ?1`,
   )
   const correct = prepare(
     database,
@@ -57,7 +65,7 @@ export function sweepOperations(database: DatabaseSync) {
   const hide = prepare(
     database,
     `UPDATE requests SET state = 'receiving', receiving_until = 0, release_at = NULL,
-       finished_at = NULL
+       closing = NULL, finished_at = NULL
      WHERE seq = ?`,
   )
   const deleteKeys = prepare(database, 'DELETE FROM idempotency_keys WHERE created_at < ?')
@@ -73,18 +81,32 @@ export function sweepOperations(database: DatabaseSync) {
   )
   const deleteKeysOf = prepare(database, 'DELETE FROM idempotency_keys WHERE request = ?')
 
+  const lookAgain = prepare(
+    database,
+    `WITH held AS (
+       SELECT request, sum(count - completed - failed - cancelled) AS open FROM batches
+       WHERE state = 'leased' GROUP BY request)
+     UPDATE requests SET closing_from = 0 WHERE seq IN (
+       SELECT r.seq FROM requests r LEFT JOIN held h ON h.request = r.seq
+       WHERE r.closing IS NOT NULL AND r.finished_at IS NULL AND r.closing_from IS NULL
+         AND (r.total = r.completed + r.failed + r.cancelled OR
+           r.total > r.completed + r.failed + r.cancelled + coalesce(h.open, 0)))`,
+  )
+
   /** Where the audit goes on. It is only a place in a round: losing it costs nothing. */
   let audited = 0
 
   /** Mends counters that disagree with the batches, and finishes what ought to be finished. */
   function audit(row: RequestRow, now: EpochMs): boolean {
-    const counts = recount.get(row.seq) ?? row
+    const { grouped, ...counts } = recount.get(row.seq) ?? { ...row, grouped: row.failed }
     const agree =
       counts.completed === row.completed &&
       counts.failed === row.failed &&
       counts.cancelled === row.cancelled
     if (!agree) correct.run(counts.completed, counts.failed, counts.cancelled, row.seq)
-    return finishIfDone({ ...row, ...counts }, now) !== null || !agree
+    if (grouped !== counts.failed) regroup(row.seq, counts.failed)
+    const finished = finishIfDone({ ...row, ...counts }, now) !== null
+    return finished || !agree || grouped !== counts.failed
   }
 
   function auditSome(now: EpochMs): readonly string[] {
@@ -110,6 +132,7 @@ export function sweepOperations(database: DatabaseSync) {
       removeWorker.run(id)
       return { worker: id, batches }
     })
+    lookAgain.run()
     const repaired = auditSome(now)
     const deleted = deleteOld(retainedSince)
     dropOpenGates.run(now)
@@ -121,6 +144,7 @@ export function sweepOperations(database: DatabaseSync) {
   /** At the start of an embedded store no worker can be alive: whatever is leased was lost. */
   function rescueAll(): void {
     rescueEverything.run()
+    lookAgain.run()
     removeWorkers.run()
     forgetAllReports.run()
   }

@@ -20,6 +20,7 @@ export function openBulk(
     texts: readonly string[],
     signal: AbortSignal,
   ): Promise<readonly WriteAnswer[]> {
+    if (texts.length > 1 && lengthOf(texts) > TEXT_MAX) return deliveries.map(() => TOO_MUCH)
     const answer = await calls.make(request(deliveries, texts), 'write', signal)
     if (answer.kind === 'answer') return read(answer, deliveries)
     const isDivisible = answer.kind === 'refused' && ABOUT_CONTENT.has(answer.httpStatus)
@@ -47,6 +48,21 @@ export function openBulk(
       return deliveries.map((delivery) => byDelivery.get(delivery) ?? UNFIT)
     },
   }
+}
+
+function lengthOf(texts: readonly string[]): number {
+  return texts.reduce((sum, { length }) => sum + length, 0)
+}
+
+/** How many characters of payloads go into one call, unless it holds but one: all of it is in memory. */
+const TEXT_MAX = 16_000_000
+
+const TOO_MUCH: WriteAnswer = {
+  kind: 'impossible',
+  stage: 'write',
+  code: 'invalid_payload',
+  message: `The payloads of one call are longer than ${TEXT_MAX} characters together.`,
+  divisible: true,
 }
 
 /** Bad syntax, too large, bad content: one payload among many is enough for it. */
