@@ -2,18 +2,16 @@ import type { Command } from 'commander'
 import { environment } from '../config/environment.ts'
 import { describeSettings, readSettings, type SettingDescription } from '../config/settings.ts'
 import { concluding, EXIT, EXIT_CODES_HELP, type ExitCode } from './exit.ts'
+import { type JsonOptions, withJson, writeJson } from './json.ts'
 import { complain, type Output, printable, styled, write } from './output.ts'
 import { flagsOf, withSettings } from './settings.ts'
 
-interface ConfigOptions {
-  readonly json?: true
-}
-
 /** Adds `sluice config`. */
 export function addConfig(program: Command): void {
-  withSettings(program.command('config'))
-    .description('show every setting: what is in force, where it comes from, and what it does')
-    .option('--json', 'write them as JSON')
+  const command = withSettings(program.command('config')).description(
+    'show every setting: what is in force, where it comes from, and what it does',
+  )
+  withJson(command)
     .addHelpText(
       'after',
       `
@@ -25,11 +23,11 @@ ${EXIT_CODES_HELP}`,
     .action(concluding(config))
 }
 
-async function config({ json }: ConfigOptions, command: Command): Promise<ExitCode> {
+async function config({ json }: JsonOptions, command: Command): Promise<ExitCode> {
   const flags = flagsOf(command)
   const settings = describeSettings(environment(), flags)
-  const text = json ? JSON.stringify(settings, null, 2) : await table(settings, process.stdout)
-  await write(text, process.stdout)
+  if (json) await writeJson(settings)
+  else await write(await table(settings, process.stdout), process.stdout)
   const read = readSettings(environment(), flags)
   return read.ok ? EXIT.ok : complain(read.problems.join('\n'), EXIT.misuse)
 }

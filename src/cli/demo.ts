@@ -6,11 +6,11 @@ import { type AddressOptions, connect, withAddress } from './address.ts'
 import { concluding, EXIT, EXIT_CODES_HELP, type ExitCode } from './exit.ts'
 import { counted } from './numbers.ts'
 import { complain, styled, write } from './output.ts'
-import { follow } from './progress.ts'
+import { displayOn, follow } from './progress.ts'
+import { resultsTable } from './results-table.ts'
 import { sampleRequest } from './sample.ts'
 import { start } from './start.ts'
 import { summary } from './summary.ts'
-import { resultsTable } from './table.ts'
 
 const MAPPINGS = 100
 
@@ -21,8 +21,9 @@ export function addDemo(program: Command): void {
     .addHelpText(
       'after',
       `
-Without --url it looks for an instance on this machine, where the settings say, and starts one
-if there is none. Mappings that fail for good are part of the show: it ends with 0 all the same.
+Without --url it looks for an instance on this machine, where the settings say,
+and starts one if there is none. Mappings that fail for good are part of the
+show: it ends with 0 all the same.
 
 Examples:
   sluice demo
@@ -70,7 +71,7 @@ async function show(url: string, ...firstSteps: readonly Step[]): Promise<ExitCo
   }
   const { request_id: id } = await sluice.submit(sampleRequest(MAPPINGS))
   await tell(`${counted(MAPPINGS, 'mapping')} at HIGH, to simulated systems: request ${id}\n`)
-  const status = await follow(sluice, id, process.stdout)
+  const status = await follow(sluice, id, await displayOn(process.stdout))
   if (status === null) {
     await tell('Interrupted. What is not done yet goes on when the instance does.')
     return EXIT.interrupted

@@ -1,6 +1,7 @@
 import { CommanderError } from 'commander'
 import { SluiceError, SluiceUnreachable } from '../client/index.ts'
 import { complain } from './output.ts'
+import { UnusableFile } from './unusable.ts'
 
 /** How a command ended, for scripts. */
 export const EXIT = { ok: 0, incomplete: 1, misuse: 2, unavailable: 3, interrupted: 130 } as const
@@ -12,7 +13,7 @@ Exit codes:
   0    all is well
   1    the request is finished, but not all of its mappings completed
   2    a wrong option, or input that Sluice refuses
-  3    nothing answers, or the server failed
+  3    nothing answers, the server failed, or it asks to come again later
   130  interrupted with Ctrl-C`
 
 /** Makes an action of a function that says how it ended. */
@@ -27,13 +28,19 @@ export function concluding<Arguments extends unknown[]>(
 /** Tells a person what stopped a command. */
 export function explain(error: unknown): ExitCode {
   if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.ok : EXIT.misuse
+  if (error instanceof UnusableFile) return complain(error.message, EXIT.misuse)
   if (error instanceof SluiceUnreachable) return complain(error.message, EXIT.unavailable)
   if (error instanceof SluiceError) {
-    return complain(error.message, error.status >= 500 ? EXIT.unavailable : EXIT.misuse)
+    return complain(error.message, endingFor(error.status))
   }
   const message = error instanceof Error ? error.message : String(error)
   return complain(
     `This is a fault in Sluice itself, please report it: ${message}`,
     EXIT.unavailable,
   )
+}
+
+/** How a command ends that was answered no: whether the input is to be mended, or is good another time. */
+export function endingFor(status: number): ExitCode {
+  return status >= 500 || status === 429 ? EXIT.unavailable : EXIT.misuse
 }

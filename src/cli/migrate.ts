@@ -2,18 +2,21 @@ import type { Command } from 'commander'
 import { environment } from '../config/environment.ts'
 import { readSettings } from '../config/settings.ts'
 import { concluding, EXIT, EXIT_CODES_HELP, type ExitCode } from './exit.ts'
+import { type JsonOptions, withJson, writeJson } from './json.ts'
 import { complain, write } from './output.ts'
 import { flagsOf, withSettings } from './settings.ts'
 
 /** Adds `sluice migrate`. */
 export function addMigrate(program: Command): void {
-  withSettings(program.command('migrate'), ['--database-url'])
-    .description("bring the schema of PostgreSQL up to this version's")
+  const command = withSettings(program.command('migrate'), ['--database-url']).description(
+    "bring the schema of PostgreSQL up to this version's",
+  )
+  withJson(command)
     .addHelpText(
       'after',
       `
-DATABASE_URL says which. Safe to run at any time, again, and by several at once. The embedded store needs none of it: it is
-brought up to date at start.
+DATABASE_URL says which. Safe to run at any time, again, and by several at once.
+The embedded store needs none of it: it is brought up to date at start.
 
 Examples:
   sluice migrate
@@ -22,7 +25,7 @@ ${EXIT_CODES_HELP}`,
     .action(concluding(migrate))
 }
 
-async function migrate(_: unknown, command: Command): Promise<ExitCode> {
+async function migrate({ json }: JsonOptions, command: Command): Promise<ExitCode> {
   const read = readSettings(environment(), flagsOf(command))
   if (!read.ok) return complain(read.problems.join('\n'), EXIT.misuse)
   const { databaseUrl } = read.settings
@@ -35,6 +38,10 @@ async function migrate(_: unknown, command: Command): Promise<ExitCode> {
   const migrated = await migrateDatabase(databaseUrl)
   if (!migrated.ok) return complain(migrated.problem, EXIT.unavailable)
   const { from, to } = migrated
+  if (json) {
+    await writeJson({ from, to })
+    return EXIT.ok
+  }
   await write(
     from === to ? `Schema ${to} is there already.` : `Schema ${from} is now schema ${to}.`,
     process.stdout,

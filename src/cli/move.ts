@@ -1,35 +1,39 @@
 import type { Command } from 'commander'
 import { environment } from '../config/environment.ts'
 import { readSettings } from '../config/settings.ts'
+import { createBar } from './bar.ts'
 import { concluding, EXIT, EXIT_CODES_HELP, type ExitCode } from './exit.ts'
+import { type JsonOptions, withJson, writeJson } from './json.ts'
 import { counted, grouped } from './numbers.ts'
 import { complain, type Output, write } from './output.ts'
 import { flagsOf, withSettings } from './settings.ts'
 
-interface MoveOptions {
+interface MoveOptions extends JsonOptions {
   readonly to?: string
 }
 
 /** Adds `sluice move`. */
 export function addMove(program: Command): void {
-  withSettings(program.command('move'), ['--data-dir'])
+  const command = withSettings(program.command('move'), ['--data-dir'])
     .description('copy the embedded store into an empty PostgreSQL, and check the copy')
     .option('--to <url>', 'the PostgreSQL; DATABASE_URL if not given')
+  withJson(command)
     .addHelpText(
       'after',
       `
-Stop Sluice first. All of it is copied and checked in one transaction: if it is interrupted, nothing
-has happened. The embedded store stays as it was; do not start Sluice on it again.
+Stop Sluice first. All of it is copied and checked in one transaction: if it is
+interrupted, nothing has happened. The embedded store stays as it was; do not
+start Sluice on it again.
 
 Examples:
   sluice move --to postgres://sluice@db.example.com/sluice
-  DATABASE_URL=postgres://… sluice move --data-dir /var/lib/sluice
+  DATABASE_URL=postgres://… sluice move --data-dir data
 ${EXIT_CODES_HELP}`,
     )
     .action(concluding(move))
 }
 
-async function move({ to }: MoveOptions, command: Command): Promise<ExitCode> {
+async function move({ to, json }: MoveOptions, command: Command): Promise<ExitCode> {
   const target = to === undefined ? {} : { 'database-url': to }
   const read = readSettings(environment(), { ...flagsOf(command), ...target })
   if (!read.ok) {
@@ -48,6 +52,10 @@ async function move({ to }: MoveOptions, command: Command): Promise<ExitCode> {
   }).finally(display.end)
   if (!moved.ok) return complain(moved.problem, EXIT.unavailable)
   const { requests, batches, mappings } = moved
+  if (json) {
+    await writeJson({ requests, batches, mappings })
+    return EXIT.ok
+  }
   await write(
     `Moved and checked: ${counted(requests, 'request')}, ${counted(mappings, 'mapping')} in ` +
       `${grouped(batches)} batches.\nFrom now on start Sluice with DATABASE_URL. ${dataDir} is as ` +
@@ -60,16 +68,9 @@ async function move({ to }: MoveOptions, command: Command): Promise<ExitCode> {
 /** Shows how far it has come: a bar on a terminal, and nothing elsewhere. */
 async function openDisplay(output: Output) {
   if (!output.isTTY) return { show: () => {}, end: () => {} }
-  const { default: progress } = await import('cli-progress')
-  const bar = new progress.SingleBar(
-    {
-      stream: output,
-      format: '{bar} {percentage}%  {value}/{total} rows copied and checked',
-      hideCursor: true,
-      // It would take Ctrl-C for itself, and go on.
-      gracefulExit: false,
-    },
-    progress.Presets.shades_classic,
+  const bar = await createBar(
+    output,
+    '{bar} {percentage}%  {value}/{total} rows copied and checked',
   )
   bar.start(1, 0)
   return {

@@ -24,3 +24,9 @@ export function grouped(count: number): string {
 export function counted(count: number, noun: string): string {
   return `${grouped(count)} ${noun}${count === 1 ? '' : 's'}`
 }
+
+/** `0.4 MB`, `12,345.0 MB`. */
+export function megabytes(bytes: number): string {
+  const digits = { minimumFractionDigits: 1, maximumFractionDigits: 1 }
+  return `${(bytes / 1e6).toLocaleString('en-US', digits)} MB`
+}

@@ -1,5 +1,6 @@
 import { once } from 'node:events'
 import { styleText } from 'node:util'
+import { chunksOf } from '../client/chunks.ts'
 
 /** Where a command writes: what a script reads to stdout, what is only for people to stderr. */
 export type Output = NodeJS.WriteStream
@@ -16,6 +17,23 @@ export async function write(line: string, output: Output): Promise<void> {
   if (!output.write(`${line}\n`)) await once(output, 'drain')
 }
 
+/**
+ * Writes lines of any number, no faster than they are read. On a terminal they are made harmless;
+ * elsewhere every byte stays what it is, unless it is JSON, which stays the same JSON.
+ */
+export async function writeLines(
+  lines: ReadableStream<Uint8Array>,
+  form: 'ndjson' | 'csv',
+  output: Output,
+): Promise<void> {
+  const decoder = new TextDecoder()
+  const isChanged = output.isTTY || form === 'ndjson'
+  for await (const chunk of chunksOf(lines)) {
+    const piece = isChanged ? harmless(decoder.decode(chunk, { stream: true })) : chunk
+    if (!output.write(piece)) await once(output, 'drain')
+  }
+}
+
 /** Says what is wrong, and passes the exit code on. */
 export function complain<Code>(message: string, code: Code): Code {
   const [first = '', ...rest] = message.split('\n').map(printable)
@@ -29,9 +47,16 @@ export function complain<Code>(message: string, code: Code): Code {
  * or rewrite what is shown, become `\uXXXX`. JSON without line breaks stays the same JSON.
  */
 export function printable(text: string): string {
-  return text.replace(/[\p{Cc}\p{Bidi_Control}]/gu, (character) => {
-    return `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`
-  })
+  return text.replace(/[\p{Cc}\p{Bidi_Control}]/gu, escaped)
+}
+
+/** The same of lines: what ends them stays. */
+function harmless(text: string): string {
+  return text.replace(/(?!\r?\n)[\p{Cc}\p{Bidi_Control}]/gu, escaped)
+}
+
+function escaped(character: string): string {
+  return `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`
 }
 
 /** Ends the process quietly when a reader such as `head` has had enough. */

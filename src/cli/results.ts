@@ -1,15 +1,22 @@
 import { type Command, Option } from 'commander'
-import { MAPPING_STATES, type MappingState, type Result } from '../client/index.ts'
+import { MAPPING_STATES, type MappingState, type Result, type Sluice } from '../client/index.ts'
 import { type AddressOptions, connect, withAddress } from './address.ts'
 import { concluding, EXIT, EXIT_CODES_HELP, type ExitCode } from './exit.ts'
+import { interruptible } from './interrupt.ts'
+import { type JsonOptions, withJson } from './json.ts'
 import { grouped, wholeNumber } from './numbers.ts'
-import { printable, write } from './output.ts'
-import { resultsTable } from './table.ts'
+import { complain, write, writeLines } from './output.ts'
+import { resultsTable } from './results-table.ts'
+import { writeWhole } from './whole-file.ts'
 
-interface ResultsOptions extends AddressOptions {
-  readonly format: 'table' | 'json' | 'ndjson'
+const FORMATS = ['table', 'ndjson', 'csv'] as const
+type Format = (typeof FORMATS)[number]
+
+interface ResultsOptions extends AddressOptions, JsonOptions {
+  readonly format?: Format
   readonly status?: MappingState
   readonly limit?: number
+  readonly out?: string
 }
 
 /** A table is laid out whole before it is shown, so it needs an end. */
@@ -17,13 +24,14 @@ const TABLE_ROWS = 100
 
 /** Adds `sluice results`. */
 export function addResults(program: Command): void {
-  withAddress(program.command('results'))
+  const command = withAddress(program.command('results'))
     .description('show what became of each mapping of a request, in the order they were submitted')
     .argument('<id>', 'the request')
     .addOption(
-      new Option('-f, --format <format>', 'how to write them')
-        .choices(['table', 'json', 'ndjson'])
-        .default('table'),
+      new Option(
+        '-f, --format <format>',
+        'how to write them (default: by the name of the file, else a table)',
+      ).choices(FORMATS),
     )
     .addOption(
       new Option('-s, --status <status>', 'only mappings that are').choices(MAPPING_STATES),
@@ -33,55 +41,59 @@ export function addResults(program: Command): void {
       `at most so many (default: ${TABLE_ROWS} in a table, else all)`,
       wholeNumber,
     )
+    .option('-o, --out <file>', 'write them to a file, which is there whole or not at all')
+  withJson(command, 'the same as --format ndjson')
     .addHelpText(
       'after',
       `
+What failed comes out in the form in which it is handed over, with its error
+beside it: mend it, and submit the file.
+
 Examples:
-  sluice results 01980f6c-7e2a-7c31-9d5b-0a4f6e1b2c3d
-  sluice results 01980f6c-7e2a-7c31-9d5b-0a4f6e1b2c3d --status failed --limit 20
-  sluice results 01980f6c-7e2a-7c31-9d5b-0a4f6e1b2c3d --format ndjson > results.ndjson
+  id=$(sluice submit examples/sample.json --wait)
+  sluice results "$id"
+  sluice results "$id" --status failed --limit 20
+  sluice results "$id" --format ndjson | head -n 1
+  sluice results "$id" --status failed --out failed.csv
 ${EXIT_CODES_HELP}`,
     )
     .action(concluding(results))
 }
 
 async function results(id: string, options: ResultsOptions): Promise<ExitCode> {
-  const { format, status } = options
+  const { status, out, limit } = options
+  const format = formatOf(options)
   const sluice = connect(options)
   if (format === 'table') {
-    const { limit = TABLE_ROWS } = options
-    await writeTable(sluice.results(id, { status, limit: limit + 1 }), limit)
-    return EXIT.ok
+    if (out !== undefined) return complain('Say --format ndjson or csv beside --out.', EXIT.misuse)
+    return showTable(sluice, id, status, limit ?? TABLE_ROWS)
   }
-  const found = sluice.results(id, { status, limit: options.limit })
-  await (format === 'json' ? writeJson(found) : writeLines(found))
-  return EXIT.ok
+  const ended = await interruptible(async (signal) => {
+    const lines = await sluice.exportResults(id, { format, status, limit, signal })
+    await (out === undefined ? writeLines(lines, format, process.stdout) : writeWhole(out, lines))
+    return EXIT.ok
+  })
+  return ended ?? EXIT.interrupted
 }
 
-/** @param found one more than `limit`, where there are more */
-async function writeTable(found: AsyncIterable<Result>, limit: number): Promise<void> {
+function formatOf({ json, format, out = '' }: ResultsOptions): Format {
+  if (json) return 'ndjson'
+  if (format !== undefined) return format
+  if (/\.(?:ndjson|jsonl)$/i.test(out)) return 'ndjson'
+  return /\.csv$/i.test(out) ? 'csv' : 'table'
+}
+
+async function showTable(
+  sluice: Sluice,
+  id: string,
+  status: MappingState | undefined,
+  limit: number,
+): Promise<ExitCode> {
   const rows: Result[] = []
-  for await (const result of found) rows.push(result)
+  for await (const result of sluice.results(id, { status, limit: limit + 1 })) rows.push(result)
   await write(await resultsTable(rows.slice(0, limit), process.stdout), process.stdout)
-  if (rows.length <= limit) return
+  if (rows.length <= limit) return EXIT.ok
   const advice = 'Show more with --limit, or all of them with --format ndjson.'
   await write(`These are the first ${grouped(limit)}. ${advice}`, process.stderr)
-}
-
-async function writeLines(found: AsyncIterable<Result>): Promise<void> {
-  for await (const result of found) await write(asJson(result), process.stdout)
-}
-
-async function writeJson(found: AsyncIterable<Result>): Promise<void> {
-  await write('[', process.stdout)
-  let lead = ' '
-  for await (const result of found) {
-    await write(lead + asJson(result), process.stdout)
-    lead = ','
-  }
-  await write(']', process.stdout)
-}
-
-function asJson(result: Result): string {
-  return printable(JSON.stringify(result))
+  return EXIT.ok
 }

@@ -10,14 +10,15 @@ export function addServe(program: Command): void {
     .addHelpText(
       'after',
       `
-Every option is a setting, and can be given in the environment variable that is named with it.
-The first SIGTERM or Ctrl-C lets calls in flight end; the second stops at once.
+Every option is a setting, and can be given in the environment variable that is
+named with it. The first SIGTERM or Ctrl-C lets calls in flight end; the second
+stops at once.
 
 Examples:
   sluice serve
-  sluice serve --port 9000 --data-dir /var/lib/sluice
+  sluice serve --port 9000 --data-dir sluice-data
   DATABASE_URL=postgres://… sluice serve --role api
-  PORT=9000 SLUICE_SYSTEMS_FILE=systems.yaml sluice serve
+  PORT=9000 SLUICE_SYSTEMS_FILE=examples/systems.yaml sluice serve
 ${EXIT_CODES_HELP}`,
     )
     .action(concluding(serve))

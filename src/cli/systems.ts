@@ -2,21 +2,22 @@ import type { Command } from 'commander'
 import type { Sluice, System, SystemChange } from '../client/index.ts'
 import { type AddressOptions, connect, withAddress } from './address.ts'
 import { concluding, EXIT, EXIT_CODES_HELP, type ExitCode } from './exit.ts'
+import { type JsonOptions, withJson, writeJson } from './json.ts'
 import { duration, grouped, wholeNumber } from './numbers.ts'
 import { complain, type Output, printable, type Style, styled, write } from './output.ts'
+import { tableOf } from './table.ts'
 
-interface SystemsOptions extends AddressOptions {
+interface SystemsOptions extends AddressOptions, JsonOptions {
   readonly concurrency?: number | 'file'
   readonly rate?: string[]
   readonly pause?: true
   readonly unpause?: true
   readonly resume?: true
-  readonly json?: true
 }
 
 /** Adds `sluice systems`. */
 export function addSystems(program: Command): void {
-  withAddress(program.command('systems'))
+  const command = withAddress(program.command('systems'))
     .description('show how every system fares; or show one, and change its limits while it runs')
     .argument('[name]', 'the system; all of them unless told')
     .option('--concurrency <n>', 'at most so many calls at once; "file": as configured', calls)
@@ -24,7 +25,7 @@ export function addSystems(program: Command): void {
     .option('--pause', 'start nothing more for it')
     .option('--unpause', 'let it go on')
     .option('--resume', 'probe a held or tripped system now')
-    .option('--json', 'write JSON')
+  withJson(command)
     .addHelpText(
       'after',
       `
@@ -34,6 +35,7 @@ Examples:
   sluice systems crm --concurrency 5 --rate 50/s 1000/h
   sluice systems crm --concurrency file --rate file
   sluice systems crm --pause
+  sluice systems crm --unpause
   sluice systems crm --resume
 ${EXIT_CODES_HELP}`,
     )
@@ -53,7 +55,8 @@ async function systems(name: string | undefined, options: SystemsOptions): Promi
   }
   if (Object.keys(change).length > 0) await sluice.updateSystem(name, change)
   const system = await (options.resume ? sluice.resume(name) : sluice.system(name))
-  await write(options.json ? asJson(system) : described(system, process.stdout), process.stdout)
+  if (options.json) await writeJson(system)
+  else await write(described(system, process.stdout), process.stdout)
   return EXIT.ok
 }
 
@@ -71,23 +74,26 @@ function changeOf({ concurrency, rate, pause, unpause }: SystemsOptions): System
   }
 }
 
-const HEAD = ['system', 'kind', 'gate', 'ready', 'in hand', 'waiting', 'per minute', 'last error']
+const COLUMNS = {
+  system: 'left',
+  kind: 'left',
+  gate: 'left',
+  ready: 'right',
+  'in hand': 'right',
+  waiting: 'right',
+  'per minute': 'right',
+  'last error': 'left',
+} as const
 
 async function showAll(sluice: Sluice, { json }: SystemsOptions): Promise<ExitCode> {
   const found: System[] = []
   for await (const system of sluice.systems()) found.push(system)
   if (json) {
-    await write(asJson(found), process.stdout)
+    await writeJson(found)
     return EXIT.ok
   }
-  const { default: Table } = await import('cli-table3')
-  const table = new Table({
-    head: HEAD.map((column) => styled('bold', column, process.stdout)),
-    style: { head: [], border: [], compact: true },
-    colAligns: ['left', 'left', 'left', 'right', 'right', 'right', 'right', 'left'],
-  })
-  table.push(...found.map((system) => row(system, process.stdout)))
-  await write(table.toString(), process.stdout)
+  const rows = found.map((system) => row(system, process.stdout))
+  await write(await tableOf(COLUMNS, rows, process.stdout), process.stdout)
   return EXIT.ok
 }
 
@@ -154,7 +160,3 @@ function told({ limit, remaining, resets_at, rate }: Learned): string {
 }
 
 type Learned = NonNullable<System['limits']['learned']>
-
-function asJson(value: System | readonly System[]): string {
-  return printable(JSON.stringify(value))
-}

@@ -1,40 +1,67 @@
 import type { Command } from 'commander'
-import type { Sluice } from '../client/index.ts'
+import type { RequestStatus, Sluice } from '../client/index.ts'
 import { type AddressOptions, connect, withAddress } from './address.ts'
 import { concluding, EXIT, EXIT_CODES_HELP, type ExitCode } from './exit.ts'
-import { type Output, write } from './output.ts'
-import { follow } from './progress.ts'
+import { type JsonOptions, withJson, writeJson } from './json.ts'
+import { type Output, printable, write } from './output.ts'
+import { type Display, displayOn, follow } from './progress.ts'
 import { summary } from './summary.ts'
 
 /** Adds `sluice watch`. */
 export function addWatch(program: Command): void {
-  withAddress(program.command('watch'))
+  const command = withAddress(program.command('watch'))
     .description('show the progress of a request until it is finished')
     .argument('<id>', 'the request')
+  withJson(command, 'each status as a line of JSON')
     .addHelpText(
       'after',
       `
+Ctrl-C ends the watching, not the work.
+
 Examples:
-  sluice watch 01980f6c-7e2a-7c31-9d5b-0a4f6e1b2c3d
-  sluice watch "$(sluice submit examples/sample.json)" && echo all completed
+  id=$(sluice submit examples/sample.json)
+  sluice watch "$id" && echo all completed
+  sluice watch "$id" --json
 ${EXIT_CODES_HELP}`,
     )
-    .action(
-      concluding((id: string, options: AddressOptions) =>
-        watch(connect(options), id, process.stdout),
-      ),
-    )
+    .action(concluding(watchCommand))
 }
 
-/** Shows a request until it is finished, then how it went, and what to look at next. */
-export async function watch(sluice: Sluice, id: string, output: Output): Promise<ExitCode> {
-  const status = await follow(sluice, id, output)
-  if (status === null) {
-    await write(`The work goes on. Come back to it with: sluice watch ${id}`, output)
-    return EXIT.interrupted
-  }
-  await write(summary(status, output), output)
-  if (status.status === 'completed') return EXIT.ok
-  await write(`See why with: sluice results ${id} --status ${status.status}`, output)
-  return EXIT.incomplete
+async function watchCommand(id: string, options: AddressOptions & JsonOptions): Promise<ExitCode> {
+  const sluice = connect(options)
+  return endingOf(
+    await (options.json ? follow(sluice, id, JSON_LINES) : watch(sluice, id, process.stdout)),
+  )
+}
+
+const JSON_LINES: Display = { show: writeJson, end() {} }
+
+/**
+ * Shows a request until it is finished, then how it went, and what to look at next.
+ *
+ * @returns its final status; null where Ctrl-C ended the watching
+ */
+export async function watch(
+  sluice: Sluice,
+  id: string,
+  output: Output,
+): Promise<RequestStatus | null> {
+  const status = await follow(sluice, id, await displayOn(output))
+  for (const line of lastWords(status, printable(id), output)) await write(line, output)
+  return status
+}
+
+function lastWords(status: RequestStatus | null, id: string, output: Output): string[] {
+  if (status === null) return [`The work goes on. Come back to it with: sluice watch ${id}`]
+  return [
+    summary(status, output),
+    ...(status.failed_mappings > 0 ? [`See why with: sluice failures ${id}`] : []),
+    ...(status.status === 'completed' ? [] : [`Try again what is left with: sluice retry ${id}`]),
+  ]
+}
+
+/** How a command ends that has watched a request. */
+export function endingOf(status: RequestStatus | null): ExitCode {
+  if (status === null) return EXIT.interrupted
+  return status.status === 'completed' ? EXIT.ok : EXIT.incomplete
 }

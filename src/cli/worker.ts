@@ -18,7 +18,8 @@ export function addWorker(program: Command): void {
     .addHelpText(
       'after',
       `
-DATABASE_URL says which. It opens no port, unless SLUICE_HEALTH_PORT names one for those who watch over it.
+DATABASE_URL says which. It opens no port, unless SLUICE_HEALTH_PORT names one
+for those who watch over it.
 
 Examples:
   sluice worker

@@ -1,13 +1,24 @@
-import type { Problem, ProblemError } from './wire.ts'
+import type { Problem, ProblemError } from './problem.ts'
 
 /** How many of a problem's errors its message tells; `errors` has them all. */
 const ERRORS_TOLD = 10
 
-/** Sluice answered, and the answer was no. The message says what to mend, and where. */
+/**
+ * Sluice answered, and the answer was no. The message says what to mend, and where.
+ *
+ * @example
+ * try {
+ *   await sluice.cancel(id)
+ * } catch (error) {
+ *   if (!(error instanceof SluiceError)) throw error
+ *   if (error.type !== '/problems/invalid-state') throw error
+ *   console.log('It was finished already.')
+ * }
+ */
 export class SluiceError extends Error {
   override readonly name = 'SluiceError'
-  /** `/problems/<slug>`: what kind of problem it is. */
-  readonly type: string
+  /** Which problem: `/problems/` and its slug. */
+  readonly type: Problem['type']
   /** The HTTP status. */
   readonly status: number
   readonly detail: string
@@ -29,15 +40,25 @@ export class SluiceError extends Error {
   }
 }
 
-/** No answer came: the server is not there, or it did not finish in time. */
+/** No answer came, or not all of it: the server is not there, went away, or was too slow. */
 export class SluiceUnreachable extends Error {
   override readonly name = 'SluiceUnreachable'
   readonly url: string
+  /** Somebody was there, so that what was sent may have arrived. */
+  readonly mayHaveArrived: boolean
 
-  constructor(url: string, message: string, cause: unknown) {
-    super(message, { cause })
+  constructor(url: string, message: string, more: { mayHaveArrived: boolean; cause?: unknown }) {
+    super(message, { cause: more.cause })
     this.url = url
+    this.mayHaveArrived = more.mayHaveArrived
   }
+}
+
+/** The server is away for a while: it restarts, drains or cannot reach its store. */
+export function isAbsence(error: unknown): boolean {
+  return (
+    error instanceof SluiceUnreachable || (error instanceof SluiceError && error.status === 503)
+  )
 }
 
 function told(errors: readonly ProblemError[]): string[] {

@@ -1,17 +1,23 @@
+import { isBaseUrl, type Query, search } from './address.ts'
+import { parsed, refusalOf } from './answer.ts'
+import { Deadline } from './deadline.ts'
 import { SluiceError, SluiceUnreachable } from './errors.ts'
-import type { Problem } from './wire.ts'
+
+type Body = Blob | ReadableStream<Uint8Array>
 
 /** One HTTP call. */
 export interface Call {
   readonly method: 'GET' | 'POST' | 'PATCH'
   readonly path: string
-  /** What is undefined or null is left out. */
-  readonly query?: Readonly<Record<string, string | number | null | undefined>>
+  readonly query?: Query
   readonly headers?: Readonly<Record<string, string>>
-  readonly body?: string
+  /** A stream has the deadline run only while it is Sluice that is waited for. */
+  readonly body?: string | ((deadline: Deadline) => Body | Promise<Body>)
   readonly signal?: AbortSignal | undefined
   /** A status that is an answer too, beside 2xx. */
   readonly accepts?: number
+  /** How long Sluice was asked to hold its answer back. */
+  readonly heldMs?: number
 }
 
 /** Makes one call, once. */
@@ -36,87 +42,116 @@ export class Transport {
    * reason if it was aborted
    */
   async call<Answer>(call: Call): Promise<Answer> {
-    const { response, text } = await this.#exchange(call)
-    const body = parsed(text)
-    if (body !== undefined && (response.ok || response.status === call.accepts)) {
+    const deadline = this.#deadline(call)
+    try {
+      const response = await this.#send(call, deadline)
+      const body = parsed(await response.text())
+      if (body === undefined || !(response.ok || response.status === call.accepts)) {
+        throw refusalOf(response, this.#baseUrl, body)
+      }
       return body as Answer // The wire types are this contract's own description.
+    } catch (error) {
+      throw this.#explained(error, call, deadline)
+    } finally {
+      deadline.stop()
     }
-    throw new SluiceError(
-      isProblem(body) ? body : this.#strange(response.status),
-      retryAfterMs(response),
+  }
+
+  /**
+   * An answer of any length. The stream breaks off with SluiceUnreachable where the connection does,
+   * so that a part is never taken for the whole.
+   *
+   * @throws as `call` does
+   */
+  async open(call: Call): Promise<ReadableStream<Uint8Array>> {
+    const deadline = this.#deadline(call)
+    try {
+      const response = await this.#send(call, deadline)
+      if (!response.ok || response.body === null) {
+        throw refusalOf(response, this.#baseUrl, parsed(await response.text()))
+      }
+      return this.#watched(response.body, call, deadline)
+    } catch (error) {
+      throw this.#explained(error, call, deadline)
+    } finally {
+      deadline.stop()
+    }
+  }
+
+  /** What is thrown where an answer ends too early. */
+  brokenOff(cause?: unknown): SluiceUnreachable {
+    const message = `The connection to ${this.#baseUrl} broke before the answer was complete. Try again.`
+    return new SluiceUnreachable(this.#baseUrl, message, { mayHaveArrived: true, cause })
+  }
+
+  #deadline({ heldMs = 0 }: Call): Deadline {
+    return new Deadline(this.#timeoutMs + heldMs)
+  }
+
+  async #send(call: Call, deadline: Deadline): Promise<Response> {
+    const { method, path, query = {}, headers, signal } = call
+    deadline.start()
+    const body = typeof call.body === 'function' ? await call.body(deadline) : call.body
+    const init = {
+      method,
+      headers: { accept: 'application/json', ...headers },
+      signal: signal === undefined ? deadline.signal : AbortSignal.any([signal, deadline.signal]),
+      ...(body === undefined ? {} : { body }),
+      ...(body instanceof ReadableStream ? { duplex: 'half' as const } : {}),
+    }
+    return this.#fetch.call(globalThis, this.#baseUrl + path + search(query), init)
+  }
+
+  /** The deadline runs only while somebody waits for more. */
+  #watched(
+    body: ReadableStream<Uint8Array>,
+    call: Call,
+    deadline: Deadline,
+  ): ReadableStream<Uint8Array> {
+    const reader = body.getReader()
+    const pull = async (controller: ReadableStreamDefaultController<Uint8Array>) => {
+      deadline.start()
+      try {
+        const { done, value } = await reader.read()
+        if (done) controller.close()
+        else controller.enqueue(value)
+      } catch (cause) {
+        throw this.#ended(call, deadline) ?? this.brokenOff(cause)
+      } finally {
+        deadline.stop()
+      }
+    }
+    return new ReadableStream(
+      { pull, cancel: (reason) => reader.cancel(reason) },
+      { highWaterMark: 0 },
     )
   }
 
-  async #exchange({ method, path, query, headers, body, signal }: Call) {
-    const limit = AbortSignal.timeout(this.#timeoutMs)
-    try {
-      const response = await this.#fetch.call(globalThis, this.#baseUrl + path + search(query), {
-        method,
-        headers: { accept: 'application/json', ...headers },
-        signal: signal === undefined ? limit : AbortSignal.any([signal, limit]),
-        ...(body === undefined ? {} : { body }),
-      })
-      return { response, text: await response.text() }
-    } catch (error) {
-      signal?.throwIfAborted()
-      throw new SluiceUnreachable(this.#baseUrl, this.#silence(limit.aborted), error)
-    }
+  #explained(error: unknown, call: Call, deadline: Deadline): unknown {
+    if (error instanceof SluiceError) return error
+    return (
+      this.#ended(call, deadline) ?? (isCut(error) ? this.brokenOff(error) : this.#absent(error))
+    )
   }
 
-  #silence(late: boolean): string {
-    if (late) return `${this.#baseUrl} did not answer within ${this.#timeoutMs / 1000} s.`
-    return `Nothing answers at ${this.#baseUrl}. Start it with: npm start`
+  /** What the caller or the time has ended; null where it was neither. */
+  #ended({ signal }: Call, { signal: late, limitMs }: Deadline): unknown {
+    if (signal?.aborted) return signal.reason
+    if (!late.aborted) return null
+    const message = `${this.#baseUrl} did not answer within ${limitMs / 1000} s.`
+    return new SluiceUnreachable(this.#baseUrl, message, { mayHaveArrived: true })
   }
 
-  #strange(status: number): Problem {
-    return {
-      type: 'about:blank',
-      title: 'Not an answer of Sluice',
-      status,
-      detail: `${this.#baseUrl} answered ${status}, but not as Sluice does. Is another program there?`,
-    }
+  #absent(cause: unknown): SluiceUnreachable {
+    const message = `Nothing answers at ${this.#baseUrl}. Start Sluice there, or give another address.`
+    return new SluiceUnreachable(this.#baseUrl, message, { mayHaveArrived: false, cause })
   }
 }
 
-/** Whether `text` is an address that a client can be made with: no name, password or query in it. */
-export function isBaseUrl(text: string): boolean {
-  const url = URL.parse(text)
-  if (url === null) return false
-  return /^https?:$/.test(url.protocol) && url.href === url.origin + url.pathname
-}
+const CUT = ['ECONNRESET', 'EPIPE', 'UND_ERR_SOCKET']
 
-function search(query: Call['query'] = {}): string {
-  const given = new URLSearchParams()
-  for (const [name, value] of Object.entries(query)) {
-    if (value !== undefined && value !== null) given.set(name, String(value))
-  }
-  return given.size === 0 ? '' : `?${given}`
-}
-
-function parsed(text: string): unknown {
-  try {
-    return JSON.parse(text)
-  } catch {
-    return undefined
-  }
-}
-
-function isProblem(body: unknown): body is Problem {
-  return (
-    typeof body === 'object' &&
-    body !== null &&
-    'type' in body &&
-    typeof body.type === 'string' &&
-    'status' in body &&
-    typeof body.status === 'number' &&
-    'detail' in body &&
-    typeof body.detail === 'string' &&
-    (!('errors' in body) || Array.isArray(body.errors))
-  )
-}
-
-/** Sluice gives whole seconds, never a date. */
-function retryAfterMs(response: Response): number | null {
-  const seconds = response.headers.get('retry-after') ?? ''
-  return /^\d{1,6}$/.test(seconds) ? Number(seconds) * 1000 : null
+/** Somebody was there, and then no longer. Browsers do not tell, and Node only in the cause. */
+function isCut(error: unknown): boolean {
+  const cause = error instanceof Error ? error.cause : undefined
+  return cause instanceof Error && 'code' in cause && CUT.includes(String(cause.code))
 }

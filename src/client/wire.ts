@@ -3,6 +3,9 @@
  * milliseconds. An answer may carry fields that are not named here.
  */
 
+import type { Open } from './problem.ts'
+import type { GateState } from './system.ts'
+
 /** Any value JSON can carry. */
 export type Json = null | boolean | number | string | readonly Json[] | JsonObject
 
@@ -15,7 +18,14 @@ export const PRIORITIES = ['HIGH', 'MEDIUM', 'LOW'] as const
 export type Priority = (typeof PRIORITIES)[number]
 
 /** The last three are final. */
-export type RequestState = 'pending' | 'in_progress' | 'completed' | 'failed' | 'cancelled'
+export const REQUEST_STATES = [
+  'pending',
+  'in_progress',
+  'completed',
+  'failed',
+  'cancelled',
+] as const
+export type RequestState = (typeof REQUEST_STATES)[number]
 
 /** What a mapping may be; `pending` stands for everything that is not final. */
 export const MAPPING_STATES = ['pending', 'completed', 'failed', 'cancelled'] as const
@@ -41,6 +51,12 @@ export interface IngestRequest {
   readonly batch_size?: number
   /** Handed back in every status. At most 16 keys. */
   readonly metadata?: Readonly<Record<string, string>>
+  /** Where Sluice tells that the request is finished. */
+  readonly callback_url?: string
+  /** RFC 3339; nothing of it starts before. */
+  readonly not_before?: string
+  /** Such as `2h`; what is still open then fails, as `expired`. */
+  readonly expires_in?: string
 }
 
 /** The answer to a request that was taken: it is on disk. */
@@ -81,7 +97,7 @@ export interface RequestStatus {
 /** A system that lets nothing through, and how many mappings wait for it. */
 export interface Waiting {
   readonly system: string
-  readonly gate: string
+  readonly gate: Exclude<GateState, 'open'>
   readonly until: string | null
   readonly reason: string
   /** Null where some of the request's mappings, and not all, are read from it. */
@@ -103,12 +119,49 @@ export interface Result {
   readonly duration_ms: number | null
 }
 
+/** Why a mapping failed, or why its last attempt did. */
 export interface ResultError {
-  readonly code: string
+  readonly code: Open<ResultErrorCode>
   readonly message: string
   readonly stage: 'read' | 'transform' | 'write'
   readonly http_status: number | null
   readonly attempts: number
+}
+
+/** The codes that Sluice itself gives; a kind of your own may have others. */
+export type ResultErrorCode =
+  | 'target_rejected'
+  | 'target_unavailable'
+  | 'target_unauthorized'
+  | 'target_throttled'
+  | 'source_rejected'
+  | 'source_unavailable'
+  | 'source_unauthorized'
+  | 'source_throttled'
+  | 'transformation_failed'
+  | 'transformation_timeout'
+  | 'transformation_crashed'
+  | 'timeout'
+  | 'connection_failed'
+  | 'invalid_response'
+  | 'invalid_payload'
+  | 'invalid_record'
+  | 'record_not_found'
+  | 'not_configured'
+  | 'unknown_system'
+  | 'expired'
+  | 'poisoned'
+
+/** Mappings of one request that failed in the same way, at the same target. */
+export interface FailureGroup {
+  /** Null of the one group that holds what is left over where there are very many. */
+  readonly target: string | null
+  readonly code: Open<ResultErrorCode | 'other'>
+  readonly http_status: number | null
+  /** What the last of them was told. */
+  readonly message: string
+  readonly count: number
+  readonly sample_mapping_id: string
 }
 
 /** Results in submission order; `next_cursor` asks for those after them, null at the end. */
@@ -128,62 +181,6 @@ export interface RequestList {
   readonly next_cursor: string | null
 }
 
-/** How a system is called, and how it fares. */
-export interface System {
-  readonly name: string
-  readonly kind: string
-  readonly gate: {
-    readonly state: 'open' | 'throttled' | 'tripped' | 'held' | 'paused'
-    readonly until: string | null
-    readonly reason: string | null
-  }
-  readonly limits: {
-    /** What the systems file says. */
-    readonly configured: {
-      readonly concurrency: number
-      /** Where it is found out by trial: from here up to `concurrency`. */
-      readonly adaptive_from: number | null
-      readonly rate: readonly string[]
-      readonly burst: number | null
-      readonly cost: { readonly read: number; readonly write: number }
-    }
-    readonly in_force: { readonly concurrency: number; readonly rate: readonly string[] }
-    /** What the system says of itself in its answers, and by its refusals. */
-    readonly learned: {
-      readonly limit: number | null
-      readonly window_seconds: number | null
-      readonly remaining: number | null
-      readonly resets_at: string | null
-      readonly at: string | null
-      /** Calls a second, found out by what it refused. */
-      readonly rate: number | null
-    } | null
-  }
-  /** What an operator has changed; null is as in the systems file. */
-  readonly override: {
-    readonly concurrency: number | null
-    readonly rate: readonly string[] | null
-    readonly paused: boolean
-  }
-  readonly ready_mappings: number
-  readonly in_flight_mappings: number
-  readonly waiting_mappings: number
-  readonly mappings_per_minute: number
-  readonly oldest_wait_seconds: number | null
-  readonly last_error: {
-    readonly code: string
-    readonly message: string
-    readonly http_status: number | null
-    readonly at: string
-  } | null
-}
-
-/** Systems by name; `next_cursor` asks for those after them, null at the end. */
-export interface SystemList {
-  readonly systems: readonly System[]
-  readonly next_cursor: string | null
-}
-
 export interface Health {
   readonly status: 'healthy' | 'unhealthy'
   readonly timestamp: string
@@ -193,25 +190,4 @@ export interface Health {
   /** `demo`: there is no systems file, and every name is a simulated system. */
   readonly mode: 'demo' | 'configured'
   readonly checks: JsonObject
-}
-
-/** Why a request was refused (RFC 9457). */
-export interface Problem {
-  readonly type: string
-  readonly title: string
-  readonly status: number
-  /** What is wrong, and how to mend it. */
-  readonly detail: string
-  /** Names this one answer, for whoever looks into the server's log. */
-  readonly instance?: string
-  readonly errors?: readonly ProblemError[]
-}
-
-/** One thing that is wrong with the input, and where. */
-export interface ProblemError {
-  /** A JSON pointer into the body, such as `#/mappings/3/target`. */
-  readonly pointer: string
-  readonly code: string
-  readonly detail: string
-  readonly line?: number
 }

@@ -1,7 +1,12 @@
+import { execFile } from 'node:child_process'
+import { lstat, readdir, readFile, symlink, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
 import { describe, expect, test } from 'vitest'
 import { type Mapping, Sluice } from '../../src/client/index.ts'
-import { FakeSluice } from '../client/fake.ts'
-import { sluice } from './run.ts'
+import { FakeSluice, problem } from '../client/fake.ts'
+import { temporaryDirectory } from '../support/process.ts'
+import { MAIN, sluice } from './run.ts'
 
 const ESCAPE = '\u001b'
 
@@ -19,6 +24,7 @@ async function holding(total: number, broken = 0) {
   const { request_id: id } = await new Sluice({ baseUrl: fake.url }).submit({ mappings })
   return {
     id,
+    fake,
     run: (command: string, ...args: string[]) => sluice([command, id, '--url', fake.url, ...args]),
     [Symbol.asyncDispose]: () => fake[Symbol.asyncDispose](),
   }
@@ -31,6 +37,7 @@ describe('watch', () => {
     expect({ code, stderr }).toEqual({ code: 0, stderr: '' })
     expect(stdout.replaceAll(/ [\d,.–]+\/s/g, ' RATE')).toBe(
       [
+        '0%  0/2000  RATE  0 failed  ETA 2 min 10 s',
         '25%  500/2000  RATE  0 failed  ETA 2 min 10 s',
         '50%  1000/2000  RATE  0 failed  ETA 2 min 10 s',
         '75%  1500/2000  RATE  0 failed  ETA 2 min 10 s',
@@ -47,7 +54,41 @@ describe('watch', () => {
     expect(code).toBe(1)
     expect(stdout).toMatch(/\n100% {2}13\/13 .+ 3 failed/)
     expect(stdout).toContain('failed: 10 of 13 mappings completed, 3 failed in 3.4 s')
-    expect(stdout).toContain(`sluice results ${held.id} --status failed`)
+    expect(stdout).toContain(`sluice failures ${held.id}`)
+    expect(stdout).toContain(`sluice retry ${held.id}`)
+  })
+
+  test('as lines of JSON are the statuses, and nothing else', async () => {
+    await using held = await holding(4, 1)
+    const { code, stdout, stderr } = await held.run('watch', '--json')
+    expect({ code, stderr }).toEqual({ code: 1, stderr: '' })
+    const statuses = stdout
+      .trimEnd()
+      .split('\n')
+      .map((line) => JSON.parse(line))
+    expect(statuses.map(({ progress }) => progress)).toEqual([0, 25, 50, 75, 100])
+    expect(statuses.at(-1)).toMatchObject({ request_id: held.id, status: 'failed' })
+  })
+
+  test('asks again and again where events do not come through', async () => {
+    await using held = await holding(2000)
+    held.fake.answers.push(problem(406, 'not-acceptable', 'There are no events here.'))
+    const { code, stdout } = await held.run('watch')
+    expect(code).toBe(0)
+    expect(stdout).toContain('completed: 2,000 of 2,000')
+    expect(held.fake.received.map(({ path }) => path)).toEqual([
+      '/ingest',
+      `/status/${held.id}/events`,
+      ...Array.from({ length: 4 }, () => `/status/${held.id}`),
+    ])
+  })
+
+  test('asks where the first event is held back, too', async () => {
+    await using held = await holding(1)
+    held.fake.answers.push('silence')
+    const { code } = await held.run('watch')
+    expect(code).toBe(0)
+    expect(held.fake.received.at(-1)?.path).toBe(`/status/${held.id}`)
   })
 
   test('of an unknown request ends with 2', async () => {
@@ -76,32 +117,27 @@ describe('results', () => {
     expect(stderr).toContain('These are the first 100.')
   })
 
-  test('as JSON', async () => {
-    await using held = await holding(1500)
-    const { stdout } = await held.run('results', '--format', 'json')
-    const results: unknown = JSON.parse(stdout)
-    expect(results).toHaveLength(1500)
-    expect(results).toContainEqual(expect.objectContaining({ id: 'm1499', status: 'completed' }))
-  })
-
-  test('as JSON are a list even where there are none', async () => {
-    await using held = await holding(1)
-    const { stdout } = await held.run('results', '--format', 'json', '--status', 'failed')
-    expect(JSON.parse(stdout)).toEqual([])
-  })
-
-  test('as lines of JSON, of one status, up to a limit', async () => {
-    await using held = await holding(9, 5)
-    const options = ['--format', 'ndjson', '--status', 'failed', '--limit', '2']
-    const { stdout } = await held.run('results', ...options)
+  test.each(['--json', '--format=ndjson'])('as lines of JSON (%s)', async (option) => {
+    await using held = await holding(1500, 2)
+    const { stdout } = await held.run('results', option)
     const lines = stdout.trimEnd().split('\n')
-    expect(lines.map((line) => JSON.parse(line))).toMatchObject([
-      { id: 'm0', status: 'failed' },
-      { id: 'm1', status: 'failed' },
-    ])
+    expect(lines).toHaveLength(1500)
+    expect(JSON.parse(lines.at(-1) ?? '')).toMatchObject({ id: 'm1499', status: 'completed' })
   })
 
-  test.each(['table', 'json', 'ndjson'])('as %s cannot steer a terminal', async (format) => {
+  test('up to a limit', async () => {
+    await using held = await holding(9)
+    await held.run('results', '--json', '--limit', '2')
+    expect(held.fake.received.at(-1)?.query).toEqual({ limit: '2' })
+  })
+
+  test('of one status, as CSV', async () => {
+    await using held = await holding(9, 2)
+    const { stdout } = await held.run('results', '--format', 'csv', '--status', 'failed')
+    expect(stdout).toBe('id,source,target\r\nm0,shop,broken\r\nm1,shop,broken\r\n')
+  })
+
+  test.each(['table', 'ndjson'])('as %s cannot steer a terminal', async (format) => {
     await using fake = await FakeSluice.start()
     const id = `${ESCAPE}[2J\u009b31m\u202egnp.exe`
     const mappings = [{ id, source: 'shop', target: 'crm' }]
@@ -111,6 +147,70 @@ describe('results', () => {
     expect(ran.stdout).toContain('\\u001b[2J\\u009b31m\\u202egnp.exe')
     if (format === 'ndjson') expect(JSON.parse(ran.stdout)).toMatchObject({ id })
   })
+})
+
+describe('results --out', () => {
+  test('writes a file, in the form that its name says', async () => {
+    const directory = await temporaryDirectory()
+    await using held = await holding(2, 1)
+    for (const name of ['all.ndjson', 'all.csv']) {
+      const ran = await held.run('results', '--out', join(directory, name))
+      expect(ran).toEqual({ code: 0, stdout: '', stderr: '' })
+    }
+    expect(await readFile(join(directory, 'all.ndjson'), 'utf8')).toMatch(/^\{"id":"m0"/)
+    expect(await readFile(join(directory, 'all.csv'), 'utf8')).toMatch(/^id,source,target\r\n/)
+    expect((await readdir(directory)).sort()).toEqual(['all.csv', 'all.ndjson'])
+  })
+
+  test('leaves what was there where the answer breaks off, and no part beside it', async () => {
+    const directory = await temporaryDirectory()
+    const file = join(directory, 'all.csv')
+    await writeFile(file, 'before')
+    await using held = await holding(2)
+    held.fake.answers.push({ breaksOffAfter: 'id,source' })
+    const { code, stderr } = await held.run('results', '--out', file)
+    expect(code).toBe(3)
+    expect(stderr).toContain('broke before the answer was complete')
+    expect(await readFile(file, 'utf8')).toBe('before')
+    expect(await readdir(directory)).toEqual(['all.csv'])
+  })
+
+  test('keeps a link a link, and what it leads to is replaced', async () => {
+    const directory = await temporaryDirectory()
+    await writeFile(join(directory, 'file.csv'), 'before')
+    await symlink('file.csv', join(directory, 'link.csv'))
+    await using held = await holding(1)
+    await held.run('results', '--out', join(directory, 'link.csv'))
+    expect(await readFile(join(directory, 'file.csv'), 'utf8')).toMatch(/^id,/)
+    expect((await lstat(join(directory, 'link.csv'))).isSymbolicLink()).toBe(true)
+  })
+
+  test.each([
+    ['what is no file', '/dev/null', ['--format', 'csv'], '/dev/null is not a file.'],
+    [
+      'a folder that is not there',
+      '/nowhere/all.csv',
+      [],
+      'Cannot write /nowhere/all.csv (ENOENT)',
+    ],
+    ['a form that nobody named', 'results', [], 'Say --format ndjson or csv'],
+  ])('refuses %s, with 2', async (_, file, options, message) => {
+    await using held = await holding(1)
+    const { code, stderr } = await held.run('results', '--out', file, ...options)
+    expect(code).toBe(2)
+    expect(stderr).toContain(message)
+  })
+})
+
+test('results end quietly when nobody reads on', async () => {
+  await using held = await holding(50_000)
+  const command = `'${process.execPath}' '${MAIN}' results ${held.id} --json --url ${held.fake.url}`
+  const { stdout, stderr } = await promisify(execFile)('bash', [
+    '-c',
+    `set -o pipefail; ${command} | head -n 1`,
+  ])
+  expect(stdout).toMatch(/^\{"id":"m0".+\n$/)
+  expect(stderr).toBe('')
 })
 
 describe('demo, where an instance answers,', () => {

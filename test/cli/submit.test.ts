@@ -1,12 +1,20 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { gzipSync, zstdCompressSync } from 'node:zlib'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { FakeSluice, problem } from '../client/fake.ts'
 import { sluice } from './run.ts'
 
 const MAPPING = '{"id": "a", "source": "shop", "target": "crm"}'
 const BROKEN = '{"id": "b", "source": "shop", "target": "broken"}'
+
+const TERMS = [
+  ...['-p', 'HIGH', '--batch-size', '7', '--idempotency-key', 'nightly'],
+  ...['--metadata', 'run=nightly', '--metadata', 'by=a=b', '--on-invalid', 'skip'],
+  ...['--not-before', '2026-01-31T09:30:00Z', '--expires-in', '2h'],
+  ...['--callback-url', 'https://example.com/done'],
+]
 
 let directory: string
 
@@ -16,10 +24,19 @@ beforeAll(async () => {
 
 afterAll(() => rm(directory, { recursive: true }))
 
-/** Submits `content` from a file; what the server got is in `received`. */
-async function submitted(content: string | Uint8Array, ...args: readonly string[]) {
+/** Submits `content` from a JSON file; what the server got is in `received`. */
+function submitted(content: string | Uint8Array, ...args: readonly string[]) {
+  return submittedAs('.json', content, ...args)
+}
+
+/** The same from a file whose name ends in `extension`. */
+async function submittedAs(
+  extension: string,
+  content: string | Uint8Array,
+  ...args: readonly string[]
+) {
   await using fake = await FakeSluice.start()
-  const file = join(directory, `${crypto.randomUUID()}.json`)
+  const file = join(directory, `${crypto.randomUUID()}${extension}`)
   await writeFile(file, content)
   const ran = await sluice(['submit', file, '--url', fake.url, ...args])
   return { ...ran, received: fake.received }
@@ -42,13 +59,17 @@ describe('submit sends', () => {
 
   test('the options in place of what the file says', async () => {
     const content = `{"mappings": [${MAPPING}], "priority": "LOW"}`
-    const options = ['-p', 'HIGH', '--batch-size', '7', '--idempotency-key', 'nightly']
-    const { received } = await submitted(content, ...options)
+    const { received } = await submitted(content, ...TERMS)
     expect(JSON.parse(received[0]?.body ?? '')).toEqual({
       mappings: [JSON.parse(MAPPING)],
       priority: 'HIGH',
       batch_size: 7,
+      metadata: { run: 'nightly', by: 'a=b' },
+      not_before: '2026-01-31T09:30:00Z',
+      expires_in: '2h',
+      callback_url: 'https://example.com/done',
     })
+    expect(received[0]?.query).toEqual({ on_invalid: 'skip' })
     expect(received[0]?.headers['idempotency-key']).toBe('nightly')
   })
 
@@ -67,6 +88,74 @@ describe('submit sends', () => {
   })
 })
 
+describe('submit streams', () => {
+  const LINES = `${MAPPING}\n${BROKEN}\n`
+  const CSV = 'id,source,target\na,shop,crm\n'
+
+  test.each([
+    ['.ndjson', LINES, 'application/x-ndjson', undefined],
+    ['.jsonl', LINES, 'application/x-ndjson', undefined],
+    ['.csv', CSV, 'text/csv', undefined],
+    ['.CSV', CSV, 'text/csv', undefined],
+    ['.ndjson.gz', gzipSync(LINES), 'application/x-ndjson', 'gzip'],
+    ['.csv.zst', zstdCompressSync(CSV), 'text/csv', 'zstd'],
+  ])('%s as it is', async (extension, content, type, encoding) => {
+    const { code, received } = await submittedAs(extension, content)
+    expect(code).toBe(0)
+    const [sent] = received
+    expect(sent?.bytes).toEqual(Buffer.from(content))
+    expect(sent?.headers['content-type']).toBe(type)
+    expect(sent?.headers['content-encoding']).toBe(encoding)
+    expect(sent?.headers['idempotency-key']).toMatch(/^[\da-f]{32}$/)
+  })
+
+  test('stdin as it is said to be, its options in the address', async () => {
+    await using fake = await FakeSluice.start()
+    const args = ['submit', '-', '--format', 'ndjson', '--url', fake.url, ...TERMS]
+    const { code, stdout } = await sluice(args, { input: LINES })
+    expect({ code, stdout }).toEqual({ code: 0, stdout: 'request-1\n' })
+    expect(fake.received[0]?.body).toBe(LINES)
+    expect(fake.received[0]?.query).toEqual({
+      priority: 'HIGH',
+      batch_size: '7',
+      metadata: '{"run":"nightly","by":"a=b"}',
+      not_before: '2026-01-31T09:30:00Z',
+      expires_in: '2h',
+      callback_url: 'https://example.com/done',
+      on_invalid: 'skip',
+    })
+    expect(fake.received[0]?.headers['idempotency-key']).toBe('nightly')
+  })
+
+  test('but JSON that is compressed is unpacked first, so that options can be put into it', async () => {
+    const { received } = await submittedAs('.json.gz', gzipSync(`[${MAPPING}]`), '-p', 'LOW')
+    expect(JSON.parse(received[0]?.body ?? '')).toEqual({
+      mappings: [JSON.parse(MAPPING)],
+      priority: 'LOW',
+    })
+  })
+
+  test('nothing where the file is not compressed as its name says', async () => {
+    const { code, stderr, received } = await submittedAs('.json.zst', `[${MAPPING}]`)
+    expect({ code, received }).toEqual({ code: 2, received: [] })
+    expect(stderr).toContain('is not compressed by zstd, as its name says')
+  })
+})
+
+describe('submit --json', () => {
+  test('writes the receipt, and nothing else to stdout', async () => {
+    const { code, stdout } = await submitted(`[${MAPPING}]`, '--json')
+    expect(code).toBe(0)
+    expect(JSON.parse(stdout)).toMatchObject({ request_id: 'request-1', total_mappings: 1 })
+  })
+
+  test('and --wait write the final status', async () => {
+    const { code, stdout } = await submitted(`[${MAPPING}, ${BROKEN}]`, '--json', '--wait')
+    expect(code).toBe(1)
+    expect(JSON.parse(stdout)).toMatchObject({ request_id: 'request-1', status: 'failed' })
+  })
+})
+
 describe('submit --wait', () => {
   test('ends with 0 when every mapping completed', async () => {
     const { code, stdout, stderr } = await submitted(`[${MAPPING}]`, '--wait')
@@ -78,7 +167,7 @@ describe('submit --wait', () => {
     const { code, stderr } = await submitted(`[${MAPPING}, ${BROKEN}]`, '--wait')
     expect(code).toBe(1)
     expect(stderr).toContain('failed: 1 of 2 mappings completed, 1 failed')
-    expect(stderr).toContain('sluice results request-1 --status failed')
+    expect(stderr).toContain('sluice failures request-1')
   })
 })
 
@@ -93,11 +182,14 @@ describe('submit refuses, with 2,', () => {
     expect(stderr).toContain(message)
   })
 
-  test('a file that is not there', async () => {
-    const { code, stderr } = await sluice(['submit', join(directory, 'none.json')])
-    expect(code).toBe(2)
-    expect(stderr).toMatch(/^error: Cannot read .+none\.json/)
-  })
+  test.each(['none.json', 'none.csv', 'none.ndjson.gz', ''])(
+    'a file that is not there',
+    async (name) => {
+      const { code, stderr } = await sluice(['submit', join(directory, name)])
+      expect(code).toBe(2)
+      expect(stderr).toMatch(/^error: Cannot read .+. Does it exist, and may you read it\?\n$/)
+    },
+  )
 })
 
 describe('submit passes on', () => {
@@ -115,13 +207,24 @@ describe('submit passes on', () => {
 
   test('a failure of the server, with 3', async () => {
     await using fake = await FakeSluice.start()
-    fake.answers.push(problem(500, 'internal-error', 'Look for answer-1 in the log.'))
+    const away = problem(503, 'draining', 'Come again later.', { headers: { 'retry-after': '60' } })
+    fake.answers.push(away)
     const ran = await sluice(['submit', '-', '--url', fake.url], { input: '[]' })
-    expect(ran).toEqual({
-      code: 3,
-      stdout: '',
-      stderr: 'error: Look for answer-1 in the log.\n',
-    })
+    expect(ran).toEqual({ code: 3, stdout: '', stderr: 'error: Come again later.\n' })
+  })
+
+  test('a doubt whether it was taken, with the key that settles it', async () => {
+    await using fake = await FakeSluice.start()
+    const fault = problem(500, 'internal-error', 'Look for answer-1 in the log.')
+    fake.answers.push(...Array.from({ length: 4 }, () => fault))
+    const ran = await sluice(['submit', '-', '--url', fake.url], { input: '[]' })
+    expect(ran.code).toBe(3)
+    const keys = new Set(fake.received.map(({ headers }) => headers['idempotency-key']))
+    expect(ran.stderr).toBe(
+      'error: Look for answer-1 in the log.\n' +
+        'It is not known whether it was taken. Do the same again with ' +
+        `--idempotency-key ${[...keys].join()}, and it is taken once.\n`,
+    )
   })
 
   test('silence, with 3', async () => {
@@ -129,7 +232,8 @@ describe('submit passes on', () => {
     expect(ran).toEqual({
       code: 3,
       stdout: '',
-      stderr: 'error: Nothing answers at http://127.0.0.1:1. Start it with: npm start\n',
+      stderr:
+        'error: Nothing answers at http://127.0.0.1:1. Start Sluice there, or give another address.\n',
     })
   })
 })

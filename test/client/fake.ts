@@ -1,25 +1,42 @@
 import { once } from 'node:events'
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
-import { text } from 'node:stream/consumers'
-import type { IngestRequest, RequestStatus, Result } from '../../src/client/index.ts'
+import {
+  createServer,
+  type IncomingHttpHeaders,
+  type IncomingMessage,
+  type Server,
+  type ServerResponse,
+} from 'node:http'
+import { buffer } from 'node:stream/consumers'
+import { gunzipSync, zstdDecompressSync } from 'node:zlib'
+import type { IngestRequest, Mapping } from '../../src/client/index.ts'
+import { FakeRequest } from './fake-request.ts'
 
 /** What a client sent. */
 export interface Received {
   readonly method: string
   readonly path: string
   readonly query: Readonly<Record<string, string>>
-  readonly headers: Readonly<Record<string, string | string[] | undefined>>
+  readonly headers: IncomingHttpHeaders
+  readonly bytes: Buffer
   readonly body: string
 }
 
-/** An answer out of the ordinary; `silence` leaves the call open until the client gives up. */
+/**
+ * An answer out of the ordinary: `silence` leaves the call open until the client gives up; others
+ * begin well and break off, or never end; an early one does not wait for the end of the body.
+ */
 export type Answer =
+  | Plain
   | 'silence'
-  | {
-      readonly status: number
-      readonly headers?: Readonly<Record<string, string>>
-      readonly body: unknown
-    }
+  | { readonly early: Plain }
+  | { readonly breaksOffAfter: string }
+  | { readonly goesOnAfter: string }
+
+interface Plain {
+  readonly status: number
+  readonly headers?: Readonly<Record<string, string>>
+  readonly body: unknown
+}
 
 /**
  * A server that speaks the contract without doing any work: every look at a request finds a quarter
@@ -30,12 +47,15 @@ export class FakeSluice implements AsyncDisposable {
   /** Given, in order, in place of the ordinary answers. */
   readonly answers: Answer[] = []
   mode: 'demo' | 'configured' = 'demo'
+  /** Told of whatever comes, before it is answered. */
+  onReceived: (received: Received) => void = () => {}
   readonly #requests: FakeRequest[] = []
   readonly #server: Server
+  readonly #hungUp = Promise.withResolvers<void>()
 
   private constructor() {
     this.#server = createServer((incoming, response) => {
-      void this.#handle(incoming, response)
+      this.#handle(incoming, response).catch(() => response.writeHead(500).end())
     })
   }
 
@@ -44,6 +64,11 @@ export class FakeSluice implements AsyncDisposable {
     fake.#server.listen(0, '127.0.0.1')
     await once(fake.#server, 'listening')
     return fake
+  }
+
+  /** Resolves when a client has gone before its answer had ended. */
+  get hungUp(): Promise<void> {
+    return this.#hungUp.promise
   }
 
   get url(): string {
@@ -57,38 +82,63 @@ export class FakeSluice implements AsyncDisposable {
   }
 
   async #handle(incoming: IncomingMessage, response: ServerResponse): Promise<void> {
+    response.once('close', () => {
+      if (!response.writableFinished) this.#hungUp.resolve()
+    })
+    const [next] = this.answers
+    if (typeof next === 'object' && 'early' in next) {
+      this.answers.shift()
+      incoming.once('data', () => send(response, next.early))
+      return
+    }
     const url = new URL(incoming.url ?? '/', this.url)
     const { method = '', headers } = incoming
     const query = Object.fromEntries(url.searchParams)
-    const received = { method, path: url.pathname, query, headers, body: await text(incoming) }
+    const bytes = await buffer(incoming)
+    const received = { method, path: url.pathname, query, headers, bytes, body: String(bytes) }
     this.received.push(received)
-    const answer = this.answers.shift() ?? this.#ordinary(received)
-    if (answer === 'silence') return
-    const body = typeof answer.body === 'string' ? answer.body : JSON.stringify(answer.body)
-    response.writeHead(answer.status, answer.headers).end(body)
+    this.onReceived(received)
+    send(response, this.answers.shift() ?? this.#ordinary(received))
   }
 
-  #ordinary({ method, path, query, body }: Received): Answer {
-    const [, place, id, results] = path.split('/')
-    const request = this.#requests.find((candidate) => candidate.id === id)
-    if (method === 'POST' && place === 'ingest') return this.#take(JSON.parse(body))
+  #ordinary(received: Received): Plain {
+    const { method, path, query } = received
+    const [, place, id] = path.split('/')
+    if (place === 'ingest') return this.#take(requestIn(received))
     if (place === 'health') return { status: 200, body: this.#health() }
-    if (place === 'requests') return { status: 200, body: this.#list(query) }
+    if (place === 'requests' && method === 'GET') return { status: 200, body: this.#list(query) }
+    const request = this.#requests.find((candidate) => candidate.id === id)
     if (request === undefined) return problem(404, 'not-found', 'There is no such request.')
-    return { status: 200, body: results ? request.page(query) : request.look() }
+    return this.#ofRequest(request, received)
   }
 
-  #take(body: IngestRequest): Answer {
+  #ofRequest(request: FakeRequest, { path, query, headers }: Received): Plain {
+    switch (path.split('/')[3]) {
+      case 'results':
+        return { status: 200, body: answerOf(request, query, headers.accept) }
+      case 'failures':
+        return { status: 200, body: request.failures() }
+      case 'events':
+        return { status: 200, body: request.events() }
+      case 'cancel':
+        return { status: 200, body: request.cancel() }
+      case 'retry':
+        return this.#take({ mappings: request.unfinished() }, request.id)
+      default:
+        return { status: 200, body: request.look() }
+    }
+  }
+
+  #take(request: IngestRequest, retryOf: string | null = null): Plain {
     const id = `request-${this.#requests.length + 1}`
-    const request = new FakeRequest(id, body)
-    this.#requests.push(request)
+    this.#requests.push(new FakeRequest(id, request, retryOf))
     return {
       status: 202,
       body: {
         request_id: id,
         status: 'pending',
         message: `Follow it at /status/${id}`,
-        total_mappings: body.mappings.length,
+        total_mappings: request.mappings.length,
       },
     }
   }
@@ -116,13 +166,55 @@ export class FakeSluice implements AsyncDisposable {
   }
 }
 
+function send(response: ServerResponse, answer: Answer): void {
+  if (answer === 'silence') return
+  if ('early' in answer) send(response, answer.early)
+  else if ('breaksOffAfter' in answer) {
+    response.writeHead(200).write(answer.breaksOffAfter, () => response.destroy())
+  } else if ('goesOnAfter' in answer) {
+    response.writeHead(200).write(answer.goesOnAfter)
+  } else {
+    const body = typeof answer.body === 'string' ? answer.body : JSON.stringify(answer.body)
+    response.writeHead(answer.status, answer.headers).end(body)
+  }
+}
+
+/** What was handed over, whole or in lines. */
+function requestIn({ headers, query, bytes }: Received): IngestRequest {
+  const type = headers['content-type']
+  const text = String(unpacked(bytes, headers['content-encoding']))
+  if (type === 'application/json') return JSON.parse(text)
+  const lines = text.trimEnd().split('\n')
+  const mappings = type === 'text/csv' ? lines.slice(1).map(fromCsv) : lines.map(fromJson)
+  return { mappings, ...query }
+}
+
+function unpacked(bytes: Buffer, encoding: string | undefined): Buffer {
+  if (encoding === undefined) return bytes
+  return encoding === 'gzip' ? gunzipSync(bytes) : zstdDecompressSync(bytes)
+}
+
+function fromJson(line: string): Mapping {
+  return JSON.parse(line)
+}
+
+function fromCsv(line: string): Mapping {
+  const [id = '', source = '', target = ''] = line.split(',')
+  return { id, source, target }
+}
+
+function answerOf(request: FakeRequest, query: Received['query'], accept: string | undefined) {
+  if (accept === 'application/x-ndjson') return request.lines(query['status'])
+  return accept === 'text/csv' ? request.csv(query['status']) : request.page(query)
+}
+
 /** A problem document, as an answer. */
 export function problem(
   status: number,
   slug: string,
   detail: string,
   more: { readonly errors?: readonly unknown[]; readonly headers?: Record<string, string> } = {},
-): Answer {
+): Plain {
   const { errors, headers = {} } = more
   return {
     status,
@@ -130,79 +222,3 @@ export function problem(
     body: { type: `/problems/${slug}`, title: slug, status, detail, instance: 'answer-1', errors },
   }
 }
-
-class FakeRequest {
-  readonly id: string
-  readonly #request: IngestRequest
-  readonly #results: readonly Result[]
-  #processed = 0
-
-  constructor(id: string, request: IngestRequest) {
-    this.id = id
-    this.#request = request
-    this.#results = request.mappings.map(({ id, source, target }) => ({
-      id,
-      source,
-      target,
-      attempts: 1,
-      finished_at: '2026-01-31T12:00:01.000Z',
-      duration_ms: 48,
-      ...(target === 'broken'
-        ? { status: 'failed', result: null, error: REJECTION }
-        : { status: 'completed', result: {}, error: null }),
-    }))
-  }
-
-  look(): RequestStatus {
-    const total = this.#results.length
-    this.#processed = Math.min(total, this.#processed + Math.ceil(total / 4))
-    return this.status()
-  }
-
-  status(): RequestStatus {
-    const total = this.#results.length
-    const done = this.#results.slice(0, this.#processed)
-    const failed = done.filter(({ status }) => status === 'failed').length
-    const finished = this.#processed === total
-    return {
-      request_id: this.id,
-      status: finished ? (failed > 0 ? 'failed' : 'completed') : 'in_progress',
-      progress: Math.floor((100 * this.#processed) / total),
-      total_mappings: total,
-      processed_mappings: this.#processed,
-      failed_mappings: failed,
-      completed_mappings: this.#processed - failed,
-      cancelled_mappings: 0,
-      details: null,
-      priority: this.#request.priority ?? 'MEDIUM',
-      created_at: '2026-01-31T12:00:00.000Z',
-      started_at: '2026-01-31T12:00:00.000Z',
-      finished_at: finished ? '2026-01-31T12:00:03.400Z' : null,
-      eta_seconds: finished ? null : 130,
-      waiting_on: [],
-      retry_of: null,
-      metadata: this.#request.metadata ?? {},
-    }
-  }
-
-  page({ limit = '1000', cursor = '0', status }: Readonly<Record<string, string>>) {
-    const chosen = this.#results.filter(
-      (result) => status === undefined || result.status === status,
-    )
-    const from = Number(cursor)
-    const to = from + Number(limit)
-    return {
-      ...this.status(),
-      results: chosen.slice(from, to),
-      next_cursor: to < chosen.length ? String(to) : null,
-    }
-  }
-}
-
-const REJECTION = {
-  code: 'target_rejected',
-  message: 'it answered 422',
-  stage: 'write',
-  http_status: 422,
-  attempts: 1,
-} as const

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { type Mapping, type RequestStatus, Sluice } from '../../src/client/index.ts'
+import { type Mapping, Sluice } from '../../src/client/index.ts'
 import { FakeSluice, problem } from './fake.ts'
 
 function mappings(total: number, target = 'crm'): Mapping[] {
@@ -50,6 +50,75 @@ describe('results', () => {
   })
 })
 
+describe('results, when the server goes away in between,', () => {
+  test('go on where they were', async () => {
+    await using held = await withRequest(1500)
+    const ids = []
+    for await (const { id } of held.sluice.results(held.id)) {
+      if (ids.push(id) === 1000) held.fake.answers.push(problem(503, 'draining', 'Stopping.'))
+    }
+    expect(ids).toEqual(mappings(1500).map(({ id }) => id))
+    expect(held.fake.received).toHaveLength(3)
+  })
+
+  test('are not waited for if they were never there', async () => {
+    await using held = await withRequest(1)
+    held.fake.answers.push(problem(503, 'draining', 'Stopping.'))
+    await expect(held.sluice.results(held.id).next()).rejects.toMatchObject({ status: 503 })
+    expect(held.fake.received).toHaveLength(1)
+  })
+})
+
+describe('exportResults', () => {
+  test.each([
+    ['ndjson', 'application/x-ndjson', /^\{"id":"m0",.+\}\n$/],
+    ['csv', 'text/csv', /^id,source,target\r\nm0,shop,crm\r\n$/],
+  ] as const)('gives the bytes of a file of %s', async (format, type, expected) => {
+    await using held = await withRequest(1)
+    const file = await held.sluice.exportResults(held.id, { format, status: 'completed', limit: 9 })
+    expect(await new Response(file).text()).toMatch(expected)
+    const [received] = held.fake.received
+    expect(received?.headers.accept).toBe(type)
+    expect(received?.query).toEqual({ status: 'completed', limit: '9' })
+  })
+
+  test('breaks off where the connection does, so that a part is not taken for the whole', async () => {
+    await using held = await withRequest(1)
+    held.fake.answers.push({ breaksOffAfter: '{"id":"m0"}\n' })
+    const file = await held.sluice.exportResults(held.id)
+    await expect(new Response(file).text()).rejects.toMatchObject({
+      name: 'SluiceUnreachable',
+      message: `The connection to ${held.fake.url} broke before the answer was complete. Try again.`,
+    })
+  })
+
+  test('rejects where there is no such request', async () => {
+    await using held = await withRequest(1)
+    await expect(held.sluice.exportResults('other')).rejects.toMatchObject({ status: 404 })
+  })
+
+  test('lets go of the connection when nobody reads on', async () => {
+    await using held = await withRequest(1)
+    held.fake.answers.push({ goesOnAfter: '{"id":"m0"}\n' })
+    const file = await held.sluice.exportResults(held.id)
+    const reader = file.getReader()
+    await reader.read()
+    await reader.cancel()
+    await held.fake.hungUp
+  })
+})
+
+describe('failures', () => {
+  test('are told in groups', async () => {
+    await using fake = await FakeSluice.start()
+    const sluice = new Sluice({ baseUrl: fake.url })
+    const { request_id } = await sluice.submit({ mappings: mappings(3, 'broken') })
+    const [group] = await sluice.failures(request_id)
+    expect(group).toMatchObject({ target: 'broken', code: 'target_rejected', count: 3 })
+    expect(fake.received[1]?.path).toBe(`/status/${request_id}/failures`)
+  })
+})
+
 describe('requests', () => {
   test('go over all of them, newest first, as they are chosen', async () => {
     await using held = await withRequest(1)
@@ -67,62 +136,11 @@ describe('requests', () => {
   })
 })
 
-describe('wait', () => {
-  const quick = { intervalMs: 1 }
-
-  test('resolves with the final status, and tells all on the way', async () => {
-    await using held = await withRequest(8)
-    const seen: number[] = []
-    const onProgress = ({ progress }: RequestStatus) => seen.push(progress)
-    const status = await held.sluice.wait(held.id, { ...quick, onProgress })
-    expect(status).toMatchObject({ status: 'completed', completed_mappings: 8 })
-    expect(seen).toEqual([25, 50, 75, 100])
-  })
-
-  test('outlives a server that is away for a while, more than once', async () => {
-    await using held = await withRequest(8)
-    const away = Array.from({ length: 6 }, () => problem(503, 'draining', 'Stopping.'))
-    const status = await held.sluice.wait(held.id, {
-      ...quick,
-      onProgress: ({ progress }) => {
-        if (progress < 100) held.fake.answers.push(...away)
-      },
-    })
-    expect(status.status).toBe('completed')
-  })
-
-  test('gives up on a server that stays away', async () => {
-    await using held = await withRequest(8)
-    const onProgress = () => {
-      held.fake.answers.push(...Array.from({ length: 20 }, () => problem(503, 'draining', 'No.')))
-    }
-    const waiting = held.sluice.wait(held.id, { ...quick, onProgress })
-    await expect(waiting).rejects.toMatchObject({ name: 'SluiceError', status: 503 })
-  })
-
-  test('does not wait for a request that is not there', async () => {
-    await using held = await withRequest(1)
-    await expect(held.sluice.wait('other', quick)).rejects.toMatchObject({ status: 404 })
-    expect(held.fake.received).toHaveLength(1)
-  })
-
-  test('ends with its signal', async () => {
-    await using held = await withRequest(8)
-    const interruption = new AbortController()
-    const waiting = held.sluice.wait(held.id, {
-      intervalMs: 60_000,
-      signal: interruption.signal,
-      onProgress: () => interruption.abort(new Error('enough')),
-    })
-    await expect(waiting).rejects.toThrow('enough')
-  })
-})
-
 test('a call ends with its signal', async () => {
   await using fake = await FakeSluice.start()
   fake.answers.push('silence')
   const interruption = new AbortController()
-  const answer = new Sluice({ baseUrl: fake.url }).status('a', interruption.signal)
+  const answer = new Sluice({ baseUrl: fake.url }).status('a', { signal: interruption.signal })
   interruption.abort(new Error('enough'))
   await expect(answer).rejects.toThrow('enough')
 })
@@ -148,7 +166,8 @@ describe('a server that does not answer as Sluice does', () => {
     await expect(new Sluice({ baseUrl: 'http://127.0.0.1:1' }).health()).rejects.toMatchObject({
       name: 'SluiceUnreachable',
       url: 'http://127.0.0.1:1',
-      message: 'Nothing answers at http://127.0.0.1:1. Start it with: npm start',
+      message:
+        'Nothing answers at http://127.0.0.1:1. Start Sluice there, or give another address.',
     })
   })
 

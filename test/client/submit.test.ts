@@ -5,7 +5,7 @@ import {
   SluiceError,
   SluiceUnreachable,
 } from '../../src/client/index.ts'
-import { retryDelayMs } from '../../src/client/retry.ts'
+import { repeatDelayMs } from '../../src/client/repeat.ts'
 import { FakeSluice, problem } from './fake.ts'
 
 const REQUEST: IngestRequest = {
@@ -31,18 +31,19 @@ describe('submit', () => {
     expect(fake.received[0]?.body).toBe(text)
   })
 
-  test('sends the idempotency key, and none where none was given', async () => {
+  test('sends the idempotency key, and one of its own where none was given', async () => {
     await using fake = await FakeSluice.start()
     const sluice = new Sluice({ baseUrl: fake.url })
     await sluice.submit(REQUEST, { idempotencyKey: 'nightly' })
     await sluice.submit(REQUEST)
-    expect(fake.received.map(({ headers }) => headers['idempotency-key'])).toEqual([
-      'nightly',
-      undefined,
-    ])
+    await sluice.submit(REQUEST)
+    const [given, own, other] = fake.received.map(({ headers }) => headers['idempotency-key'])
+    expect(given).toBe('nightly')
+    expect(own).toMatch(/^[\da-f]{32}$/)
+    expect(other).not.toBe(own)
   })
 
-  test.each(['', 'two words', 'ü', 'line\nbreak', 'x'.repeat(256)])(
+  test.each(['', 'two words', 'ü', 'line\nbreak', 'a"quote', 'x'.repeat(256)])(
     'takes no idempotency key like %j',
     async (idempotencyKey) => {
       const sluice = new Sluice({ baseUrl: 'http://127.0.0.1:1' })
@@ -87,6 +88,22 @@ describe('submit', () => {
   })
 })
 
+describe('validate', () => {
+  test('has the request rehearsed, under no key but one that is given', async () => {
+    await using fake = await FakeSluice.start()
+    fake.answers.push({ status: 200, body: { total_mappings: 1 } })
+    const sluice = new Sluice({ baseUrl: fake.url })
+    expect(await sluice.validate(REQUEST, { onInvalid: 'skip' })).toEqual({ total_mappings: 1 })
+    fake.answers.push({ status: 200, body: {} })
+    await sluice.validate(REQUEST, { idempotencyKey: 'a' })
+    const [received, keyed] = fake.received
+    expect(keyed?.headers['idempotency-key']).toBe('a')
+    expect(received?.query).toEqual({ validate_only: 'true', on_invalid: 'skip' })
+    expect(received?.headers).not.toHaveProperty('idempotency-key')
+    expect(JSON.parse(received?.body ?? '')).toEqual(REQUEST)
+  })
+})
+
 describe('submit, when the first try fails', () => {
   const busy = problem(503, 'overloaded', 'Busy.', { headers: { 'retry-after': '0' } })
 
@@ -106,43 +123,56 @@ describe('submit, when the first try fails', () => {
     expect(fake.received).toHaveLength(4)
   })
 
-  test('sends only once what it does not know to be safe', async () => {
+  test('sends again, with the same key and body, where it may have been taken', async () => {
     await using fake = await FakeSluice.start()
     fake.answers.push(problem(500, 'internal-error', 'Sorry.'))
+    await new Sluice({ baseUrl: fake.url }).submit(REQUEST)
+    const [first, second] = fake.received
+    expect(fake.received).toHaveLength(2)
+    expect(second?.body).toBe(first?.body)
+    expect(second?.headers['idempotency-key']).toBe(first?.headers['idempotency-key'])
+  })
+
+  test('does not send again what was refused', async () => {
+    await using fake = await FakeSluice.start()
+    fake.answers.push(problem(400, 'validation-failed', 'Mend it.'))
     await refusal(new Sluice({ baseUrl: fake.url }).submit(REQUEST))
     expect(fake.received).toHaveLength(1)
   })
 
-  test('sends again, with the same key and body, what has a key', async () => {
+  test('ends with its signal, and sends no more', async () => {
     await using fake = await FakeSluice.start()
-    fake.answers.push(problem(500, 'internal-error', 'Sorry.'))
-    await new Sluice({ baseUrl: fake.url }).submit(REQUEST, { idempotencyKey: 'once' })
-    const [first, second] = fake.received
-    expect(fake.received).toHaveLength(2)
-    expect(second?.body).toBe(first?.body)
-    expect(second?.headers['idempotency-key']).toBe('once')
+    const interruption = new AbortController()
+    fake.answers.push(problem(503, 'draining', 'Later.', { headers: { 'retry-after': '9' } }))
+    fake.onReceived = () => interruption.abort(new Error('enough'))
+    const { signal } = interruption
+    const submitting = new Sluice({ baseUrl: fake.url }).submit(REQUEST, { signal })
+    await expect(submitting).rejects.toThrow('enough')
+    expect(fake.received).toHaveLength(1)
   })
 })
 
-describe('retryDelayMs', () => {
+describe('repeatDelayMs', () => {
   const answered = (status: number, slug: string, retryAfterMs: number | null) =>
     new SluiceError({ type: `/problems/${slug}`, title: '', status, detail: '' }, retryAfterMs)
-  const silent = new SluiceUnreachable('http://localhost', 'Nothing answers.', undefined)
+  const silent = new SluiceUnreachable('http://localhost', 'Nothing answers.', {
+    mayHaveArrived: false,
+  })
 
   test.each([
-    ['silence, no key', silent, 1, false, null],
-    ['silence, key', silent, 1, true, 250],
-    ['silence, key, third try', silent, 3, true, 1000],
-    ['silence, key, fourth try', silent, 4, true, null],
-    ['503 with Retry-After, no key', answered(503, 'draining', 2000), 1, false, 2000],
-    ['503 with a long Retry-After', answered(503, 'draining', 60_000), 1, true, null],
-    ['503 without Retry-After, no key', answered(503, 'draining', null), 1, false, null],
-    ['500, key', answered(500, 'internal-error', null), 2, true, 500],
-    ['still running, key', answered(409, 'idempotency-in-progress', null), 1, true, 250],
-    ['bad input, key', answered(400, 'validation-failed', null), 1, true, null],
-    ['a fault of our own, key', new Error('bug'), 1, true, null],
-  ])('%s', (_, error, attempt, keyed, expected) => {
-    expect(retryDelayMs(error, attempt, keyed)).toBe(expected)
+    ['silence', silent, 1, 250],
+    ['silence, third try', silent, 3, 1000],
+    ['silence, fourth try', silent, 4, null],
+    ['503 with Retry-After', answered(503, 'draining', 2000), 1, 2000],
+    ['503 with a long Retry-After', answered(503, 'draining', 60_000), 1, null],
+    ['503 without Retry-After', answered(503, 'draining', null), 1, 250],
+    ['429 with Retry-After', answered(429, 'rate-limited', 3000), 2, 3000],
+    ['500', answered(500, 'internal-error', null), 2, 500],
+    ['still running', answered(409, 'idempotency-in-progress', null), 1, 250],
+    ['bad input', answered(400, 'validation-failed', null), 1, null],
+    ['a fault of our own', new Error('bug'), 1, null],
+  ])('%s', (_, error, attempt, expected) => {
+    expect(repeatDelayMs(error, attempt)).toBe(expected)
   })
 })
 

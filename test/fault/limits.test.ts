@@ -166,7 +166,7 @@ describe('a healthy lane', { timeout: 60_000 }, () => {
     }
     const { request_id } = await client.submit({ mappings: mappings('healthy', 800) })
     const postedAt = performance.now()
-    await client.wait(request_id, { intervalMs: 20 })
+    await client.wait(request_id)
     // Alone it takes four seconds.
     expect(performance.now() - postedAt).toBeLessThanOrEqual(4000 / 0.9)
   })

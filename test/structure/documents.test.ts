@@ -1,8 +1,9 @@
 /** The documents say what is so: whatever in them can be checked against the program is. */
-import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import { existsSync, readdirSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { parse as parseCsv } from 'csv-parse/sync'
 import { describe, expect, test } from 'vitest'
+import { createProgram } from '../../src/cli/program.ts'
 import { describeSettings } from '../../src/config/settings.ts'
 import { readSystems } from '../../src/config/systems.ts'
 import { SETTINGS } from '../../src/config/table.ts'
@@ -12,22 +13,11 @@ import { positionIn } from '../../src/http/cursor.ts'
 import { csv, intakeCsv } from '../../src/http/results/csv.ts'
 import { changeIn } from '../../src/http/system-change.ts'
 import { parse } from '../../src/intake/parse.ts'
+import { DOCUMENTS, readDocument as read } from '../support/documents.ts'
 import { ROOT } from './sources.ts'
 
-const DOCUMENTS = [
-  ...['README.md', 'ARCHITECTURE.md', 'CONTRIBUTING.md', 'CHANGELOG.md'],
-  ...['docs/settings.md', 'docs/operations.md', 'docs/benchmarks.md', 'docs/transformations.md'],
-  ...['docs/kinds.md', 'docs/http.md', 'docs/scaling.md', 'docs/limits-and-gates.md'],
-  ...['docs/rehearsal.md', 'docs/results.md'],
-  ...readdirSync(join(ROOT, 'examples'), { recursive: true, encoding: 'utf8' })
-    .filter((name) => name.endsWith('README.md'))
-    .map((name) => `examples/${name}`),
-  ...readdirSync(join(ROOT, 'docs/adr')).map((name) => `docs/adr/${name}`),
-]
-
-function read(path: string): string {
-  return readFileSync(join(ROOT, path), 'utf8')
-}
+/** Every command of the command line. */
+const COMMANDS = new Set(createProgram().commands.map((command) => command.name()))
 
 /** What the fences of one kind hold. */
 function fenced(markdown: string, kind: string): readonly string[] {
@@ -56,9 +46,9 @@ describe.each(DOCUMENTS)('%s', (path) => {
   test('names only scripts and commands that there are', () => {
     const { scripts }: { scripts: Record<string, string> } = JSON.parse(read('package.json'))
     const known = new Set([...Object.keys(scripts), 'ci'])
-    expect(all(text, /\bnpm run ([\w-]+)/g).filter((name) => !known.has(name))).toEqual([])
-    const commands = all(text, /\bnpm run sluice -- ([a-z]+)/g)
-    expect(commands.filter((name) => !existsSync(join(ROOT, `src/cli/${name}.ts`)))).toEqual([])
+    expect(all(text, /\bnpm run (?:-s )?([\w-]+)/g).filter((name) => !known.has(name))).toEqual([])
+    const commands = all(text, /(?:\bsluice --|`sluice) ([a-z]+)\b/g)
+    expect(commands.filter((name) => !COMMANDS.has(name))).toEqual([])
   })
 
   test('names only settings that there are', () => {

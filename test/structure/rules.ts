@@ -21,8 +21,10 @@ const CLOCKS_AND_CHANCE = [
 
 /** Files outside `lib` that touch time or chance all the same, what they touch, and why. */
 export const EXCEPTIONS: Readonly<Record<string, readonly [what: string, why: string]>> = {
-  'client/pause.ts': ['setTimeout', 'the client depends on nothing, so it brings its own'],
-  'client/transport.ts': ['AbortSignal.timeout', 'the client depends on nothing'],
+  'client/deadline.ts': ['setTimeout', 'the client depends on nothing, so it brings its own'],
+  'client/following.ts': ['performance.now', 'the client depends on nothing'],
+  'client/key.ts': ['getRandomValues', 'the client depends on nothing'],
+  'client/pause.ts': ['setTimeout', 'the client depends on nothing'],
   'store/sqlite/connection.ts': ['setImmediate', 'gathers a group of calls; waits for no time'],
   'store/sqlite/remote.ts': ['setImmediate', 'gathers a turn of the loop; waits for no time'],
 }

@@ -1,6 +1,6 @@
 import { fork } from 'node:child_process'
 import { createRequire } from 'node:module'
-import { dirname } from 'node:path'
+import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { FromProcess } from './job.ts'
 
@@ -9,10 +9,13 @@ const MEMORY_MB = 128
 
 const ENTRY = fileURLToPath(new URL('./process.ts', import.meta.url))
 
-/** What it loads: our own sources and JSONata. */
+const { resolve } = createRequire(import.meta.url)
+
+/** What it loads: our own sources and JSONata, also where that is found by a link, as pnpm has it. */
 const READABLE = [
   fileURLToPath(new URL('../../', import.meta.url)),
-  dirname(createRequire(import.meta.url).resolve('jsonata')),
+  dirname(resolve('jsonata')),
+  ...(resolve.paths('jsonata') ?? []).map((folder) => join(folder, 'jsonata')),
 ]
 
 const EXECUTION = [

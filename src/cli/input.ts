@@ -1,0 +1,97 @@
+/** What is handed over: a file or stdin, as what its name or an option says. */
+import { createReadStream, openAsBlob } from 'node:fs'
+import { stat } from 'node:fs/promises'
+import { basename } from 'node:path'
+import { buffer } from 'node:stream/consumers'
+import { promisify } from 'node:util'
+import { gunzip, zstdDecompress } from 'node:zlib'
+import type { MappingSource } from '../client/index.ts'
+import { UnusableFile } from './unusable.ts'
+
+export const FORMATS = ['json', 'ndjson', 'csv'] as const
+export type Format = (typeof FORMATS)[number]
+export type Encoding = 'gzip' | 'zstd'
+
+/** How a file is to be read. */
+export interface Input {
+  /** `-` is stdin. */
+  readonly file: string
+  readonly format: Format
+  /** Null where it is not compressed. */
+  readonly encoding: Encoding | null
+}
+
+const ENCODINGS: Readonly<Record<string, Encoding>> = { gz: 'gzip', zst: 'zstd' }
+const EXTENSIONS: Readonly<Record<string, Format>> = {
+  json: 'json',
+  ndjson: 'ndjson',
+  jsonl: 'ndjson',
+  csv: 'csv',
+}
+
+/**
+ * What a file is by its name: `contacts.csv.gz` is CSV, compressed by gzip. A name that says nothing
+ * is taken for JSON.
+ *
+ * @param said what the user says it is, name or no name
+ */
+export function inputOf(file: string, said: Format | undefined): Input {
+  const extensions = basename(file).toLowerCase().split('.').slice(1)
+  const encoding = ENCODINGS[extensions.at(-1) ?? ''] ?? null
+  if (encoding !== null) extensions.pop()
+  return { file, format: said ?? EXTENSIONS[extensions.at(-1) ?? ''] ?? 'json', encoding }
+}
+
+/**
+ * All of it, as text.
+ *
+ * @throws UnusableFile
+ */
+export async function readText({ file, encoding }: Input): Promise<string> {
+  const bytes = await buffer(file === '-' ? process.stdin : createReadStream(file)).catch(() => {
+    throw unreadable(file)
+  })
+  const plain = encoding === null ? bytes : await decompressed(bytes, file, encoding)
+  try {
+    return new TextDecoder('utf-8', { fatal: true }).decode(plain)
+  } catch {
+    throw new UnusableFile(`${file} is not in UTF-8. Save it so, and submit it again.`)
+  }
+}
+
+/** Bytes to hand over as they are, and how many, where that is known. */
+export interface Opened {
+  readonly source: MappingSource
+  readonly size: number | null
+}
+
+/**
+ * It as a stream. A file can be read again, where no answer comes; what comes through a pipe cannot.
+ *
+ * @throws UnusableFile
+ */
+export async function openBytes(file: string): Promise<Opened> {
+  if (file === '-') return { source: process.stdin, size: null }
+  try {
+    const stats = await stat(file)
+    if (stats.isFile()) return { source: await openAsBlob(file), size: stats.size }
+    if (!stats.isDirectory()) return { source: createReadStream(file), size: null }
+  } catch {
+    // It is said below.
+  }
+  throw unreadable(file)
+}
+
+const decompress = { gzip: promisify(gunzip), zstd: promisify(zstdDecompress) }
+
+async function decompressed(bytes: Buffer, file: string, encoding: Encoding): Promise<Buffer> {
+  try {
+    return await decompress[encoding](bytes)
+  } catch {
+    throw new UnusableFile(`${file} is not compressed by ${encoding}, as its name says.`)
+  }
+}
+
+function unreadable(file: string): UnusableFile {
+  return new UnusableFile(`Cannot read ${file}. Does it exist, and may you read it?`)
+}

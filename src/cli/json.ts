@@ -1,0 +1,16 @@
+import type { Command } from 'commander'
+import { printable, write } from './output.ts'
+
+export interface JsonOptions {
+  readonly json?: true
+}
+
+/** Gives a command the option that has it write for programs. */
+export function withJson(command: Command, what = 'JSON'): Command {
+  return command.option('--json', `write ${what}, for programs`)
+}
+
+/** Writes a value as one line of JSON. It is the same value, with nothing in it that a terminal obeys. */
+export function writeJson(value: unknown): Promise<void> {
+  return write(printable(JSON.stringify(value)), process.stdout)
+}

@@ -1,0 +1,26 @@
+/** Aborts when nothing has happened for `limitMs`; it runs only between `start` and `stop`. */
+export class Deadline {
+  readonly limitMs: number
+  readonly #controller = new AbortController()
+  #timer: ReturnType<typeof setTimeout> | undefined
+
+  constructor(limitMs: number) {
+    this.limitMs = limitMs
+  }
+
+  /** Aborted once the time is over. */
+  get signal(): AbortSignal {
+    return this.#controller.signal
+  }
+
+  /** Counts from now on, whether it counted before or not. */
+  start(): void {
+    this.stop()
+    this.#timer = setTimeout(() => this.#controller.abort(), this.limitMs)
+  }
+
+  /** Counts no longer, until it is started again. */
+  stop(): void {
+    clearTimeout(this.#timer)
+  }
+}
