@@ -9,12 +9,14 @@ import { describeRoutes } from './openapi.ts'
 import { compileParameters } from './parameters.ts'
 import type { HttpPorts } from './ports.ts'
 import { protect, sendProblem } from './problem.ts'
+import { cancelRoutes } from './routes/cancel.ts'
 import { docsRoutes } from './routes/docs.ts'
 import { failuresRoutes } from './routes/failures.ts'
 import { healthRoutes } from './routes/health.ts'
 import { ingestRoutes } from './routes/ingest.ts'
 import { requestsRoutes } from './routes/requests.ts'
 import { resultsRoutes } from './routes/results.ts'
+import { retryRoutes } from './routes/retry.ts'
 import { statusRoutes } from './routes/status.ts'
 import { systemsRoutes } from './routes/systems.ts'
 
@@ -115,11 +117,14 @@ function apiRoutes(api: FastifyInstance, ports: HttpPorts): void {
   })
   healthRoutes(api, ports)
   if (ports.offers === 'health') return
-  ingestRoutes(api, ports, watchBacklog(ports.store, ports.clock, ports.limits.maxBacklog))
+  const backlog = watchBacklog(ports.store, ports.clock, ports.limits.maxBacklog)
+  ingestRoutes(api, ports, backlog)
   statusRoutes(api, ports)
   resultsRoutes(api, ports)
   failuresRoutes(api, ports)
   requestsRoutes(api, ports)
+  cancelRoutes(api, ports)
+  retryRoutes(api, ports, backlog)
   systemsRoutes(api, ports)
 }
 

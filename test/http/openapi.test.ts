@@ -21,7 +21,7 @@ const Operation = Type.Object({
       }),
     ),
   ),
-  requestBody: Type.Optional(Type.Object({ content: Media })),
+  requestBody: Type.Optional(Type.Object({ content: Media, required: Type.Boolean() })),
   responses: Type.Record(
     Type.String({ pattern: '^[1-5]\\d\\d$' }),
     Type.Object({ description: Type.String({ minLength: 1 }), content: Media }),
@@ -58,6 +58,8 @@ describe('/openapi.json', () => {
       'get /systems/{name}',
       'patch /systems/{name}',
       'post /ingest',
+      'post /requests/{id}/cancel',
+      'post /requests/{id}/retry',
       'post /systems/{name}/resume',
     ])
   })
@@ -76,6 +78,12 @@ describe('/openapi.json', () => {
       expect(fields).toMatch(new RegExp(`"${name}":\\{.*"description"`))
     }
     expect(media).toHaveProperty('example.mappings.0.id', 'map_001')
+  })
+
+  test('says which body may be left out', async () => {
+    const { paths } = await readDocument()
+    const isRequired = (path: string) => paths[path]?.['post']?.requestBody?.required
+    expect(['/ingest', '/requests/{id}/retry'].map(isRequired)).toEqual([true, false])
   })
 
   test('points only at schemas that it has', async () => {

@@ -24,6 +24,7 @@ export const EXCEPTIONS: Readonly<Record<string, readonly [what: string, why: st
   'client/pause.ts': ['setTimeout', 'the client depends on nothing, so it brings its own'],
   'client/transport.ts': ['AbortSignal.timeout', 'the client depends on nothing'],
   'http/results-page.ts': ['setImmediate', 'lets other requests go first; waits for no time'],
+  'intake/retried.ts': ['setImmediate', 'lets other requests go first; waits for no time'],
   'store/sqlite/connection.ts': ['setImmediate', 'gathers a group of calls; waits for no time'],
   'store/sqlite/remote.ts': ['setImmediate', 'gathers a turn of the loop; waits for no time'],
 }

@@ -1,15 +1,20 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import Type from 'typebox'
 import { accept, type Receipt } from '../../intake/accept.ts'
-import { idempotencyKeyIn } from '../../intake/idempotency-key.ts'
-import { refuse } from '../../intake/problem.ts'
 import { IngestSchema } from '../../intake/schema.ts'
-import type { Backlog } from '../backlog.ts'
+import { type Backlog, refuseOverloaded } from '../backlog.ts'
 import { refuseBody } from '../body.ts'
 import { answer, refusals, STORE_PROBLEMS } from '../documented.ts'
+import {
+  IdempotencyHeaders,
+  KEY_PROBLEMS,
+  keyOf,
+  RECEIPT_HEADERS,
+  sendKeyProblem,
+} from '../idempotency.ts'
 import { NoParameters } from '../parameters.ts'
 import type { HttpPorts } from '../ports.ts'
-import { sendBadInput, sendProblem } from '../problem.ts'
+import { sendBadInput } from '../problem.ts'
 
 const ReceiptSchema = Type.Object(
   {
@@ -38,25 +43,11 @@ const schema = {
   operationId: 'ingest',
   tags: ['Requests'],
   consumes: ['application/json'],
-  headers: Type.Object({
-    'idempotency-key': Type.Optional(
-      Type.String({
-        description:
-          '1 to 255 visible ASCII characters, bare or quoted. With the same body, the first answer comes again.',
-        examples: ['nightly-2026-01-31'],
-      }),
-    ),
-  }),
+  headers: IdempotencyHeaders,
   querystring: NoParameters,
   body: IngestSchema,
   response: {
-    202: answer('The request is on disk and will be carried out.', ReceiptSchema, {
-      Location: { type: 'string', description: 'Where to follow it.' },
-      'Idempotency-Replayed': {
-        type: 'string',
-        description: '`true` where the key was used before; nothing new was stored.',
-      },
-    }),
+    202: answer('The request is on disk and will be carried out.', ReceiptSchema, RECEIPT_HEADERS),
     ...refusals(
       ...STORE_PROBLEMS,
       'malformed-json',
@@ -70,8 +61,7 @@ const schema = {
       'too-many-mappings',
       'unsupported-media-type',
       'unsupported-encoding',
-      'idempotency-in-progress',
-      'idempotency-key-reused',
+      ...KEY_PROBLEMS,
       'overloaded',
     ),
   },
@@ -96,31 +86,18 @@ export function ingestRoutes(app: FastifyInstance, ports: HttpPorts, backlog: Ba
 
   function refuseUnread(request: FastifyRequest, reply: FastifyReply, done: () => void): void {
     if (refuseBody(request, reply)) return
-    if (backlog.isFull()) {
-      const detail = `At most ${limits.maxBacklog} mappings may be open at once; try again later.`
-      sendProblem(reply, 'overloaded', detail)
-    } else {
-      done()
-    }
+    if (!refuseOverloaded(backlog, reply)) done()
   }
 
   async function ingest(request: FastifyRequest<{ Body: Buffer }>, reply: FastifyReply) {
     const startedAt = clock.now()
-    const header = request.headers['idempotency-key']
-    const idempotencyKey = typeof header === 'string' ? idempotencyKeyIn(header) : null
-    if (header !== undefined && idempotencyKey === null) return sendBadInput(reply, INVALID_KEY)
+    const given = keyOf(request)
+    if ('kind' in given) return sendBadInput(reply, given)
 
-    const acceptance = await accept({ tenant, body: request.body, idempotencyKey }, ports)
+    const submission = { tenant, body: request.body, idempotencyKey: given.key }
+    const acceptance = await accept(submission, ports)
     if (acceptance.kind === 'refused') return sendBadInput(reply, acceptance)
-    if (acceptance.kind === 'conflict') {
-      const detail = 'This Idempotency-Key was used for another body; use a new one.'
-      return sendProblem(reply, 'idempotency-key-reused', detail)
-    }
-    if (acceptance.kind === 'receiving') {
-      const detail =
-        'A request with this Idempotency-Key is still being received; try again when it has come.'
-      return sendProblem(reply, 'idempotency-in-progress', detail)
-    }
+    if (acceptance.kind !== 'accepted') return sendKeyProblem(reply, acceptance.kind)
     const { total, priority, batches, replayed } = acceptance
     if (!replayed) {
       backlog.add(total)
@@ -139,14 +116,6 @@ export function ingestRoutes(app: FastifyInstance, ports: HttpPorts, backlog: Ba
     return sendReceipt(reply, acceptance)
   }
 }
-
-const INVALID_KEY = refuse([
-  {
-    pointer: '#/header/idempotency-key',
-    code: 'invalid_idempotency_key',
-    detail: 'An Idempotency-Key is 1 to 255 visible ASCII characters, bare or quoted.',
-  },
-])
 
 /** The text is put together by hand: this answer is given twenty thousand times a second. */
 function sendReceipt(reply: FastifyReply, { request, total, replayed }: Receipt): FastifyReply {
