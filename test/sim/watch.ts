@@ -1,7 +1,7 @@
 import { standingOf } from '../../src/core/closed.ts'
 import type { Request } from '../../src/core/request.ts'
 import type { Standing } from '../../src/core/verdict.ts'
-import type { ClaimedBatch, Settlement, Store, StoredBatch } from '../../src/store/store.ts'
+import type { ClaimedBatch, Settlement, Store } from '../../src/store/store.ts'
 
 interface WatchedBatch {
   readonly request: string
@@ -116,13 +116,19 @@ export class Watch {
     }
   }
 
-  /** Where the mappings of a batch stand, by the verdicts that were written, and by how it was ended. */
-  #standingsOf(id: string, { ordinals, closed }: StoredBatch): readonly Standing[] {
-    const { first, count } = ordinals
-    const watched = this.#byFirst.get(`${id}:${first}`)
-    return Array.from({ length: count }, (_, position) =>
-      standingOf(watched?.standings[position] ?? null, closed),
-    )
+  /** Where mappings stand, by the verdicts that were written, and by how their batches were ended. */
+  async #standings(id: string): Promise<readonly Standing[]> {
+    if (!this.#closed.has(id)) {
+      const watched = [...this.#batches.values()].filter(({ request }) => request === id)
+      return watched.flatMap(({ standings }) => standings.map((known) => standingOf(known, null)))
+    }
+    const batches = await this.#store.batches('default', id, ALL)
+    return batches.flatMap(({ ordinals: { first, count }, closed }) => {
+      const known = this.#byFirst.get(`${id}:${first}`)?.standings ?? []
+      return Array.from({ length: count }, (_, position) =>
+        standingOf(known[position] ?? null, closed),
+      )
+    })
   }
 
   /** Conservation, counted once, and finished if and only if every mapping is final. */
@@ -133,10 +139,7 @@ export class Watch {
       return
     }
     const counted = { completed: 0, failed: 0, cancelled: 0 }
-    for (const batch of await this.#store.batches('default', id, ALL)) {
-      for (const [state] of this.#standingsOf(id, batch))
-        if (state !== 'pending') counted[state] += 1
-    }
+    for (const [state] of await this.#standings(id)) if (state !== 'pending') counted[state] += 1
     const { completed, failed, cancelled, total } = request
     const stored = { completed, failed, cancelled }
     if (JSON.stringify(stored) !== JSON.stringify(counted)) {
