@@ -1,3 +1,4 @@
+import { batchSize } from '../src/core/batch.ts'
 import { NO_TERMS } from '../src/core/request.ts'
 import type { Standing } from '../src/core/verdict.ts'
 import { batchesOf } from '../src/intake/batches.ts'
@@ -72,10 +73,25 @@ async function fill(
     return perSecond(DRAWS * DRAWN, elapsed)
   }
 }
-async function insert(store: Store, total: number): Promise<void> {
+
+/**
+ * Hands in one request of so many mappings, in batches as Sluice chooses them, and completes it.
+ *
+ * @returns its id
+ */
+export async function finishedRequest(store: Store, total: number): Promise<string> {
+  await store.join({ id: WORKER, host: 'bench' }, Date.now() + DAY_MS)
+  const id = await insert(store, total, batchSize(total, null))
+  await workOff(store, total)
+  await store.leave(WORKER)
+  return id
+}
+
+async function insert(store: Store, total: number, size = BATCH_SIZE): Promise<string> {
   const now = Date.now()
+  const id = newId(now)
   await store.insert({
-    id: newId(now),
+    id,
     tenant: 'default',
     priority: 'MEDIUM',
     metadata: {},
@@ -83,20 +99,23 @@ async function insert(store: Store, total: number): Promise<void> {
     createdAt: now,
     total,
     sources: {},
-    batches: batchesOf(mappings(total), BATCH_SIZE),
+    batches: batchesOf(mappings(total), size),
     idempotency: null,
   })
+  return id
 }
 
 /** Claims and settles so many of the mappings that wait. */
 async function workOff(store: Store, total: number): Promise<void> {
+  let turn = 0
   for (let settled = 0; settled < total; ) {
     const now = Date.now()
-    const want = { lane: TARGET, mappings: CLAIM, below: null, turn: settled / BATCH_SIZE }
+    const want = { lane: TARGET, mappings: CLAIM, below: null, turn }
     const { batches } = await store.claim(WORKER, [want], now)
     if (batches.length === 0) throw new Error('The store gives out nothing, though mappings wait.')
     await store.settle(batches.map(completed), now)
-    settled += batches.length * BATCH_SIZE
+    turn += batches.length
+    settled += batches.reduce((sum, { ordinals }) => sum + ordinals.count, 0)
   }
 }
 

@@ -4,10 +4,12 @@ import { Presets, SingleBar } from 'cli-progress'
 import Table from 'cli-table3'
 import { backlog } from './backlog.ts'
 import type { Bench } from './bench.ts'
+import { download } from './download.ts'
 import { engine } from './engine.ts'
 import { http } from './http.ts'
 import { idle } from './idle.ts'
 import { intake } from './intake.ts'
+import { listeners } from './listeners.ts'
 import { overtake } from './overtake.ts'
 import { postgresBacklog } from './postgres-backlog.ts'
 import { postgresEngine } from './postgres-engine.ts'
@@ -17,7 +19,7 @@ import { postgresNodes } from './postgres-nodes.ts'
 import { COLUMNS, page, type Ran, rows } from './report.ts'
 
 const BENCHES: readonly Bench[] = [
-  ...[engine, http, intake, overtake, backlog, idle],
+  ...[engine, http, intake, download, listeners, overtake, backlog, idle],
   ...[postgresEngine, postgresHttp, postgresNodes, postgresBacklog, postgresIdle],
 ]
 const PAGE = new URL('../docs/benchmarks.md', import.meta.url)

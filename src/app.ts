@@ -17,6 +17,7 @@ import type { DurationMs } from './core/units.ts'
 import { previewer } from './deliver/preview.ts'
 import { openTransformer, type Transformer } from './deliver/transform/transformer.ts'
 import { type Delivery, startDelivery } from './delivery.ts'
+import { type Downloads, openDownloads } from './downloads.ts'
 import { type HttpPorts, TIMEOUTS } from './http/ports.ts'
 import type { HttpServer } from './http/server.ts'
 import { systemClock } from './lib/clock.ts'
@@ -53,7 +54,11 @@ const WRAP_UP_MS: DurationMs = 1000
 export async function startApp(settings: Settings): Promise<App> {
   const systems = await readSystemsFile(settings)
   const log = openLog(settings.logLevel)
-  const { emit } = log
+  let server: HttpServer | null = null
+  const emit: Emit = (event) => {
+    log.emit(event)
+    server?.hear(event)
+  }
   await using started = new AsyncDisposableStack()
   // The API is what takes longest to load; meanwhile the store's threads open the database.
   const api = portOf(settings) === null ? null : import('./http/server.ts')
@@ -67,8 +72,9 @@ export async function startApp(settings: Settings): Promise<App> {
     await delivery?.ended()
   })
   const transformer = started.adopt(computeForApi(emit), (open) => open.close())
-  const ports = await httpPorts(settings, systems, storage, transformer, emit)
-  const server = ports === null || api === null ? null : (await api).createServer(ports)
+  const downloads = started.adopt(openDownloads(storage.share), (open) => open.close())
+  const ports = await httpPorts(settings, systems, { storage, downloads, transformer, emit })
+  server = ports === null || api === null ? null : (await api).createServer(ports)
   const url = server === null ? null : await orStartError(server.listen())
   if (storage.isThere) await delivery?.started
   started.move()
@@ -79,7 +85,7 @@ export async function startApp(settings: Settings): Promise<App> {
   flushCompileCache()
   const stopped = Promise.withResolvers<void>()
   const stop = once(async () => {
-    await stopAll(settings.drainTimeout, { server, transformer, delivery, storage }, log)
+    await stopAll(settings.drainTimeout, { server, delivery, downloads, transformer, storage, log })
     stopped.resolve()
   })
   const failures = delivery === null ? [] : [delivery.failed]
@@ -99,22 +105,23 @@ function once(action: () => Promise<void>): () => Promise<void> {
 
 interface Parts {
   readonly server: HttpServer | null
-  readonly transformer: Transformer
   readonly delivery: Delivery | null
+  readonly downloads: Downloads
+  readonly transformer: Transformer
   readonly storage: Storage
+  readonly log: Log
 }
 
 async function stopAll(
   drainTimeout: DurationMs,
-  { server, transformer, delivery, storage }: Parts,
-  log: Log,
+  { server, delivery, downloads, transformer, storage, log }: Parts,
 ): Promise<void> {
   const deadline = systemClock.now() + drainTimeout
   const closed = server?.close(drainTimeout)
   await delivery?.drain(deadline - WRAP_UP_MS)
   log.emit({ event: 'draining', deadlineMs: drainTimeout })
   await Promise.all([closed, delivery?.ended()])
-  await transformer.close()
+  await Promise.all([downloads.close(), transformer.close()])
   await storage.close()
   log.emit({ event: 'stopped' })
   log.close()
@@ -144,22 +151,26 @@ function portOf({ role, healthPort, port }: Settings): number | null {
 async function httpPorts(
   settings: Settings,
   systems: Systems,
-  { store }: Storage,
-  { transform }: Transformer,
-  emit: Emit,
+  {
+    storage,
+    downloads,
+    transformer,
+    emit,
+  }: Pick<Parts, 'storage' | 'downloads' | 'transformer'> & { readonly emit: Emit },
 ): Promise<HttpPorts | null> {
   const port = portOf(settings)
   if (port === null) return null
   const { previewable, ...known } = await catalogue(systems, settings)
   return {
-    store,
+    store: storage.store,
+    download: downloads.download,
     emit,
     port,
     offers: settings.role === 'worker' ? 'health' : 'everything',
     clock: systemClock,
     newId,
     ...known,
-    preview: previewer(previewable, transform, systemClock),
+    preview: previewer(previewable, transformer.transform, systemClock),
     describe: describer(systems, settings.concurrency),
     limits: settings,
     timeouts: TIMEOUTS,

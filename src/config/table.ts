@@ -50,6 +50,18 @@ export const SETTINGS = {
     default: '10000',
     doc: 'How many clients may be connected at once.',
   },
+  maxStreams: {
+    env: 'SLUICE_MAX_STREAMS',
+    ...integer(1, 1_000_000),
+    default: '5000',
+    doc: 'How many clients may follow the events of requests at once.',
+  },
+  maxDownloads: {
+    env: 'SLUICE_MAX_DOWNLOADS',
+    ...integer(1, 1000),
+    default: '20',
+    doc: 'How many clients may download results as NDJSON or CSV at once.',
+  },
   databaseUrl: {
     env: 'DATABASE_URL',
     ...postgresUrl(),

@@ -1,14 +1,12 @@
 import { type Closed, standingOf } from './closed.ts'
-import { sourceAt, unpack } from './packed.ts'
+import type { Mapping } from './mapping.ts'
+import { mappingAt, unpack } from './packed.ts'
 import type { DurationMs, EpochMs, Json } from './units.ts'
 import type { MappingError, MappingState, Standing } from './verdict.ts'
 
-/** What a caller may know of one mapping. */
-export interface Result {
+/** A mapping as it came, and what its caller may know of it. */
+export interface Result extends Mapping {
   readonly ordinal: number
-  readonly id: string
-  readonly source: string
-  readonly target: string
   readonly state: MappingState
   readonly attempts: number
   /** What the target answered; null until it did. */
@@ -48,16 +46,16 @@ export function resultsOf(batch: BatchTexts, { from, to, state }: ResultFilter):
   const standings: readonly (Standing | null)[] = JSON.parse(batch.verdicts ?? '[]')
   const { closed } = batch
   const { first, list } = batch.ordinals
-  return mappings.ids.flatMap((id, position) => {
+  return mappings.ids.flatMap((_, position) => {
     const ordinal = list?.[position] ?? first + position
     const standing = standingOf(standings[position] ?? null, closed)
     if (ordinal < from || ordinal >= to || (state !== null && standing[0] !== state)) return []
-    const source = sourceAt(mappings, position)
-    return [{ ordinal, id, source, target: batch.lane, ...progressOf(standing) }]
+    const mapping = mappingAt(mappings, position, batch.lane)
+    return mapping === null ? [] : [{ ordinal, ...mapping, ...progressOf(standing) }]
   })
 }
 
-function progressOf(standing: Standing): Omit<Result, 'ordinal' | 'id' | 'source' | 'target'> {
+function progressOf(standing: Standing): Omit<Result, 'ordinal' | keyof Mapping> {
   const [state, attempts] = standing
   const base = { state, attempts, result: null, error: null, finishedAt: null, duration: null }
   switch (standing[0]) {

@@ -26,14 +26,45 @@ function isHarmless(parameter: string): boolean {
   return name.trim() !== 'charset' || /^"?utf-?8"?$/.test(value.trim())
 }
 
-/** Whether an Accept header lets us answer with JSON. */
-export function acceptsJson(accept: string | undefined): boolean {
-  if (accept === undefined || accept === '*/*' || accept === 'application/json') return true
-  return accept.split(',').some((range) => {
-    const [type = '', ...parameters] = range.toLowerCase().split(';')
-    return (
-      ['*/*', 'application/*', 'application/json'].includes(type.trim()) &&
-      !parameters.some((parameter) => /^\s*q\s*=\s*0(\.0*)?\s*$/.test(parameter))
-    )
-  })
+/**
+ * The offer that an Accept header likes best (RFC 9110 section 12.5.1), the earlier one where it likes
+ * two the same; null where it takes none. For each offer the most exact range counts. Of the ranges'
+ * parameters only `q` is heard: none of our types has another that a client could go without.
+ */
+export function negotiate(accept: string | undefined, offers: readonly string[]): string | null {
+  const [first = null] = offers
+  if (accept === undefined || accept === '*/*' || accept === first) return first
+  const ranges = accept.toLowerCase().split(',').map(rangeOf)
+  let best: string | null = null
+  let liked = 0
+  for (const offer of offers) {
+    const quality = qualityOf(offer, ranges)
+    if (quality > liked) {
+      best = offer
+      liked = quality
+    }
+  }
+  return best
+}
+
+interface Range {
+  readonly type: string
+  readonly quality: number
+}
+
+function rangeOf(text: string): Range {
+  const [type = '', ...parameters] = text.split(';')
+  const [said] = parameters.flatMap((parameter) => QUALITY.exec(parameter)?.[1] ?? [])
+  return { type: type.trim(), quality: said === undefined ? 1 : Number(said) }
+}
+
+const QUALITY = /^\s*q\s*=\s*([01](?:\.\d{0,3})?)\s*$/
+
+function qualityOf(offer: string, ranges: readonly Range[]): number {
+  const [major = ''] = offer.split('/')
+  for (const type of [offer, `${major}/*`, '*/*']) {
+    const qualities = ranges.filter((range) => range.type === type).map(({ quality }) => quality)
+    if (qualities.length > 0) return Math.max(...qualities)
+  }
+  return 0
 }

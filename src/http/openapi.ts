@@ -2,6 +2,7 @@ import swagger from '@fastify/swagger'
 import type { FastifyInstance } from 'fastify'
 import { ProblemSchema } from './problem.ts'
 import { RehearsalSchema } from './rehearsal-schema.ts'
+import { FailedMappingSchema, ResultSchema } from './results/schema.ts'
 import { StatusSchema } from './status.ts'
 import { SystemSchema } from './system.ts'
 
@@ -10,6 +11,8 @@ export function describeRoutes(app: FastifyInstance, version: string): void {
   app.addSchema(ProblemSchema)
   app.addSchema(RehearsalSchema)
   app.addSchema(StatusSchema)
+  app.addSchema(ResultSchema)
+  app.addSchema(FailedMappingSchema)
   app.addSchema(SystemSchema)
   app.register(swagger, {
     convertConstToEnum: false,

@@ -3,6 +3,7 @@ import type { IntakeLimits, IntakePorts } from '../intake/accept.ts'
 import type { RehearsalPorts } from '../intake/rehearse.ts'
 import type { Emit } from '../observe/events.ts'
 import type { IntakeStore, OperatorStore, QueryStore, Store } from '../store/store.ts'
+import type { DownloadOrder } from './results/download.ts'
 import type { SystemDescription } from './system.ts'
 
 /** What the API server is made of. */
@@ -11,6 +12,8 @@ export interface HttpPorts extends IntakePorts, RehearsalPorts {
   /** What the systems file says of a system; null where there is none of this name. */
   readonly describe: (system: string) => SystemDescription | null
   readonly emit: Emit
+  /** Writes results as text, away from this thread. */
+  readonly download: (order: DownloadOrder) => AsyncGenerator<Uint8Array, void>
   readonly limits: HttpLimits
   /** A worker takes no requests: it only says how it is. */
   readonly offers: 'everything' | 'health'
@@ -30,6 +33,10 @@ export interface HttpLimits extends IntakeLimits {
   /** Mappings that may be open before new ones are turned away. */
   readonly maxBacklog: number
   readonly maxConnections: number
+  /** Clients that may follow requests at once. */
+  readonly maxStreams: number
+  /** Results that may be downloaded at once. */
+  readonly maxDownloads: number
 }
 
 /** How long a client may take; all of them must be set, for each alone leaves a hole. */

@@ -1,21 +1,24 @@
 import fastify, { type FastifyInstance } from 'fastify'
 import type { DurationMs } from '../core/units.ts'
+import type { Event } from '../observe/events.ts'
 import { watchBacklog } from './backlog.ts'
 import { createDrain } from './drain.ts'
 import { answerClientError, answerErrors, answerRefusal, answerUnknownRoutes } from './errors.ts'
+import { createFollowing, type Following } from './follow.ts'
 import { whyNotListening } from './listen.ts'
-import { acceptsJson } from './negotiation.ts'
+import { negotiate } from './negotiation.ts'
 import { describeRoutes } from './openapi.ts'
 import { compileParameters } from './parameters.ts'
 import type { HttpPorts } from './ports.ts'
 import { protect, sendProblem } from './problem.ts'
 import { docsRoutes } from './routes/docs.ts'
+import { eventsRoutes } from './routes/events.ts'
 import { failuresRoutes } from './routes/failures.ts'
 import { healthRoutes } from './routes/health.ts'
 import { ingestRoutes } from './routes/ingest.ts'
 import { requestsRoutes } from './routes/requests.ts'
 import { resultsRoutes } from './routes/results.ts'
-import { statusRoutes } from './routes/status.ts'
+import { lookUp, statusRoutes } from './routes/status.ts'
 import { systemsRoutes } from './routes/systems.ts'
 
 /** The API server. */
@@ -31,11 +34,22 @@ export interface HttpServer {
    * connection is closed: at the deadline, by force.
    */
   close(deadline: DurationMs): Promise<void>
+  /** Hears what happens in this process, so that those who follow a request learn of its end at once. */
+  hear(event: Event): void
   /** For tests that need no socket. */
   readonly app: FastifyInstance
 }
 
 const HEADERS_SIZE_MAX = 16_384
+
+const JSON_ONLY = ['application/json']
+
+declare module 'fastify' {
+  interface FastifyContextConfig {
+    /** The media types that a route can answer with, the usual one first; JSON where it says nothing. */
+    readonly offers?: readonly string[]
+  }
+}
 
 /** Puts the API server together; it takes no requests yet. */
 export function createServer(ports: HttpPorts): HttpServer {
@@ -56,6 +70,7 @@ export function createServer(ports: HttpPorts): HttpServer {
   })
   app.server.maxConnections = limits.maxConnections
   const drain = createDrain(app.server, clock)
+  const following = createFollowing((id) => lookUp(ports, id), clock)
 
   app.setValidatorCompiler(compileParameters)
   app.setSerializerCompiler(() => (answer) => JSON.stringify(answer))
@@ -85,7 +100,7 @@ export function createServer(ports: HttpPorts): HttpServer {
     done()
   })
   app.register((api, _options, done) => {
-    apiRoutes(api, ports)
+    apiRoutes(api, ports, following)
     done()
   })
 
@@ -101,22 +116,28 @@ export function createServer(ports: HttpPorts): HttpServer {
     },
     async close(deadline) {
       drain.begin(deadline)
+      following.close()
       await app.close()
       drain.end()
+    },
+    hear(event) {
+      if (event.event === 'request_finished') following.hint(event.request)
     },
   }
 }
 
-function apiRoutes(api: FastifyInstance, ports: HttpPorts): void {
+function apiRoutes(api: FastifyInstance, ports: HttpPorts, following: Following): void {
   api.addHook('onRequest', (request, reply, done) => {
     protect(reply)
-    if (acceptsJson(request.headers.accept)) return done()
-    sendProblem(reply, 'not-acceptable', 'Answers are application/json; accept that.')
+    const offers = request.routeOptions.config.offers ?? JSON_ONLY
+    if (negotiate(request.headers.accept, offers) !== null) return done()
+    sendProblem(reply, 'not-acceptable', `Accept ${offers.join(', or ')}.`)
   })
   healthRoutes(api, ports)
   if (ports.offers === 'health') return
   ingestRoutes(api, ports, watchBacklog(ports.store, ports.clock, ports.limits.maxBacklog))
-  statusRoutes(api, ports)
+  statusRoutes(api, ports, following)
+  eventsRoutes(api, ports, following)
   resultsRoutes(api, ports)
   failuresRoutes(api, ports)
   requestsRoutes(api, ports)

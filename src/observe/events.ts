@@ -52,6 +52,8 @@ export type Event =
     }
   /** A bug: the answer was a 500. Its `instance` is in the problem document. */
   | { readonly event: 'http_failed'; readonly instance: string; readonly error: unknown }
+  /** Results that were being downloaded did not come to their end, and not for want of a reader. */
+  | { readonly event: 'download_cut'; readonly instance: string; readonly error: unknown }
   | { readonly event: 'worker_joined'; readonly worker: string }
   /** It could not beat in time, and let go of what it held. */
   | { readonly event: 'worker_lost'; readonly worker: string }

@@ -12,6 +12,7 @@ const LEVELS: Readonly<Record<Event['event'], Level>> = {
   request_finished: 'info',
   http_answered: 'debug',
   http_failed: 'error',
+  download_cut: 'warn',
   worker_joined: 'info',
   worker_lost: 'error',
   batches_rescued: 'warn',

@@ -18,7 +18,6 @@ import type { MappingState } from '../core/verdict.ts'
 import type { ClosedSome, ControlStore } from './control.ts'
 import type { IntakeStore, Ordinals } from './intake.ts'
 
-export { ORDINAL_SPAN_MAX } from '../core/batch.ts'
 export type * from './control.ts'
 export type * from './intake.ts'
 
@@ -233,8 +232,8 @@ export interface QueryStore {
   keyed(tenant: string, key: string): Promise<Keyed | null>
   /** Newest first. */
   requests(tenant: string, filter: RequestFilter): Promise<readonly Request[]>
-  /** The batches that reach into a range of ordinals, by their first one; none of another tenant's. */
-  batches(tenant: string, request: string, range: BatchRange): Promise<readonly StoredBatch[]>
+  /** Batches in order of their first ordinal, some at a time; none of another tenant's. */
+  batches(tenant: string, request: string, range: BatchRange): Promise<SomeBatches>
   /**
    * Why mappings of a request failed, the most frequent first; at every commit their counts add up to
    * its `failed`. None of another tenant's.
@@ -309,13 +308,25 @@ export interface RequestFilter {
   readonly limit: number
 }
 
+/** Which batches are wanted. Each is given whole. */
 export interface BatchRange {
-  /** Ordinals from here … */
+  /** Their first ordinal is from here … */
   readonly from: number
-  /** … to before here. A batch that reaches into the range is given whole. */
+  /** … to before here. */
   readonly to: number
-  /** Leaves out batches in which no mapping stands so; null for all. */
+  /** Their last ordinal is this, or a later one. */
+  readonly reaching: number
+  /** Leaves out those in which no mapping stands so; null for all. */
   readonly state: MappingState | null
+}
+
+/** After the batch with which their texts come to so many characters, no more are given at once. */
+export const BATCHES_LENGTH_MAX = 1_000_000
+
+export interface SomeBatches {
+  readonly batches: readonly StoredBatch[]
+  /** The `from` with which to go on; the range's `to` where nothing in it is left. */
+  readonly next: number
 }
 
 export interface StoredBatch {

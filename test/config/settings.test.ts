@@ -19,6 +19,8 @@ describe('settings', () => {
       port: 8000,
       allowAnonymous: false,
       maxConnections: 10_000,
+      maxStreams: 5000,
+      maxDownloads: 20,
       databaseUrl: null,
       listenUrl: null,
       databaseConnections: 5,

@@ -343,9 +343,9 @@ export const cancel = {
     const request = await inserted(store, { total: 10 })
     await settled(store, [done(await claimedOne(store))])
     await store.cancel(TENANT, request.id, NOW)
-    const range = { from: 0, to: 10 }
+    const range = { from: 0, to: 10, reaching: 0 }
     const firsts = async (state: 'pending' | 'completed' | 'cancelled') =>
-      (await store.batches(TENANT, request.id, { ...range, state })).map(
+      (await store.batches(TENANT, request.id, { ...range, state })).batches.map(
         ({ ordinals }) => ordinals.first,
       )
     expect(await firsts('pending')).toEqual([])

@@ -1,7 +1,8 @@
 import { expect } from 'vitest'
+import { pack } from '../../src/core/packed.ts'
 import type { MappingState } from '../../src/core/verdict.ts'
-import type { Store } from '../../src/store/store.ts'
-import { done, NOW, newBatch, newRequest, TENANT, unfinished } from '../support/requests.ts'
+import { BATCHES_LENGTH_MAX, type BatchRange, type Store } from '../../src/store/store.ts'
+import { done, LANE, NOW, newBatch, newRequest, TENANT, unfinished } from '../support/requests.ts'
 import {
   allBatches,
   claimed,
@@ -103,10 +104,37 @@ export const queries = {
     const { id } = await inserted(store, { total: 50 })
     expect(await firsts(store, id, 0, 50)).toEqual([0, 5, 10, 15, 20, 25, 30, 35, 40, 45])
     expect(await firsts(store, id, 10, 20)).toEqual([10, 15])
-    expect(await firsts(store, id, 14, 16)).toEqual([10, 15])
-    expect(await firsts(store, id, 12, 13)).toEqual([10])
-    expect(await firsts(store, id, 49, 1000)).toEqual([45])
-    expect(await firsts(store, id, 50, 1000)).toEqual([])
+    expect(await firsts(store, id, 11, 21)).toEqual([15, 20])
+    expect(await firsts(store, id, 12, 13)).toEqual([])
+    expect(await firsts(store, id, 45, 1000)).toEqual([45])
+    expect(await firsts(store, id, 46, 1000)).toEqual([])
+  },
+
+  async 'of those batches, such as end too early may be left out'(store) {
+    const { id } = await inserted(store, { total: 50 })
+    const reaching = (ordinal: number) => firsts(store, id, 0, 50, { reaching: ordinal })
+    expect(await reaching(39)).toEqual([35, 40, 45])
+    expect(await reaching(40)).toEqual([40, 45])
+    expect(await reaching(50)).toEqual([])
+  },
+
+  async 'no more batches come at once than a thread can hold, and none is lost'(store) {
+    const text = 'x'.repeat(BATCHES_LENGTH_MAX / 4)
+    const batches = Array.from({ length: 9 }, (_, place) => {
+      const data = place === 7 ? text.repeat(9) : text
+      const mapping = { id: `map_${place}`, source: 'source', target: LANE, data }
+      return newBatch([2 * place, 2 * place + 1], { mappings: pack([mapping, mapping]) })
+    })
+    const { id } = await inserted(store, { batches })
+    const pages: number[][] = []
+    for (let from = 0; from < 100; ) {
+      const range = { from, to: 100, reaching: 0, state: null }
+      const some = await store.batches(TENANT, id, range)
+      pages.push(some.batches.map(({ ordinals }) => ordinals.first))
+      from = some.next
+    }
+    // Each of them has its text twice.
+    expect(pages).toEqual([[0, 2], [4, 6], [8, 10], [12, 14], [16]])
   },
 
   async 'a batch whose ordinals lie between those of others comes back whole'(store) {
@@ -120,23 +148,11 @@ export const queries = {
     expect(await allBatches(store, id)).toEqual(
       batches.map((batch) => ({ ...batch, verdicts: null, closed: null })),
     )
-    expect(await firsts(store, id, 6, 9)).toEqual([0, 1, 2])
-    expect(await firsts(store, id, 8, 10)).toEqual([2, 9])
-    expect(await firsts(store, id, 9, 12)).toEqual([9])
+    expect(await firsts(store, id, 0, 9, { reaching: 6 })).toEqual([0, 1, 2])
+    expect(await firsts(store, id, 0, 10, { reaching: 8 })).toEqual([2, 9])
+    expect(await firsts(store, id, 0, 12, { reaching: 9 })).toEqual([9])
     await join(store)
     expect(only(await claimed(store, { lane: 'erp' })).ordinals).toEqual(batches[1]?.ordinals)
-  },
-
-  async 'a batch as wide as one may be is found from either of its ends'(store) {
-    const ends = newBatch([0, 5000])
-    const between = newBatch(
-      Array.from({ length: 4999 }, (_, place) => place + 1),
-      { lane: 'erp' },
-    )
-    const { id } = await inserted(store, { batches: [ends, between] })
-    expect(await firsts(store, id, 5000, 5001)).toEqual([0])
-    expect(await firsts(store, id, 0, 1)).toEqual([0])
-    expect(await firsts(store, id, 4999, 5001)).toEqual([0, 1])
   },
 
   async 'with a state, batches in which no mapping stands so are left out'(store) {
@@ -150,7 +166,7 @@ export const queries = {
       done(cancelled, { cancelled: 5 }),
       unfinished(mixed, { state: 'leased' }, { completed: 1, failed: 1, cancelled: 1 }),
     ])
-    const of = (state: MappingState) => firsts(store, id, 0, 25, state)
+    const of = (state: MappingState) => firsts(store, id, 0, 25, { state })
     const [inMixed, untouched] = [mixed.ordinals.first, 20]
     expect(await of('completed')).toEqual([completed.ordinals.first, inMixed])
     expect(await of('failed')).toEqual([failed.ordinals.first, inMixed])
@@ -166,8 +182,8 @@ export const queries = {
     const verdicts = JSON.stringify([['pending', 1, NOW + SECOND, error]])
     const retry = unfinished(batch, { state: 'waiting', runAt: NOW + SECOND })
     await settled(store, [{ ...retry, verdicts }])
-    expect(await firsts(store, id, 0, 1, 'pending')).toEqual([0])
-    expect(await firsts(store, id, 0, 1, 'failed')).toEqual([])
+    expect(await firsts(store, id, 0, 1, { state: 'pending' })).toEqual([0])
+    expect(await firsts(store, id, 0, 1, { state: 'failed' })).toEqual([])
   },
 
   async 'the totals count what is not final yet, over all tenants'(store) {
@@ -193,15 +209,17 @@ async function many(store: Store, count: number): Promise<readonly string[]> {
   return ids
 }
 
-/** The first ordinals of the batches in a range. */
+/** The first ordinals of the batches in a range that is small enough to come at once. */
 async function firsts(
   store: Store,
   request: string,
   from: number,
   to: number,
-  state: MappingState | null = null,
+  rest: Partial<Pick<BatchRange, 'reaching' | 'state'>> = {},
 ): Promise<readonly number[]> {
-  return (await store.batches(TENANT, request, { from, to, state })).map(
-    ({ ordinals }) => ordinals.first,
-  )
+  const some = await store.batches(TENANT, request, {
+    ...{ from, to, reaching: 0, state: null, ...rest },
+  })
+  expect(some.next).toBe(to)
+  return some.batches.map(({ ordinals }) => ordinals.first)
 }

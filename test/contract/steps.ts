@@ -165,12 +165,19 @@ export async function audited(store: Store, { id, tenant }: NewRequest): Promise
 }
 
 /** Every batch of a request. */
-export function allBatches(
-  store: Store,
+export async function allBatches(
+  store: Pick<Store, 'batches'>,
   request: string,
   tenant = TENANT,
 ): Promise<readonly StoredBatch[]> {
-  return store.batches(tenant, request, { from: 0, to: Number.MAX_SAFE_INTEGER, state: null })
+  const all: StoredBatch[] = []
+  const to = Number.MAX_SAFE_INTEGER
+  for (let from = 0; from < to; ) {
+    const some = await store.batches(tenant, request, { from, to, reaching: 0, state: null })
+    all.push(...some.batches)
+    from = some.next
+  }
+  return all
 }
 
 function recount(batches: readonly StoredBatch[]): Record<MappingState, number> {

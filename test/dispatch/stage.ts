@@ -11,6 +11,7 @@ import { type Clock, sleep } from '../../src/lib/clock.ts'
 import type { Event } from '../../src/observe/events.ts'
 import { openMemoryStore } from '../../src/store/sqlite/memory.ts'
 import type { NewRequest, Store } from '../../src/store/store.ts'
+import { allBatches } from '../contract/steps.ts'
 import { SimulatedClock } from '../sim/clock.ts'
 import { troubled } from '../sim/faults.ts'
 import { newRequest, type RequestOptions, TENANT } from '../support/requests.ts'
@@ -146,8 +147,8 @@ export class Stage {
   }
 
   async results(id: string): Promise<readonly Result[]> {
+    const batches = await allBatches(this.store, id)
     const all = { from: 0, to: Number.MAX_SAFE_INTEGER, state: null }
-    const batches = await this.store.batches(TENANT, id, all)
     return batches.flatMap((batch) => resultsOf(batch, all))
   }
 

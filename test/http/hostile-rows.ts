@@ -12,6 +12,9 @@ export interface Row extends Input {
 
 const ONE = JSON.stringify({ mappings: [mapping()] })
 
+/** What is not there. */
+const UNKNOWN = '/status/01985a3c-6c1e-7d3a-9a55-0d6f1f0e8a11'
+
 function one(changes: string): string {
   return ONE.replace('"map_001"', `"map_001",${changes}`)
 }
@@ -342,10 +345,78 @@ export const ROWS: readonly Row[] = [
   { name: 'a path upwards', get: '/status/..%2f..%2fx', status: 404, slug: 'not-found' },
   {
     name: 'an unknown id',
-    get: '/status/01985a3c-6c1e-7d3a-9a55-0d6f1f0e8a11/results',
+    get: `${UNKNOWN}/results`,
     status: 404,
     slug: 'not-found',
   },
+  ...['x', '1', 'W10', 'x'.repeat(5000)].map((eventId) => ({
+    name: `the event id "${eventId.slice(0, 5)}" of ${eventId.length} characters`,
+    get: `${UNKNOWN}/events`,
+    headers: { 'last-event-id': eventId },
+    status: 400,
+    slug: 'invalid-cursor',
+    code: 'invalid_cursor',
+    pointer: '#/header/last-event-id',
+  })),
+  {
+    name: 'events of an unknown id',
+    get: `${UNKNOWN}/events`,
+    status: 404,
+    slug: 'not-found',
+  },
+  {
+    name: 'events from a made-up parameter on',
+    get: `${UNKNOWN}/events?since=1`,
+    status: 400,
+    slug: 'unknown-property',
+    pointer: '#/query/since',
+  },
+  ...['application/json', ';q=1', ',,,', 'text/event-stream;q=0', 'x'].map((accept) => ({
+    name: `events as "${accept}"`,
+    get: `${UNKNOWN}/events`,
+    headers: { accept },
+    status: 406,
+    slug: 'not-acceptable',
+  })),
+  ...['text/html', ';q=1', ',,,', 'text/csv;q=0', 'x', 'application/xml;q=1, */*;q=0'].map(
+    (accept) => ({
+      name: `results as "${accept}"`,
+      get: `${UNKNOWN}/results`,
+      headers: { accept },
+      status: 406,
+      slug: 'not-acceptable',
+    }),
+  ),
+  ...['text/csv', 'application/x-ndjson'].flatMap((accept) => [
+    {
+      name: `no results as ${accept}`,
+      get: `${UNKNOWN}/results`,
+      headers: { accept },
+      status: 404,
+      slug: 'not-found',
+    },
+    {
+      name: `results up to nothing as ${accept}`,
+      get: `${UNKNOWN}/results?limit=0`,
+      headers: { accept },
+      ...invalid,
+      pointer: '#/query/limit',
+    },
+    {
+      name: `results of no status as ${accept}`,
+      get: `${UNKNOWN}/results?status=lost`,
+      headers: { accept },
+      ...invalid,
+      pointer: '#/query/status',
+    },
+  ]),
+  ...['wait=', 'wait="', ';;;,,,', `wait=${'9'.repeat(5000)}`, '='].map((prefer) => ({
+    name: `the preference ${prefer.slice(0, 9)}`,
+    get: UNKNOWN,
+    headers: { prefer },
+    status: 404,
+    slug: 'not-found',
+  })),
   {
     name: 'a method that is not for this',
     get: '/ingest',

@@ -2,6 +2,7 @@ import Type from 'typebox'
 import Value from 'typebox/value'
 import { describe, expect, test } from 'vitest'
 import { PROBLEMS } from '../../src/http/problem.ts'
+import { RESULT_TYPES } from '../../src/http/results/types.ts'
 import { openServer } from './server.ts'
 
 /** The shape of an OpenAPI 3.1 document, as far as this one goes. */
@@ -24,7 +25,7 @@ const Operation = Type.Object({
   requestBody: Type.Optional(Type.Object({ content: Media })),
   responses: Type.Record(
     Type.String({ pattern: '^[1-5]\\d\\d$' }),
-    Type.Object({ description: Type.String({ minLength: 1 }), content: Media }),
+    Type.Object({ description: Type.String({ minLength: 1 }), content: Type.Optional(Media) }),
   ),
 })
 const Document = Type.Object({
@@ -52,6 +53,7 @@ describe('/openapi.json', () => {
       'get /readyz',
       'get /requests',
       'get /status/{id}',
+      'get /status/{id}/events',
       'get /status/{id}/failures',
       'get /status/{id}/results',
       'get /systems',
@@ -97,6 +99,24 @@ describe('/openapi.json', () => {
     expect(document.components.schemas['Rehearsal']).toMatchObject({
       examples: [{ would_be: 'accepted' }],
     })
+  })
+
+  test('says of every answer but one without a body what it is made of', async () => {
+    const document = await readDocument()
+    const bare = Object.entries(document.paths).flatMap(([path, methods]) =>
+      Object.values(methods).flatMap(({ responses }) =>
+        Object.keys(responses)
+          .filter((status) => responses[status]?.content === undefined)
+          .map((status) => `${status} ${path}`),
+      ),
+    )
+    expect(bare).toEqual(['204 /status/{id}/events'])
+  })
+
+  test('has every form of the results', async () => {
+    const document = await readDocument()
+    const answer = document.paths['/status/{id}/results']?.['get']?.responses['200']
+    expect(Object.keys(answer?.content ?? {})).toEqual(RESULT_TYPES)
   })
 
   test('points only at schemas that it has', async () => {

@@ -1,6 +1,7 @@
 import type { DatabaseSync } from 'node:sqlite'
 import { onTestFinished } from 'vitest'
 import { type HttpPorts, TIMEOUTS } from '../../src/http/ports.ts'
+import { download } from '../../src/http/results/download.ts'
 import { createServer, type HttpServer } from '../../src/http/server.ts'
 import type { SystemFacts } from '../../src/intake/outlooks.ts'
 import { systemClock } from '../../src/lib/clock.ts'
@@ -42,8 +43,10 @@ export async function openServer({
 }: Changes = {}): Promise<Fixture> {
   const store = await openMemoryStore(database)
   const events: Event[] = []
+  const wrapped = wrap?.(store) ?? store
   const server = createServer({
-    store: wrap?.(store) ?? store,
+    store: wrapped,
+    download: (order) => download(wrapped, order),
     clock: systemClock,
     newId,
     emit: (event) => events.push(event),
@@ -63,6 +66,8 @@ export async function openServer({
       maxMappings: 100,
       maxBacklog: 1_000_000,
       maxConnections: 1000,
+      maxStreams: 1000,
+      maxDownloads: 20,
       batchSize: null,
       ...limits,
     },

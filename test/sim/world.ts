@@ -264,24 +264,23 @@ class World {
   }
 
   async #standings(id: string, total: number): Promise<readonly (Standing | null)[]> {
-    const found: (Standing | null)[] = []
+    const found = new Map<number, Standing | null>()
     for (let from = 0; from < total; ) {
       const to = from + 1 + Math.floor(this.random() * 30)
-      const page = new Map<number, Standing | null>()
-      for (const batch of await this.#base.batches('default', id, { from, to, state: null })) {
+      const range = { from, to, reaching: 0, state: null }
+      const { batches, next } = await this.#base.batches('default', id, range)
+      for (const batch of batches) {
         const known: (Standing | null)[] = batch.verdicts === null ? [] : JSON.parse(batch.verdicts)
         const { first, count, list } = batch.ordinals
         for (let position = 0; position < count; position++) {
           const ordinal = list?.[position] ?? first + position
-          if (ordinal < from || ordinal >= to) continue
-          if (page.has(ordinal)) this.violations.push(`${id}:${ordinal} is in two batches`)
-          page.set(ordinal, known[position] ?? null)
+          if (found.has(ordinal)) this.violations.push(`${id}:${ordinal} is in two batches`)
+          found.set(ordinal, known[position] ?? null)
         }
       }
-      for (const [, standing] of [...page].sort(([a], [b]) => a - b)) found.push(standing)
-      from = to
+      from = next
     }
-    return found
+    return [...found].sort(([a], [b]) => a - b).map(([, standing]) => standing)
   }
 
   #wasDelivered(key: string): boolean {

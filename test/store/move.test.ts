@@ -109,7 +109,7 @@ function want(lane: string, mappings: number) {
 
 /** All that can be asked of a store. */
 async function contents(store: Store): Promise<unknown> {
-  const range = { from: 0, to: 1000, state: null }
+  const range = { from: 0, to: 1000, reaching: 0, state: null }
   return {
     totals: await store.totals(),
     requests: await Promise.all(REQUESTS.map(({ tenant, id }) => store.request(tenant, id))),

@@ -182,7 +182,7 @@ const READS: Readonly<Record<string, (store: Store) => Promise<unknown>>> = {
     store.requests(TENANT, {
       ...{ state: null, priority: null, createdAfter: null, before: null, limit: 10 },
     }),
-  batches: (store) => store.batches(TENANT, 'none', { from: 0, to: 10, state: null }),
+  batches: (store) => store.batches(TENANT, 'none', { from: 0, to: 10, reaching: 0, state: null }),
   failures: (store) => store.failures(TENANT, 'none'),
   totals: (store) => store.totals(),
   waiting: (store) => store.waiting(TENANT, 'none'),

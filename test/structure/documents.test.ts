@@ -1,6 +1,7 @@
 /** The documents say what is so: whatever in them can be checked against the program is. */
 import { existsSync, readdirSync } from 'node:fs'
 import { dirname, join } from 'node:path'
+import { parse as parseCsv } from 'csv-parse/sync'
 import { describe, expect, test } from 'vitest'
 import { createProgram } from '../../src/cli/program.ts'
 import { describeSettings } from '../../src/config/settings.ts'
@@ -8,6 +9,8 @@ import { readSystems } from '../../src/config/systems.ts'
 import { SETTINGS } from '../../src/config/table.ts'
 import { http } from '../../src/deliver/kinds/http.ts'
 import { simulated } from '../../src/deliver/kinds/simulated.ts'
+import { positionIn } from '../../src/http/cursor.ts'
+import { csv, intakeCsv } from '../../src/http/results/csv.ts'
 import { changeIn } from '../../src/http/system-change.ts'
 import { parse } from '../../src/intake/parse.ts'
 import { DOCUMENTS, readDocument as read } from '../support/documents.ts'
@@ -109,6 +112,38 @@ describe('docs/limits-and-gates.md', () => {
     expect(changes).toHaveLength(2)
     for (const change of changes) expect(changeIn(Buffer.from(change)).kind).toBe('change')
     for (const answer of fenced(text, 'json')) expect(() => JSON.parse(answer)).not.toThrow()
+  })
+})
+
+describe('docs/results.md', () => {
+  const text = read('docs/results.md')
+  const [RESULTS = '', FAILED = ''] = fenced(text, 'csv')
+
+  test('shows the columns that results have', () => {
+    expect(RESULTS.split('\n')[0]).toBe(csv.head.trimEnd())
+    const records: string[][] = parseCsv(RESULTS)
+    expect(records.map(({ length }) => length)).toEqual([11, 11, 11])
+    const columns = { hasTransformations: false, data: ['email'] }
+    expect(FAILED.split('\n')[0]).toBe(intakeCsv(columns).head.trimEnd())
+    expect(parseCsv(FAILED)).toHaveLength(2)
+  })
+
+  test('shows a failed mapping that can be handed in again', () => {
+    const [line = ''] = fenced(text, 'json')
+    const { error, ...mapping } = JSON.parse(line)
+    expect(error).toHaveProperty('code', 'target_rejected')
+    const rules = {
+      systems: { mode: 'demo' as const, has: () => true, reads: () => false, names: [] },
+      mappingsMax: 1,
+    }
+    const body = Buffer.from(JSON.stringify({ mappings: [mapping] }))
+    expect(parse(body, rules)).toMatchObject({ kind: 'parsed' })
+  })
+
+  test('shows event ids that stand for what it says', () => {
+    const ids = all(text, /^id: (\S+)$/gm)
+    const request = '01a20ab2-0030-7a50-850c-033c409a1743'
+    expect(ids.map((id) => positionIn(id, ['events', request]))).toEqual(['75', 'end'])
   })
 })
 

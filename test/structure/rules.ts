@@ -25,7 +25,6 @@ export const EXCEPTIONS: Readonly<Record<string, readonly [what: string, why: st
   'client/following.ts': ['performance.now', 'the client depends on nothing'],
   'client/key.ts': ['getRandomValues', 'the client depends on nothing'],
   'client/pause.ts': ['setTimeout', 'the client depends on nothing'],
-  'http/results-page.ts': ['setImmediate', 'lets other requests go first; waits for no time'],
   'store/sqlite/connection.ts': ['setImmediate', 'gathers a group of calls; waits for no time'],
   'store/sqlite/remote.ts': ['setImmediate', 'gathers a turn of the loop; waits for no time'],
 }

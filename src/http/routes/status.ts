@@ -2,8 +2,10 @@ import type { FastifyInstance } from 'fastify'
 import Type from 'typebox'
 import type { Request } from '../../core/request.ts'
 import { answer, refusals, STORE_PROBLEMS } from '../documented.ts'
+import type { Following } from '../follow.ts'
 import { NoParameters } from '../parameters.ts'
 import type { HttpPorts } from '../ports.ts'
+import { waitIn } from '../prefer.ts'
 import { sendProblem } from '../problem.ts'
 import { type RequestStatus, statusOf } from '../status.ts'
 
@@ -14,24 +16,57 @@ export const RequestParams = Type.Object({
 
 const schema = {
   summary: 'See where a request stands',
-  description: 'Costs the same whatever the size of the request.',
+  description:
+    'Costs the same whatever the size of the request. With `Prefer: wait`, the answer comes when the request is finished, or when the time is up.',
   operationId: 'getStatus',
   tags: ['Requests'],
   params: RequestParams,
   querystring: NoParameters,
+  headers: Type.Object({
+    prefer: Type.Optional(
+      Type.String({
+        description: 'How many seconds to wait for the end at most; more than 60 is cut to that.',
+        examples: ['wait=30'],
+      }),
+    ),
+  }),
   response: {
-    200: answer('Where the request stands.', Type.Ref('RequestStatus#')),
+    200: answer('Where the request stands.', Type.Ref('RequestStatus#'), {
+      'Preference-Applied': {
+        type: 'string',
+        description: 'What was made of `Prefer`, where it could be heeded.',
+      },
+    }),
     ...refusals(...STORE_PROBLEMS, 'not-found'),
   },
 }
 
 /** `GET /status/{id}`. */
-export function statusRoutes(app: FastifyInstance, ports: HttpPorts): void {
+export function statusRoutes(app: FastifyInstance, ports: HttpPorts, following: Following): void {
   app.get<{ Params: { id: string } }>('/status/:id', { schema }, async (request, reply) => {
-    const found = await findRequest(ports, request.params.id)
-    if (found === null) return sendProblem(reply, 'not-found', NO_REQUEST)
-    return reply.send(await statusNow(ports, found))
+    const { id } = request.params
+    const wait = waitIn(request.headers['prefer'])
+    if (wait === null) {
+      const status = await lookUp(ports, id)
+      return status === null ? sendProblem(reply, 'not-found', NO_REQUEST) : reply.send(status)
+    }
+    const isGone = new Promise<void>((resolve) => reply.raw.once('close', resolve))
+    const snapshot = await following.wait(id, 1000 * wait, isGone)
+    if (snapshot === null) return sendProblem(reply, 'not-found', NO_REQUEST)
+    return reply
+      .header('preference-applied', `wait=${wait}`)
+      .header('content-type', 'application/json; charset=utf-8')
+      .send(snapshot.text)
   })
+}
+
+/** Where a request of this tenant stands; null where there is none of this id. */
+export async function lookUp(
+  ports: Pick<HttpPorts, 'store' | 'tenant' | 'clock'>,
+  id: string,
+): Promise<RequestStatus | null> {
+  const request = await findRequest(ports, id)
+  return request === null ? null : await statusNow(ports, request)
 }
 
 /** A request as its caller sees it now. What is finished waits for nothing. */

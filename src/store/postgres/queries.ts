@@ -12,11 +12,11 @@ import {
   toRequest,
 } from '../rows.ts'
 import {
+  BATCHES_LENGTH_MAX,
   type BatchRange,
   type Keyed,
-  ORDINAL_SPAN_MAX,
   type RequestFilter,
-  type StoredBatch,
+  type SomeBatches,
   type Totals,
 } from '../store.ts'
 import type { Database } from './database.ts'
@@ -53,6 +53,19 @@ const FAILURES = `
   FROM requests r JOIN failure_groups g ON g.request = r.seq
   WHERE r.tenant = $1 AND r.id = $2 ORDER BY g.count DESC, g.target, g.code, g.http_status`
 
+/** As many of them as may be given at once. How long a text is, is known without reading it. */
+const some = (batches: string) => `
+  SELECT * FROM (
+    SELECT *, sum(own) OVER (ORDER BY first) AS length FROM (
+      SELECT *, octet_length(mappings) + coalesce(octet_length(verdicts), 0) AS own
+      FROM (${batches}) b) o) l
+  WHERE length - own < ${BATCHES_LENGTH_MAX} ORDER BY first`
+
+interface SomeRow extends BatchRow {
+  /** In bytes, together with those before it. */
+  readonly length: number
+}
+
 const TOTALS = `
   SELECT (SELECT count(*) FROM requests WHERE finished_at IS NULL AND state <> 'receiving')
       AS "activeRequests",
@@ -76,14 +89,13 @@ export function queryOperations(database: Database) {
     return (await database.query<RequestRow>(REQUESTS, parameters)).map(toRequest)
   }
 
-  async function batches(
-    tenant: string,
-    id: string,
-    { from, to, state }: BatchRange,
-  ): Promise<readonly StoredBatch[]> {
-    const sql = batchesIn(state === null ? '' : HOLDING[state])
-    const parameters = [tenant, id, to, from - ORDINAL_SPAN_MAX, from]
-    return (await database.query<BatchRow>(sql, parameters)).map(toBatch)
+  async function batches(tenant: string, id: string, range: BatchRange): Promise<SomeBatches> {
+    const { from, to, reaching, state } = range
+    const sql = some(batchesIn(state === null ? '' : HOLDING[state]))
+    const rows = await database.query<SomeRow>(sql, [tenant, id, to, from, reaching])
+    const last = rows.at(-1)
+    const isCut = last !== undefined && last.length >= BATCHES_LENGTH_MAX
+    return { batches: rows.map(toBatch), next: isCut ? last.first + 1 : to }
   }
 
   async function failures(tenant: string, id: string): Promise<readonly FailureGroup[]> {

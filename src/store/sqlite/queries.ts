@@ -13,10 +13,11 @@ import {
   toRequest,
 } from '../rows.ts'
 import {
+  BATCHES_LENGTH_MAX,
   type BatchRange,
   type Keyed,
-  ORDINAL_SPAN_MAX,
   type RequestFilter,
+  type SomeBatches,
   type StoredBatch,
   type Totals,
 } from '../store.ts'
@@ -95,10 +96,17 @@ export function queryOperations(database: DatabaseSync) {
     return listRequests.all(tenant, before, state, priority, createdAfter, limit).map(toRequest)
   }
 
-  function batches(tenant: string, id: string, range: BatchRange): readonly StoredBatch[] {
-    const { from, to, state } = range
+  function batches(tenant: string, id: string, range: BatchRange): SomeBatches {
+    const { from, to, reaching, state } = range
     const statement = state === null ? any : holding[state]
-    return statement.all(tenant, id, to, from - ORDINAL_SPAN_MAX, from).map(toBatch)
+    const found: StoredBatch[] = []
+    let length = 0
+    for (const row of statement.iterate(tenant, id, to, from, reaching)) {
+      found.push(toBatch(row))
+      length += row.mappings.length + (row.verdicts?.length ?? 0)
+      if (length >= BATCHES_LENGTH_MAX) return { batches: found, next: row.first + 1 }
+    }
+    return { batches: found, next: to }
   }
 
   function failures(tenant: string, id: string): readonly FailureGroup[] {

@@ -1,0 +1,73 @@
+import { Readable } from 'node:stream'
+import type { FastifyReply } from 'fastify'
+import type { HttpPorts } from '../ports.ts'
+import { sendProblem } from '../problem.ts'
+import type { DownloadOrder } from './download.ts'
+import { CSV_TYPE } from './types.ts'
+
+/** Answers with results as one text of a media type. */
+export type SendDownload = (
+  reply: FastifyReply,
+  order: DownloadOrder,
+  type: string,
+) => Promise<FastifyReply>
+
+/** Makes a function that sends downloads, so many at once and no faster than they are read. */
+export function downloadSender({ download, limits, emit }: HttpPorts): SendDownload {
+  let open = 0
+
+  async function* counted(order: DownloadOrder): AsyncGenerator<Uint8Array, void> {
+    open += 1
+    try {
+      yield* download(order)
+    } finally {
+      open -= 1
+    }
+  }
+
+  return async (reply, order, type) => {
+    if (open >= limits.maxDownloads) {
+      const detail = `At most ${limits.maxDownloads} downloads may run at once; try again later.`
+      return sendProblem(reply, 'overloaded', detail)
+    }
+    const headers = {
+      'content-type': type === CSV_TYPE ? CSV_HEADER : type,
+      'content-disposition': `attachment; filename="results.${order.form}"`,
+    }
+    if (reply.request.method === 'HEAD') return reply.headers(headers).send()
+    const body = await readableOf(counted(order), (error) => {
+      emit({ event: 'download_cut', instance: reply.request.id, error })
+    })
+    return reply.headers(headers).send(body)
+  }
+}
+
+const CSV_HEADER = `${CSV_TYPE}; charset=utf-8; header=present`
+
+/**
+ * A body that comes in pieces. What goes wrong before the first is thrown; later, the connection is cut:
+ * no reader of chunks can take what has come for all of it.
+ */
+async function readableOf(
+  pieces: AsyncGenerator<Uint8Array, void>,
+  onCut: (error: unknown) => void,
+): Promise<Readable> {
+  const { value: first = null } = await pieces.next()
+  const stream = new Readable({
+    async read() {
+      try {
+        const { value = null } = await pieces.next()
+        stream.push(value)
+      } catch (error) {
+        onCut(error)
+        stream.destroy(error instanceof Error ? error : new Error(String(error)))
+      }
+    },
+    destroy(error, done) {
+      const over = () => done(error)
+      pieces.return().then(over, over)
+    },
+  })
+  stream.push(first)
+  return stream
+}
