@@ -67,6 +67,11 @@ export interface Receipt {
   readonly total_mappings: number
 }
 
+/** The answer to a retry that was taken. */
+export interface RetryReceipt extends Receipt {
+  readonly retry_of: string
+}
+
 /** Where a request stands. */
 export interface RequestStatus {
   readonly request_id: string
@@ -148,6 +153,7 @@ export type ResultErrorCode =
   | 'invalid_record'
   | 'record_not_found'
   | 'not_configured'
+  | 'invalid_mapping'
   | 'unknown_system'
   | 'expired'
   | 'poisoned'
