@@ -30,7 +30,7 @@ export const REGROUPED = 'The groups did not add up; the results tell why each m
 const LENGTH_MAX = { code: 128, message: 500 } as const
 
 /** The code that a failure is grouped under. */
-function groupedCode({ code }: Pick<MappingError, 'code'>): string {
+export function groupedCode({ code }: Pick<MappingError, 'code'>): string {
   return cut(code, LENGTH_MAX.code)
 }
 

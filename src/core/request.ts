@@ -93,11 +93,11 @@ export function finalState({ failed, cancelled }: Counts): 'completed' | 'failed
 
 /**
  * Milliseconds until the request is done if it goes on at the pace it has had of late; null where
- * there is no pace yet, or nothing left to wait for.
+ * there is no pace yet, nothing left to wait for, or only calls that are under way.
  */
 export function remainingMs(request: Request, now: EpochMs): number | null {
-  const { pace, total, finishedAt } = request
-  if (pace === null || finishedAt !== null) return null
+  const { pace, total, finishedAt, closing } = request
+  if (pace === null || finishedAt !== null || closing !== null) return null
   const done = processed(request)
   if (done === pace.processed) return null
   return ((now - pace.at) / (done - pace.processed)) * (total - done)

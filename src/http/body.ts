@@ -1,6 +1,12 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
+import { refuse } from '../intake/problem.ts'
 import { faultOfBody } from './negotiation.ts'
 import { sendProblem } from './problem.ts'
+
+/** Why a body is not taken where there is to be none. */
+export const NO_BODY = refuse([
+  { pointer: '#', code: 'unknown_property', detail: 'This takes no body; leave it out.' },
+])
 
 /** Answers a request whose body is not JSON as it is, before it is read; false where it may be. */
 export function refuseBody({ headers }: FastifyRequest, reply: FastifyReply): boolean {

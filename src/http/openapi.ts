@@ -32,8 +32,29 @@ export function describeRoutes(app: FastifyInstance, version: string): void {
         { name: 'Service', description: 'How the service is.' },
       ],
     },
+    transformObject: (document) => {
+      if (!('openapiObject' in document)) return document.swaggerObject
+      allowNoBody(document.openapiObject.paths ?? {})
+      return document.openapiObject
+    },
     refResolver: { buildLocalReference: ({ $id }, _base, _fragment, index) => nameOf($id, index) },
   })
+}
+
+/** Operations whose body may be left out. No route can say so of itself. */
+const OPTIONAL_BODIES = new Set(['retryRequest'])
+
+interface Path {
+  readonly post?: { readonly operationId?: string; readonly requestBody?: object }
+}
+
+function allowNoBody(paths: Readonly<Record<string, Path | undefined>>): void {
+  for (const { post } of Object.values(paths).filter((path) => path !== undefined)) {
+    const mayLackBody = OPTIONAL_BODIES.has(post?.operationId ?? '')
+    if (mayLackBody && post?.requestBody !== undefined) {
+      Object.assign(post.requestBody, { required: false })
+    }
+  }
 }
 
 function nameOf(id: unknown, index: number): string {

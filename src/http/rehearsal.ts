@@ -1,6 +1,7 @@
 import type { MappingPreview } from '../core/preview.ts'
 import type { DurationMs, EpochMs } from '../core/units.ts'
 import type { LaneRehearsal, Rehearsal } from '../intake/rehearse.ts'
+import { keyProblem } from './idempotency.ts'
 import { problemDocument, type Slug } from './problem.ts'
 import type { LaneView, PreviewView, RehearsalView } from './rehearsal-schema.ts'
 import { ratesView, type SystemDescription } from './system.ts'
@@ -39,10 +40,10 @@ function reception(key: Rehearsal['key'], { overloaded }: Circumstances) {
       return { would_be: 'accepted', replay_of: null, problem: null } as const
     case 'replay':
       return { would_be: 'replayed', replay_of: key.request, problem: null } as const
-    case 'conflict':
-      return refused('idempotency-key-reused', KEY_REUSED)
-    case 'receiving':
-      return refused('idempotency-in-progress', KEY_IN_USE)
+    default: {
+      const { slug, detail } = keyProblem(key.kind)
+      return refused(slug, detail)
+    }
   }
 }
 
@@ -50,13 +51,6 @@ function refused(slug: Slug, detail: string) {
   const problem = problemDocument(slug, detail)
   return { would_be: 'refused', replay_of: null, problem } as const
 }
-
-/** What is told of an Idempotency-Key that belongs to another body. */
-export const KEY_REUSED = 'This Idempotency-Key was used for another body; use a new one.'
-
-/** What is told of one whose request has not come in whole. */
-export const KEY_IN_USE =
-  'A request with this Idempotency-Key is still being received; try again when it has come.'
 
 /** Nothing is done in no time. */
 function seconds(duration: DurationMs | null): number | null {

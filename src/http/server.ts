@@ -11,6 +11,7 @@ import { describeRoutes } from './openapi.ts'
 import { compileParameters } from './parameters.ts'
 import type { HttpPorts } from './ports.ts'
 import { protect, sendProblem } from './problem.ts'
+import { cancelRoutes } from './routes/cancel.ts'
 import { docsRoutes } from './routes/docs.ts'
 import { eventsRoutes } from './routes/events.ts'
 import { failuresRoutes } from './routes/failures.ts'
@@ -18,6 +19,7 @@ import { healthRoutes } from './routes/health.ts'
 import { ingestRoutes } from './routes/ingest.ts'
 import { requestsRoutes } from './routes/requests.ts'
 import { resultsRoutes } from './routes/results.ts'
+import { retryRoutes } from './routes/retry.ts'
 import { lookUp, statusRoutes } from './routes/status.ts'
 import { systemsRoutes } from './routes/systems.ts'
 
@@ -135,12 +137,15 @@ function apiRoutes(api: FastifyInstance, ports: HttpPorts, following: Following)
   })
   healthRoutes(api, ports)
   if (ports.offers === 'health') return
-  ingestRoutes(api, ports, watchBacklog(ports.store, ports.clock, ports.limits.maxBacklog))
+  const backlog = watchBacklog(ports.store, ports.clock, ports.limits.maxBacklog)
+  ingestRoutes(api, ports, backlog)
   statusRoutes(api, ports, following)
   eventsRoutes(api, ports, following)
   resultsRoutes(api, ports)
   failuresRoutes(api, ports)
   requestsRoutes(api, ports)
+  cancelRoutes(api, ports)
+  retryRoutes(api, ports, backlog)
   systemsRoutes(api, ports)
 }
 

@@ -110,16 +110,27 @@ function etaOf(request: Request, waiting: readonly WaitingView[], now: EpochMs):
   return Math.ceil(Math.max(remaining, free - now) / 1000)
 }
 
-function detailsOf(
-  { id, state, failed, total, terms: { notBefore } }: Request,
-  waiting: readonly WaitingView[],
-  now: EpochMs,
-): string | null {
-  if (state === 'pending' && notBefore !== null && now < notBefore) {
-    return `Waiting for its time: nothing of it starts before ${timeOf(notBefore)}.`
+function detailsOf(request: Request, waiting: readonly WaitingView[], now: EpochMs): string | null {
+  const { state, closing, terms } = request
+  if (request.finishedAt !== null) return endOf(request)
+  if (closing !== null) return `${CLOSING[closing]}: nothing more of it starts, and ${UNDER_WAY}.`
+  if (state === 'pending' && terms.notBefore !== null && now < terms.notBefore) {
+    return `Waiting for its time: nothing of it starts before ${timeOf(terms.notBefore)}.`
   }
   const [first] = waiting
-  if (first !== undefined) return `Waiting for ${first.system}, which is ${first.gate}.`
-  if (state !== 'failed') return null
-  return `${failed} of ${total} mappings failed; /status/${id}/results?status=failed tells why.`
+  return first === undefined ? null : `Waiting for ${first.system}, which is ${first.gate}.`
+}
+
+const CLOSING = { cancelled: 'It is being cancelled', expired: 'Its time is over' } as const
+const UNDER_WAY = 'calls under way may still end'
+
+/** How a finished request came to its end; null where all of it was carried out. */
+function endOf({ id, closing, completed, failed, cancelled, total }: Request): string | null {
+  const tells = `/status/${id}/results?status=failed tells why`
+  const failures = `${failed} of ${total} mappings failed; ${tells}.`
+  if (closing === 'expired' && failed > 0)
+    return `Its time was over before it was done. ${failures}`
+  if (cancelled === 0) return failed === 0 ? null : failures
+  const done = `It was cancelled when ${completed} of ${total} mappings were completed`
+  return failed === 0 ? `${done}.` : `${done} and ${failed} had failed; ${tells}.`
 }

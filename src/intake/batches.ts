@@ -4,10 +4,16 @@ import { pack } from '../core/packed.ts'
 import type { NewBatch } from '../store/store.ts'
 
 /**
- * Cuts the mappings of a request into batches, each for one target and of at most `size` mappings.
- * A target's batches come in order of their ordinals.
+ * Cuts the mappings of a request, or a part of them, into batches, each for one target and of at most
+ * `size` mappings. A target's batches come in order of their ordinals.
+ *
+ * @param from the ordinal of the first mapping
  */
-export function batchesOf(mappings: readonly Mapping[], size: number): readonly NewBatch[] {
+export function batchesOf(
+  mappings: readonly Mapping[],
+  size: number,
+  from = 0,
+): readonly NewBatch[] {
   const batches: NewBatch[] = []
   const filling = new Map<string, Member[]>()
 
@@ -16,7 +22,8 @@ export function batchesOf(mappings: readonly Mapping[], size: number): readonly 
     if (batch !== null) batches.push(batch)
   }
 
-  for (const [ordinal, mapping] of mappings.entries()) {
+  for (const [position, mapping] of mappings.entries()) {
+    const ordinal = from + position
     const members = filling.get(mapping.target)
     if (members === undefined) {
       filling.set(mapping.target, [{ ordinal, mapping }])

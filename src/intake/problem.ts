@@ -74,7 +74,7 @@ export function refuseJson(problems: readonly JsonProblem[]): Refusal {
 }
 
 /** More problems than this help nobody. */
-const PROBLEMS_MAX = 100
+export const PROBLEMS_MAX = 100
 
 /** Collects what is wrong with a body, up to the hundredth problem. */
 export class Problems {

@@ -14,10 +14,11 @@ import type { Queue } from '../core/rank.ts'
 import type { SystemReport } from '../core/report.ts'
 import type { Request, RequestState } from '../core/request.ts'
 import type { EpochMs } from '../core/units.ts'
-import type { MappingState } from '../core/verdict.ts'
+import type { BatchRange } from '../core/walk.ts'
 import type { ClosedSome, ControlStore } from './control.ts'
 import type { IntakeStore, Ordinals } from './intake.ts'
 
+export type { BatchRange } from '../core/walk.ts'
 export type * from './control.ts'
 export type * from './intake.ts'
 
@@ -306,18 +307,6 @@ export interface RequestFilter {
   /** Only requests older than this one, by id. */
   readonly before: string | null
   readonly limit: number
-}
-
-/** Which batches are wanted. Each is given whole. */
-export interface BatchRange {
-  /** Their first ordinal is from here … */
-  readonly from: number
-  /** … to before here. */
-  readonly to: number
-  /** Their last ordinal is this, or a later one. */
-  readonly reaching: number
-  /** Leaves out those in which no mapping stands so; null for all. */
-  readonly state: MappingState | null
 }
 
 /** After the batch with which their texts come to so many characters, no more are given at once. */

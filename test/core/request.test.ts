@@ -71,5 +71,6 @@ describe('the time that remains', () => {
     expect(remainingMs({ ...request, pace: null }, NOW)).toBeNull()
     expect(remainingMs({ ...request, completed: 10, failed: 5 }, NOW)).toBeNull()
     expect(remainingMs({ ...request, completed: 95, finishedAt: NOW }, NOW)).toBeNull()
+    expect(remainingMs({ ...request, closing: 'cancelled' }, NOW)).toBeNull()
   })
 })

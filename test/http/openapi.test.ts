@@ -22,7 +22,7 @@ const Operation = Type.Object({
       }),
     ),
   ),
-  requestBody: Type.Optional(Type.Object({ content: Media })),
+  requestBody: Type.Optional(Type.Object({ content: Media, required: Type.Boolean() })),
   responses: Type.Record(
     Type.String({ pattern: '^[1-5]\\d\\d$' }),
     Type.Object({ description: Type.String({ minLength: 1 }), content: Type.Optional(Media) }),
@@ -60,6 +60,8 @@ describe('/openapi.json', () => {
       'get /systems/{name}',
       'patch /systems/{name}',
       'post /ingest',
+      'post /requests/{id}/cancel',
+      'post /requests/{id}/retry',
       'post /systems/{name}/resume',
     ])
   })
@@ -117,6 +119,12 @@ describe('/openapi.json', () => {
     const document = await readDocument()
     const answer = document.paths['/status/{id}/results']?.['get']?.responses['200']
     expect(Object.keys(answer?.content ?? {})).toEqual(RESULT_TYPES)
+  })
+
+  test('says which body may be left out', async () => {
+    const { paths } = await readDocument()
+    const isRequired = (path: string) => paths[path]?.['post']?.requestBody?.required
+    expect(['/ingest', '/requests/{id}/retry'].map(isRequired)).toEqual([true, false])
   })
 
   test('points only at schemas that it has', async () => {

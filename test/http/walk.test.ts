@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import type { Standing } from '../../src/core/verdict.ts'
-import { walk } from '../../src/http/results/walk.ts'
+import { walkResults } from '../../src/http/results/walk.ts'
 import type { BatchRange, NewBatch, SomeBatches, StoredBatch } from '../../src/store/store.ts'
 import { newBatch, TENANT } from '../support/requests.ts'
 
@@ -69,7 +69,11 @@ test('a walk comes by every wanted result once, in order, and reads no batch twi
         const request = { id: 'r', total: lanes.length }
         const seen: number[] = []
         let at = from
-        for await (const stretch of walk(store, { tenant: TENANT, request, from, state }, stride)) {
+        for await (const stretch of walkResults(
+          store,
+          { tenant: TENANT, request, from, state },
+          stride,
+        )) {
           for (const { ordinal, id } of stretch.results) {
             expect(id).toBe(`map_${ordinal}`)
             expect(ordinal).toBeGreaterThanOrEqual(at)

@@ -1,5 +1,5 @@
 import type { Json } from '../../core/units.ts'
-import type { Stretch } from './walk.ts'
+import type { Stretch } from '../../core/walk.ts'
 
 /** The columns that mappings take up in the form in which they came, beside those that all have. */
 export interface IntakeColumns {

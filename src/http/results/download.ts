@@ -2,7 +2,7 @@ import type { QueryStore } from '../../store/store.ts'
 import { columnsOf } from './columns.ts'
 import { csv, intakeCsv } from './csv.ts'
 import { type Form, ndjson } from './form.ts'
-import { type Wanted, walk } from './walk.ts'
+import { type Wanted, walkResults } from './walk.ts'
 
 /** How many ordinals are read from the store at a time. */
 const STRIDE = 1000
@@ -32,7 +32,7 @@ export async function* download(
   const form = await formOf(store, order)
   let left = order.limit ?? Number.POSITIVE_INFINITY
   let text = form.head
-  for await (const { results } of walk(store, order, STRIDE)) {
+  for await (const { results } of walkResults(store, order, STRIDE)) {
     const taken = results.slice(0, left)
     left -= taken.length
     if (taken.length > 0) text += form.lines(taken)
@@ -55,5 +55,5 @@ async function formOf(
   if (wanted.state !== 'failed') return csv
   // Any mapping may fail before it is come to, and must fit in as well.
   const mappings = isFinal ? wanted : { ...wanted, state: null }
-  return intakeCsv(await columnsOf(walk(store, mappings, STRIDE)))
+  return intakeCsv(await columnsOf(walkResults(store, mappings, STRIDE)))
 }

@@ -1,6 +1,6 @@
 import type { QueryStore } from '../../store/store.ts'
 import { resultView } from './view.ts'
-import { type Wanted, walk } from './walk.ts'
+import { type Wanted, walkResults } from './walk.ts'
 
 /** How many ordinals are read from the store at a time. */
 const STRIDE = 500
@@ -25,7 +25,7 @@ export async function resultsPage(
   const { request, from } = wanted
   const items: string[] = []
   let length = 0
-  for await (const { results, next } of walk(store, wanted, STRIDE)) {
+  for await (const { results, next } of walkResults(store, wanted, STRIDE)) {
     for (const result of results) {
       const item = JSON.stringify(resultView(result))
       items.push(item)

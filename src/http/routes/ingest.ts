@@ -1,15 +1,19 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import Type, { type Static } from 'typebox'
 import { accept, type Receipt } from '../../intake/accept.ts'
-import { idempotencyKeyIn } from '../../intake/idempotency-key.ts'
-import { refuse } from '../../intake/problem.ts'
 import { IngestSchema } from '../../intake/schema.ts'
-import type { Backlog } from '../backlog.ts'
+import { type Backlog, overloaded, refuseOverloaded } from '../backlog.ts'
 import { refuseBody } from '../body.ts'
 import { answer, refusals, STORE_PROBLEMS } from '../documented.ts'
+import {
+  IdempotencyHeaders,
+  KEY_PROBLEMS,
+  keyOf,
+  RECEIPT_HEADERS,
+  sendKeyProblem,
+} from '../idempotency.ts'
 import type { HttpPorts } from '../ports.ts'
-import { sendBadInput, sendProblem } from '../problem.ts'
-import { KEY_IN_USE, KEY_REUSED } from '../rehearsal.ts'
+import { sendBadInput } from '../problem.ts'
 import type { RehearsalView } from '../rehearsal-schema.ts'
 import { rehearsalParameters, sendRehearsal } from './rehearsal.ts'
 
@@ -43,26 +47,12 @@ const schema = {
   operationId: 'ingest',
   tags: ['Requests'],
   consumes: ['application/json'],
-  headers: Type.Object({
-    'idempotency-key': Type.Optional(
-      Type.String({
-        description:
-          '1 to 255 visible ASCII characters, bare or quoted. With the same body, the first answer comes again.',
-        examples: ['nightly-2026-01-31'],
-      }),
-    ),
-  }),
+  headers: IdempotencyHeaders,
   querystring: Query,
   body: IngestSchema,
   response: {
     200: answer('With `validate_only`: what would happen.', View),
-    202: answer('The request is on disk and will be carried out.', ReceiptSchema, {
-      Location: { type: 'string', description: 'Where to follow it.' },
-      'Idempotency-Replayed': {
-        type: 'string',
-        description: '`true` where the key was used before; nothing new was stored.',
-      },
-    }),
+    202: answer('The request is on disk and will be carried out.', ReceiptSchema, RECEIPT_HEADERS),
     ...refusals(
       ...STORE_PROBLEMS,
       'malformed-json',
@@ -76,8 +66,7 @@ const schema = {
       'too-many-mappings',
       'unsupported-media-type',
       'unsupported-encoding',
-      'idempotency-in-progress',
-      'idempotency-key-reused',
+      ...KEY_PROBLEMS,
       'overloaded',
     ),
   },
@@ -91,7 +80,6 @@ interface Ingest {
 /** `POST /ingest`. */
 export function ingestRoutes(app: FastifyInstance, ports: HttpPorts, backlog: Backlog): void {
   const { clock, emit, limits, tenant } = ports
-  const overloaded = `At most ${limits.maxBacklog} mappings may be open at once; try again later.`
 
   app.removeAllContentTypeParsers()
   // Intake reads the bytes themselves.
@@ -112,28 +100,21 @@ export function ingestRoutes(app: FastifyInstance, ports: HttpPorts, backlog: Ba
     done: () => void,
   ): void {
     if (refuseBody(request, reply)) return
-    if (backlog.isFull() && !isRehearsal(request)) sendProblem(reply, 'overloaded', overloaded)
-    else done()
+    if (isRehearsal(request) || !refuseOverloaded(backlog, reply)) done()
   }
 
   async function ingest(request: FastifyRequest<Ingest>, reply: FastifyReply) {
     const startedAt = clock.now()
-    const header = request.headers['idempotency-key']
-    const idempotencyKey = typeof header === 'string' ? idempotencyKeyIn(header) : null
-    if (header !== undefined && idempotencyKey === null) return sendBadInput(reply, INVALID_KEY)
+    const given = keyOf(request)
+    if ('kind' in given) return sendBadInput(reply, given)
 
-    const submission = { tenant, body: request.body, idempotencyKey }
+    const submission = { tenant, body: request.body, idempotencyKey: given.key }
     if (isRehearsal(request)) {
-      return sendRehearsal(reply, submission, backlog.isFull() ? overloaded : null, ports)
+      return sendRehearsal(reply, submission, backlog.isFull() ? overloaded(backlog) : null, ports)
     }
     const acceptance = await accept(submission, ports)
     if (acceptance.kind === 'refused') return sendBadInput(reply, acceptance)
-    if (acceptance.kind === 'conflict') {
-      return sendProblem(reply, 'idempotency-key-reused', KEY_REUSED)
-    }
-    if (acceptance.kind === 'receiving') {
-      return sendProblem(reply, 'idempotency-in-progress', KEY_IN_USE)
-    }
+    if (acceptance.kind !== 'accepted') return sendKeyProblem(reply, acceptance.kind)
     const { total, priority, batches, replayed } = acceptance
     if (!replayed) {
       backlog.add(total)
@@ -156,14 +137,6 @@ export function ingestRoutes(app: FastifyInstance, ports: HttpPorts, backlog: Ba
 function isRehearsal({ query }: FastifyRequest<Ingest>): boolean {
   return query.validate_only === 'true'
 }
-
-const INVALID_KEY = refuse([
-  {
-    pointer: '#/header/idempotency-key',
-    code: 'invalid_idempotency_key',
-    detail: 'An Idempotency-Key is 1 to 255 visible ASCII characters, bare or quoted.',
-  },
-])
 
 /** The text is put together by hand: this answer is given twenty thousand times a second. */
 function sendReceipt(reply: FastifyReply, { request, total, replayed }: Receipt): FastifyReply {

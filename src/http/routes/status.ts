@@ -69,12 +69,13 @@ export async function lookUp(
   return request === null ? null : await statusNow(ports, request)
 }
 
-/** A request as its caller sees it now. What is finished waits for nothing. */
+/** A request as its caller sees it now. What is finished, or about to be, waits for nothing. */
 export async function statusNow(
   { store, tenant, clock }: Pick<HttpPorts, 'store' | 'tenant' | 'clock'>,
   request: Request,
 ): Promise<RequestStatus> {
-  const waiting = request.finishedAt === null ? await store.waiting(tenant, request.id) : []
+  const mayWait = request.finishedAt === null && request.closing === null
+  const waiting = mayWait ? await store.waiting(tenant, request.id) : []
   return statusOf(request, waiting, clock.now())
 }
 
@@ -85,7 +86,12 @@ export async function findRequest(
   { store, tenant }: Pick<HttpPorts, 'store' | 'tenant'>,
   id: string,
 ): Promise<Request | null> {
-  return ID.test(id) ? await store.request(tenant, id) : null
+  return isRequestId(id) ? await store.request(tenant, id) : null
+}
+
+/** Whether that could be the id of a request. */
+export function isRequestId(id: string): boolean {
+  return ID.test(id)
 }
 
 const ID = /^[\da-f]{8}-[\da-f]{4}-[\da-f]{4}-[\da-f]{4}-[\da-f]{12}$/

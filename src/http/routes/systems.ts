@@ -1,9 +1,8 @@
 import type { FastifyInstance, FastifyReply } from 'fastify'
 import Type, { type Static } from 'typebox'
 import { MAPPING_LIMITS } from '../../core/mapping.ts'
-import { refuse } from '../../intake/problem.ts'
 import { unknownSystem } from '../../intake/systems.ts'
-import { refuseBody } from '../body.ts'
+import { NO_BODY, refuseBody } from '../body.ts'
 import { cursorOf, positionIn } from '../cursor.ts'
 import { answer, refusals, STORE_PROBLEMS } from '../documented.ts'
 import { NextCursorSchema, pageLimit, pagingParameters, sendInvalidCursor } from '../paging.ts'
@@ -185,10 +184,6 @@ export function systemsRoutes(app: FastifyInstance, ports: HttpPorts): void {
 
 const NOT_CLOSED =
   'Its gate is not closed. If it is paused, PATCH it with {"paused": false} to let it go on.'
-
-const NO_BODY = refuse([
-  { pointer: '#', code: 'unknown_property', detail: 'This takes no body; leave it out.' },
-])
 
 /** In demo mode every name is a system: those are listed that the store knows of. */
 async function namesAfter(

@@ -1,0 +1,55 @@
+import type { FastifyInstance } from 'fastify'
+import Type from 'typebox'
+import { endOf } from '../../core/request.ts'
+import { NO_BODY } from '../body.ts'
+import { answer, refusals, STORE_PROBLEMS } from '../documented.ts'
+import { NoParameters } from '../parameters.ts'
+import type { HttpPorts } from '../ports.ts'
+import { sendBadInput, sendProblem } from '../problem.ts'
+import { isRequestId, NO_REQUEST, RequestParams, statusNow } from './status.ts'
+
+const schema = {
+  summary: 'Cancel a request',
+  description:
+    'Nothing more of it starts, within a second on every node; calls under way end, and count. What was not carried out is cancelled: at once where the request is small, else in the seconds that follow. To cancel again changes nothing.',
+  operationId: 'cancelRequest',
+  tags: ['Requests'],
+  params: RequestParams,
+  querystring: NoParameters,
+  response: {
+    200: answer('Where the request stands now.', Type.Ref('RequestStatus#')),
+    ...refusals(
+      ...STORE_PROBLEMS,
+      'validation-failed',
+      'not-found',
+      'invalid-state',
+      'body-too-large',
+      'unsupported-media-type',
+    ),
+  },
+}
+
+/** `POST /requests/{id}/cancel`. */
+export function cancelRoutes(app: FastifyInstance, ports: HttpPorts): void {
+  const { store, tenant, clock, emit } = ports
+
+  app.post<{ Params: { id: string } }>('/requests/:id/cancel', {
+    schema,
+    handler: async ({ params: { id }, body }, reply) => {
+      if (body !== undefined && body !== null) return sendBadInput(reply, NO_BODY)
+      if (!isRequestId(id)) return sendProblem(reply, 'not-found', NO_REQUEST)
+      const cancelled = await store.cancel(tenant, id, clock.now())
+      if (cancelled.kind === 'unknown') return sendProblem(reply, 'not-found', NO_REQUEST)
+      if (cancelled.kind === 'finished') return sendProblem(reply, 'invalid-state', FINISHED)
+      const { kind, request } = cancelled
+      if (kind === 'closed') {
+        emit({ event: 'request_closed', request: id, tenant, closing: 'cancelled' })
+        const isFinished = request.finishedAt !== null
+        if (isFinished) emit({ event: 'request_finished', ...endOf(request) })
+      }
+      return reply.send(await statusNow(ports, request))
+    },
+  })
+}
+
+const FINISHED = 'It is finished: nothing of it is left to cancel.'

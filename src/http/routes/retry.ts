@@ -1,0 +1,158 @@
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import Type, { type Static } from 'typebox'
+import type { Request } from '../../core/request.ts'
+import { type Retrial, type Retry, retry } from '../../intake/retry.ts'
+import { type Backlog, refuseOverloaded } from '../backlog.ts'
+import { refuseBody } from '../body.ts'
+import { answer, refusals, STORE_PROBLEMS } from '../documented.ts'
+import {
+  IdempotencyHeaders,
+  KEY_PROBLEMS,
+  keyOf,
+  RECEIPT_HEADERS,
+  sendKeyProblem,
+} from '../idempotency.ts'
+import { NoParameters } from '../parameters.ts'
+import type { HttpPorts } from '../ports.ts'
+import { sendBadInput, sendProblem } from '../problem.ts'
+import { RetryFilterSchema, retryFilterIn } from '../retry-filter.ts'
+import { findRequest, NO_REQUEST, RequestParams } from './status.ts'
+
+const ReceiptSchema = Type.Object(
+  {
+    request_id: Type.String({ format: 'uuid' }),
+    status: Type.Literal('pending'),
+    message: Type.String(),
+    total_mappings: Type.Integer({ minimum: 1 }),
+    retry_of: Type.String({ format: 'uuid' }),
+  },
+  {
+    examples: [
+      {
+        request_id: '01985a40-1f02-7a31-8c55-5f3e0d1c2b70',
+        status: 'pending',
+        message:
+          'Retry request created successfully. Follow it at /status/01985a40-1f02-7a31-8c55-5f3e0d1c2b70',
+        total_mappings: 412,
+        retry_of: '01985a3c-6c1e-7d3a-9a55-0d6f1f0e8a11',
+      },
+    ],
+  },
+)
+
+/** A filter is small. */
+const BODY_BYTES_MAX = 65_536
+
+const schema = {
+  summary: 'Try again what failed',
+  description:
+    'Makes a new request of the mappings that failed or were cancelled, in their order, with the priority, metadata and callback of the first. What never was a mapping (`invalid_mapping`) is left out. Answered once the whole new request is on disk.',
+  operationId: 'retryRequest',
+  tags: ['Requests'],
+  consumes: ['application/json'],
+  params: RequestParams,
+  headers: IdempotencyHeaders,
+  querystring: NoParameters,
+  body: Type.Optional(RetryFilterSchema),
+  response: {
+    202: answer(
+      'The new request is on disk and will be carried out.',
+      ReceiptSchema,
+      RECEIPT_HEADERS,
+    ),
+    ...refusals(
+      ...STORE_PROBLEMS,
+      ...KEY_PROBLEMS,
+      'malformed-json',
+      'invalid-utf8',
+      'too-deep',
+      'validation-failed',
+      'unknown-system',
+      'not-found',
+      'invalid-state',
+      'body-too-large',
+      'unsupported-media-type',
+      'unsupported-encoding',
+      'overloaded',
+    ),
+  },
+}
+
+interface Asked {
+  readonly Params: { readonly id: string }
+  readonly Body: Buffer | null | undefined
+}
+
+/** `POST /requests/{id}/retry`. */
+export function retryRoutes(app: FastifyInstance, ports: HttpPorts, backlog: Backlog): void {
+  const { clock, emit } = ports
+
+  app.post<Asked>('/requests/:id/retry', {
+    schema,
+    bodyLimit: BODY_BYTES_MAX,
+    onRequest: (request, reply, done) => {
+      const isRefused = mayHaveBody(request) && refuseBody(request, reply)
+      if (!isRefused && !refuseOverloaded(backlog, reply)) done()
+    },
+    handler: async (request: FastifyRequest<Asked>, reply) => {
+      const startedAt = clock.now()
+      const given = keyOf(request)
+      if ('kind' in given) return sendBadInput(reply, given)
+      const read = retryFilterIn(request.body)
+      if (read.kind === 'refused') return sendBadInput(reply, read)
+      const first = await findRequest(ports, request.params.id)
+      if (first === null) return sendProblem(reply, 'not-found', NO_REQUEST)
+      const retrial = await retry(first, read.filter, given.key, ports)
+      if (retrial.kind !== 'accepted') return sendRefusal(reply, retrial)
+      if (!retrial.replayed) {
+        backlog.add(retrial.total)
+        const durationMs = clock.now() - startedAt
+        const { tenant, priority } = first
+        const { request, total: mappings, batches } = retrial
+        const facts = { request, tenant, priority, mappings, batches, durationMs }
+        emit({ event: 'request_accepted', ...facts })
+      }
+      return sendReceipt(reply, first, retrial)
+    },
+  })
+}
+
+function mayHaveBody({ headers }: FastifyRequest): boolean {
+  return (headers['content-length'] ?? '0') !== '0' || headers['transfer-encoding'] !== undefined
+}
+
+function sendRefusal(reply: FastifyReply, refusal: Exclude<Retrial, Retry>): FastifyReply {
+  switch (refusal.kind) {
+    case 'refused':
+      return sendBadInput(reply, refusal)
+    case 'conflict':
+    case 'receiving':
+      return sendKeyProblem(reply, refusal.kind)
+    case 'unfinished':
+      return sendProblem(reply, 'invalid-state', UNFINISHED)
+    case 'nothing':
+      return sendProblem(reply, 'invalid-state', NOTHING)
+    case 'given_up':
+      return sendProblem(reply, 'storage-unavailable', GIVEN_UP)
+  }
+}
+
+const UNFINISHED = 'It is not finished. Wait for it or cancel it, and then try again what is left.'
+const NOTHING =
+  'No mapping of it failed so, or was cancelled. The groups at /status/{id}/failures tell why mappings failed.'
+const GIVEN_UP = 'It took too long to put together, and nothing was stored. Try again later.'
+
+function sendReceipt(reply: FastifyReply, first: Request, { request, total, replayed }: Retry) {
+  if (replayed) reply.header('idempotency-replayed', 'true')
+  const path = `/status/${request}`
+  return reply
+    .code(202)
+    .header('location', path)
+    .send({
+      request_id: request,
+      status: 'pending',
+      message: `Retry request created successfully. Follow it at ${path}`,
+      total_mappings: total,
+      retry_of: first.id,
+    } satisfies Static<typeof ReceiptSchema>)
+}
