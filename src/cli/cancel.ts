@@ -3,8 +3,7 @@ import { isFinal, type RequestStatus } from '../client/index.ts'
 import { type AddressOptions, connect, withAddress } from './address.ts'
 import { concluding, EXIT, EXIT_CODES_HELP, type ExitCode } from './exit.ts'
 import { type JsonOptions, withJson, writeJson } from './json.ts'
-import { counted } from './numbers.ts'
-import { type Output, write } from './output.ts'
+import { type Output, printable, write } from './output.ts'
 import { summary } from './summary.ts'
 
 /** Adds `sluice cancel`. */
@@ -33,6 +32,5 @@ async function cancel(id: string, options: AddressOptions & JsonOptions): Promis
 
 function told(status: RequestStatus, output: Output): string {
   if (isFinal(status)) return summary(status, output)
-  const open = status.total_mappings - status.processed_mappings
-  return `Nothing more is started. ${counted(open, 'mapping')} may still be under way.`
+  return printable(status.details ?? 'Nothing more of it starts; calls under way may still end.')
 }

@@ -9,7 +9,7 @@ import {
 } from '../client/index.ts'
 import { EXIT, type ExitCode, explain } from './exit.ts'
 import { type JsonOptions, writeJson } from './json.ts'
-import { counted } from './numbers.ts'
+import { counted, grouped } from './numbers.ts'
 import { printable, write } from './output.ts'
 import { endingOf, watch } from './watch.ts'
 
@@ -63,13 +63,19 @@ function mayBeTaken(error: unknown): boolean {
   return error instanceof SluiceError && error.status >= 500 && error.status !== 503
 }
 
+function acceptance({ total_mappings, skipped_mappings = 0 }: Receipt): string {
+  const accepted = `Accepted ${counted(total_mappings, 'mapping')}.`
+  if (skipped_mappings === 0) return accepted
+  return `${accepted} ${grouped(skipped_mappings)} of them were not good, and fail.`
+}
+
 async function tell(
   sluice: Sluice,
   receipt: Receipt,
   { wait, json }: ReceiptOptions,
 ): Promise<ExitCode> {
   const id = printable(receipt.request_id)
-  await write(`Accepted ${counted(receipt.total_mappings, 'mapping')}.`, process.stderr)
+  await write(acceptance(receipt), process.stderr)
   if (!json) await write(id, process.stdout)
   if (wait) {
     const status = await watch(sluice, receipt.request_id, process.stderr)

@@ -16,17 +16,19 @@ export function summary(status: RequestStatus, output: Output): string {
 
 /** How fast a request goes, what has failed, how long it will take and what it waits for. */
 export function outlook(status: RequestStatus, rate: number | null) {
-  const { failed_mappings, eta_seconds, waiting_on } = status
-  const [waiting] = waiting_on
+  const { failed_mappings, eta_seconds } = status
   return {
     speed: rate === null ? '–/s' : `${grouped(Number(rate.toPrecision(3)))}/s`,
     failures: `${grouped(failed_mappings)} failed`,
     left: eta_seconds === null ? 'ETA –' : `ETA ${duration(eta_seconds)}`,
-    waiting:
-      waiting === undefined
-        ? ''
-        : printable(`  ${waiting.system} is ${waiting.gate}: ${waiting.reason}`),
+    waiting: waitingFor(status),
   }
+}
+
+/** The first of the systems that it waits for, or else what Sluice says of it. */
+function waitingFor({ waiting_on: [first], details, finished_at }: RequestStatus): string {
+  if (first !== undefined) return printable(`  ${first.system} is ${first.gate}: ${first.reason}`)
+  return details === null || finished_at !== null ? '' : printable(`  ${details}`)
 }
 
 function took({ created_at, finished_at }: RequestStatus): string {

@@ -34,7 +34,7 @@ export interface StreamOptions extends SubmitOptions {
   readonly callbackUrl?: string | undefined
   /** RFC 3339; nothing of it starts before. */
   readonly notBefore?: string | undefined
-  /** Such as `2h`; what is still open then fails, as `expired`. */
+  /** `2h`, or `PT2H`; what is still open then fails, as `expired`. */
   readonly expiresIn?: string | undefined
   /** What the bytes of the source are; `ndjson` unless told. */
   readonly format?: 'ndjson' | 'csv' | undefined

@@ -28,6 +28,7 @@ import type {
   RequestStatus,
   Result,
   ResultsPage,
+  RetryReceipt,
 } from './wire.ts'
 
 /**
@@ -141,8 +142,8 @@ export class Sluice {
   }
 
   /**
-   * What became of each mapping so far, in submission order, fetched page by page as it is used. A
-   * server that goes away in between is waited for as in `wait`.
+   * What became of each mapping so far, in submission order, fetched page by page as it is used: as
+   * fast as a stream, and a server that goes away in between is waited for as in `wait`.
    *
    * @example
    * for await (const { id, error } of sluice.results(id, { status: 'failed' })) {
@@ -153,11 +154,10 @@ export class Sluice {
     id: string,
     { status, limit, signal }: ResultsFilter = {},
   ): AsyncGenerator<Result, void, undefined> {
-    const ask = async (page: { limit: number; cursor: string | null }) => {
+    return paged({ limit, pageMax: RESULTS_PAGE_MAX, signal }, async (page) => {
       const { results, next_cursor } = await this.resultsPage(id, { status, signal, ...page })
       return { items: results, next_cursor }
-    }
-    return paged(limit, ask, signal)
+    })
   }
 
   /**
@@ -233,7 +233,7 @@ export class Sluice {
    * @example
    * const { request_id } = await sluice.retry(id, { target: 'newsletter' })
    */
-  retry(id: string, options: RetryOptions = {}): Promise<Receipt> {
+  retry(id: string, options: RetryOptions = {}): Promise<RetryReceipt> {
     const { code, target, idempotencyKey, signal } = options
     const key = idempotencyKeyOf(idempotencyKey)
     const headers = { 'content-type': 'application/json', 'idempotency-key': key }
@@ -258,13 +258,12 @@ export class Sluice {
    */
   requests(filter: RequestsFilter = {}): AsyncGenerator<RequestStatus, void, undefined> {
     const { status, priority, createdAfter: created_after, limit, signal } = filter
-    const ask = async (page: { limit: number; cursor: string | null }) => {
+    return paged({ limit, signal }, async (page) => {
       const query = { status, priority, created_after, ...page }
       const call = { method: 'GET', path: '/requests', query, signal } as const
       const list = await this.#transport.call<RequestList>(call)
       return { items: list.requests, next_cursor: list.next_cursor }
-    }
-    return paged(limit, ask, signal)
+    })
   }
 
   /**
@@ -274,12 +273,11 @@ export class Sluice {
    * for await (const { name, gate } of sluice.systems()) console.log(name, gate.state)
    */
   systems({ signal }: CallOptions = {}): AsyncGenerator<System, void, undefined> {
-    const ask = async (query: { limit: number; cursor: string | null }) => {
-      const call = { method: 'GET', path: '/systems', query, signal } as const
+    return paged({ signal }, async ({ limit, cursor }) => {
+      const call = { method: 'GET', path: '/systems', query: { limit, cursor }, signal } as const
       const list = await this.#transport.call<SystemList>(call)
       return { items: list.systems, next_cursor: list.next_cursor }
-    }
-    return paged(undefined, ask, signal)
+    })
   }
 
   /**
@@ -328,6 +326,9 @@ export class Sluice {
     return this.#transport.call({ method: 'GET', path: '/health', accepts: 503, signal })
   }
 }
+
+/** Sluice gives no more in a page. */
+const RESULTS_PAGE_MAX = 10_000
 
 function statusPath(id: string): string {
   return `/status/${encodeURIComponent(id)}`

@@ -55,7 +55,7 @@ export interface IngestRequest {
   readonly callback_url?: string
   /** RFC 3339; nothing of it starts before. */
   readonly not_before?: string
-  /** Such as `2h`; what is still open then fails, as `expired`. */
+  /** `2h`, or `PT2H`; what is still open then fails, as `expired`. */
   readonly expires_in?: string
 }
 
@@ -65,6 +65,13 @@ export interface Receipt {
   readonly status: RequestState
   readonly message: string
   readonly total_mappings: number
+  /** How many of them were not good, and are among the results as failed; where that was asked for. */
+  readonly skipped_mappings?: number
+}
+
+/** The answer to a retry that was taken. */
+export interface RetryReceipt extends Receipt {
+  readonly retry_of: string
 }
 
 /** Where a request stands. */
@@ -148,6 +155,7 @@ export type ResultErrorCode =
   | 'invalid_record'
   | 'record_not_found'
   | 'not_configured'
+  | 'invalid_mapping'
   | 'unknown_system'
   | 'expired'
   | 'poisoned'

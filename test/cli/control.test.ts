@@ -75,10 +75,10 @@ describe('cancel', () => {
 
   test('says that calls may still be under way', async () => {
     await using held = await holding()
-    const body = { status: 'in_progress', total_mappings: 4, processed_mappings: 1 }
-    held.fake.answers.push({ status: 200, body })
+    const details = 'It is being cancelled: nothing more of it starts.'
+    held.fake.answers.push({ status: 200, body: { status: 'in_progress', details } })
     const { stdout } = await held.run('cancel', held.id)
-    expect(stdout).toBe('Nothing more is started. 3 mappings may still be under way.\n')
+    expect(stdout).toBe(`${details}\n`)
   })
 
   test('writes the status as JSON', async () => {

@@ -142,6 +142,16 @@ describe('submit streams', () => {
   })
 })
 
+test('submit tells how many were not good', async () => {
+  await using fake = await FakeSluice.start()
+  const body = { request_id: 'request-1', total_mappings: 5, skipped_mappings: 2 }
+  fake.answers.push({ status: 202, body })
+  const args = ['submit', '-', '--on-invalid', 'skip', '--url', fake.url]
+  const { code, stderr } = await sluice(args, { input: `[${MAPPING}]` })
+  expect(code).toBe(0)
+  expect(stderr).toContain('Accepted 5 mappings. 2 of them were not good, and fail.\n')
+})
+
 describe('submit --json', () => {
   test('writes the receipt, and nothing else to stdout', async () => {
     const { code, stdout } = await submitted(`[${MAPPING}]`, '--json')

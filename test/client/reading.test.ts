@@ -17,14 +17,14 @@ async function withRequest(total: number) {
 
 describe('results', () => {
   test('go over all pages, in order', async () => {
-    await using held = await withRequest(2500)
+    await using held = await withRequest(12_500)
     const ids = []
     for await (const { id } of held.sluice.results(held.id)) ids.push(id)
-    expect(ids).toEqual(mappings(2500).map(({ id }) => id))
-    expect(held.fake.received.map(({ query }) => query['cursor'])).toEqual([
-      undefined,
-      '1000',
-      '2000',
+    expect(ids).toEqual(mappings(12_500).map(({ id }) => id))
+    expect(held.fake.received.map(({ query }) => query)).toEqual([
+      { limit: '1000' },
+      { limit: '10000', cursor: '1000' },
+      { limit: '10000', cursor: '11000' },
     ])
   })
 

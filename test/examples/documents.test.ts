@@ -22,6 +22,9 @@ const CHECKED: Readonly<Record<string, string>> = {
   'docs/rehearsal.md json': 'test/examples/rehearsal-page.test.ts',
   'docs/limits-and-gates.md yaml': 'test/structure/documents.test.ts',
   'docs/limits-and-gates.md json': 'test/structure/documents.test.ts',
+  'docs/results.md csv': 'test/structure/documents.test.ts',
+  'docs/results.md js': 'test/examples/browser.test.ts',
+  'docs/results.md json': 'test/structure/documents.test.ts',
   'docs/transformations.md json': 'test/deliver/transform-examples.test.ts',
 }
 

@@ -36,6 +36,8 @@ export interface Played {
 export interface Playground extends AsyncDisposable {
   readonly directory: string
   readonly url: string
+  /** The id of the latest request. */
+  latest(): Promise<string>
   /** Runs a script line by line, in a shell that goes on when a line fails. */
   play(script: string): Promise<Played>
   /** A text with the addresses in it that are right here. */
@@ -70,6 +72,7 @@ export async function openPlayground(options: PlaygroundOptions = {}): Promise<P
     directory,
     url,
     addressed,
+    latest: async () => (await readFile(join(directory, 'latest'), 'utf8')).trim(),
     play: (script) => play(directory, addressed(script), { SLUICE_URL: url, ...env }),
     async [Symbol.asyncDispose]() {
       if (!isStopped) await stop(service)
