@@ -24,6 +24,23 @@ const BUGS = {
     "rescues = rescues + 1\n     WHERE state = 'leased' AND worker = ? AND 1 = 0",
   ],
   'a claim does not raise the token': ['token = token + 1', 'token = token'],
+  'what the dead held of a cancelled request is forgotten': [
+    'r.finished_at IS NULL AND r.closing_from IS NULL',
+    'r.finished_at IS NULL AND r.closing_from IS NULL AND 1 = 0',
+  ],
+  'what a worker lets go of is not counted when its request is closed': [
+    'count - completed - failed - cancelled AS open FROM batches WHERE id',
+    '0 AS open FROM batches WHERE id',
+  ],
+  'batches of closed requests are given out': [
+    'r.metadata, r.closing\n',
+    'r.metadata, NULL AS closing\n',
+  ],
+  'workers do not hear of what was cancelled': [
+    'SELECT id FROM requests WHERE closing IS NOT NULL',
+    'SELECT id FROM requests WHERE closing IS NULL AND 1 = 0',
+  ],
+  'the time of a request is never over': ['WHERE expires_at <= ', 'WHERE 1 = 0 AND expires_at <= '],
   'workers that joined are not made room for': [
     'count(*) FILTER (WHERE seen < ?1 AND epoch < ?1) AS late',
     '0 AS late',

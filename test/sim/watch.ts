@@ -1,5 +1,7 @@
+import { standingOf } from '../../src/core/closed.ts'
+import type { Request } from '../../src/core/request.ts'
 import type { Standing } from '../../src/core/verdict.ts'
-import type { ClaimedBatch, Settled, Settlement, Store } from '../../src/store/store.ts'
+import type { ClaimedBatch, Settlement, Store } from '../../src/store/store.ts'
 
 interface WatchedBatch {
   readonly request: string
@@ -13,7 +15,11 @@ export class Watch {
   readonly #store: Store
   #turn: Promise<unknown> = Promise.resolve()
   readonly #batches = new Map<number, WatchedBatch>()
+  /** The same, by their requests and first ordinals. */
+  readonly #byFirst = new Map<string, WatchedBatch>()
   readonly #finished = new Set<string>()
+  /** Requests that were closed: nothing of them may be claimed any more. */
+  readonly #closed = new Set<string>()
 
   constructor(store: Store) {
     this.#store = store
@@ -35,10 +41,29 @@ export class Watch {
           const refused = new Set(settled.refused)
           const written = settlements.filter(({ batch }) => !refused.has(batch))
           for (const settlement of lastOfEach(written)) this.#written(settlement)
-          this.#finishedOnce(settled)
+          this.#finishedOnce(settled.finished)
           const requests = new Set(written.map(({ batch }) => this.#batches.get(batch)?.request))
           for (const request of requests) if (request !== undefined) await this.#addsUp(request)
           return settled
+        }),
+      cancel: (tenant, id, now) =>
+        this.#alone(async () => {
+          const cancelled = await this.#store.cancel(tenant, id, now)
+          if (cancelled.kind !== 'closed') return cancelled
+          const { request } = cancelled
+          this.#closed.add(id)
+          if (request.finishedAt !== null) this.#finishedOnce([request])
+          await this.#addsUp(id)
+          return cancelled
+        }),
+      closeSome: (now) =>
+        this.#alone(async () => {
+          const some = await this.#store.closeSome(now)
+          for (const { id } of some.expired) this.#closed.add(id)
+          this.#finishedOnce(some.finished)
+          for (const id of this.#closed) if (!this.#finished.has(id)) await this.#addsUp(id)
+          for (const { id } of some.finished) await this.#addsUp(id)
+          return some
         }),
     }
   }
@@ -51,8 +76,11 @@ export class Watch {
   }
 
   /** Fencing: a token rises at every claim. */
-  #claimed({ id, request, token, verdicts }: ClaimedBatch): void {
+  #claimed({ id, request, token, verdicts, ordinals: { first } }: ClaimedBatch): void {
     const before = this.#batches.get(id)
+    if (this.#closed.has(request)) {
+      this.violations.push(`batch ${id} was claimed after its request was closed`)
+    }
     if (before !== undefined && token <= before.token) {
       this.violations.push(`batch ${id} was claimed with token ${token} after ${before.token}`)
     }
@@ -60,7 +88,9 @@ export class Watch {
     if (JSON.stringify(before?.standings ?? []) !== JSON.stringify(standings)) {
       this.violations.push(`batch ${id} was claimed with verdicts other than those last written`)
     }
-    this.#batches.set(id, { request, token, standings })
+    const watched = { request, token, standings }
+    this.#batches.set(id, watched)
+    this.#byFirst.set(`${request}:${first}`, watched)
   }
 
   /** Fencing: only the last claim may write. Settled never changes. */
@@ -79,11 +109,26 @@ export class Watch {
     known.standings = standings
   }
 
-  #finishedOnce({ finished }: Settled): void {
+  #finishedOnce(finished: readonly Request[]): void {
     for (const { id } of finished) {
       if (this.#finished.has(id)) this.violations.push(`request ${id} finished twice`)
       this.#finished.add(id)
     }
+  }
+
+  /** Where mappings stand, by the verdicts that were written, and by how their batches were ended. */
+  async #standings(id: string): Promise<readonly Standing[]> {
+    if (!this.#closed.has(id)) {
+      const watched = [...this.#batches.values()].filter(({ request }) => request === id)
+      return watched.flatMap(({ standings }) => standings.map((known) => standingOf(known, null)))
+    }
+    const batches = await this.#store.batches('default', id, ALL)
+    return batches.flatMap(({ ordinals: { first, count }, closed }) => {
+      const known = this.#byFirst.get(`${id}:${first}`)?.standings ?? []
+      return Array.from({ length: count }, (_, position) =>
+        standingOf(known[position] ?? null, closed),
+      )
+    })
   }
 
   /** Conservation, counted once, and finished if and only if every mapping is final. */
@@ -94,12 +139,7 @@ export class Watch {
       return
     }
     const counted = { completed: 0, failed: 0, cancelled: 0 }
-    for (const { request: of, standings } of this.#batches.values()) {
-      if (of !== id) continue
-      for (const standing of standings) {
-        if (standing !== null && standing[0] !== 'pending') counted[standing[0]] += 1
-      }
-    }
+    for (const [state] of await this.#standings(id)) if (state !== 'pending') counted[state] += 1
     const { completed, failed, cancelled, total } = request
     const stored = { completed, failed, cancelled }
     if (JSON.stringify(stored) !== JSON.stringify(counted)) {
@@ -118,6 +158,8 @@ export class Watch {
     }
   }
 }
+
+const ALL = { from: 0, to: Number.MAX_SAFE_INTEGER, state: null }
 
 export function isFinal(standing: Standing | null | undefined): boolean {
   return standing != null && standing[0] !== 'pending'

@@ -1,4 +1,5 @@
 import type { DatabaseSync } from 'node:sqlite'
+import { standingOf } from '../../src/core/closed.ts'
 import { NO_OVERRIDE } from '../../src/core/limits.ts'
 import { PRIORITIES, type Priority } from '../../src/core/mapping.ts'
 import { NO_TERMS } from '../../src/core/request.ts'
@@ -8,6 +9,7 @@ import { seededRandom } from '../../src/lib/random.ts'
 import type { Event } from '../../src/observe/events.ts'
 import { openMemoryStore } from '../../src/store/sqlite/memory.ts'
 import type { NewRequest, Store } from '../../src/store/store.ts'
+import { Callers, type Known } from './callers.ts'
 import { CallsUnderWay } from './calls-under-way.ts'
 import { SimulatedClock } from './clock.ts'
 import { PEACE, type Trouble } from './faults.ts'
@@ -55,7 +57,8 @@ class World {
   readonly #base: Store
   readonly #watch: Watch
   readonly #targets: Targets
-  readonly #requests: NewRequest[] = []
+  readonly #requests: Known[] = []
+  readonly #callers: Callers
   readonly #interrupted: NewRequest[] = []
   readonly #nodes: Node[] = []
   readonly #calm: boolean
@@ -72,6 +75,15 @@ class World {
     this.#watch = new Watch(store)
     this.violations = this.#watch.violations
     this.#targets = new Targets(this.#clock, this.#random)
+    this.#callers = new Callers({
+      // What they do is watched; only nodes are far away.
+      store: this.#watch.store,
+      clock,
+      random: this.#random,
+      newId: () => this.#newId(),
+      requests: this.#requests,
+      violations: this.violations,
+    })
     // In a fifth of the worlds nothing goes wrong: there, nothing may happen twice.
     this.#calm = seed % 5 === 0
     // In half of them an operator changes things.
@@ -90,6 +102,7 @@ class World {
       this.#clock.after(1000, () => this.#misfortune())
     }
     if (this.#calm) void this.#watchReleases()
+    this.#clock.after(random() * 5000, () => void this.#act())
     if (this.#meddled) this.#clock.after(random() * 5000, () => void this.#operate())
     await this.#runUntil(this.#clock.now() + TROUBLED_FOR_MS, () => false)
     this.#trouble = PEACE
@@ -175,19 +188,27 @@ class World {
     this.#clock.after(random() * 5000, () => void this.#operate())
   }
 
-  /** A third of the requests come in pieces, and a fifth of all before their time. */
+  /** Every few seconds a caller cancels a request, or has one tried again. */
+  async #act(): Promise<void> {
+    if (!this.#operating) return
+    await this.#callers.act()
+    this.#clock.after(this.random() * 6000, () => void this.#act())
+  }
+
+  /** A third of the requests come in pieces, a fifth of all before their time, and a fifth expire. */
   async #post(): Promise<void> {
     const { random } = this
     const total = pick([1, 3, 20, 60, 120], random)
     const lanes = [pick(LANES, random), pick(LANES, random)]
     const now = this.#clock.now()
     const notBefore = random() < 0.2 ? now + Math.floor(random() * 15_000) : null
+    const expiresAt = random() < 0.2 ? now + 3000 + Math.floor(random() * 30_000) : null
     const request: NewRequest = {
       id: this.#newId(),
       tenant: 'default',
       priority: pick<Priority>(PRIORITIES, random),
       metadata: {},
-      terms: { ...NO_TERMS, notBefore },
+      terms: { ...NO_TERMS, notBefore, expiresAt },
       createdAt: now,
       total,
       sources: {},
@@ -198,8 +219,8 @@ class World {
       random() < 1 / 3
         ? await upload(request, this.#base, this.#clock, random, this.violations)
         : (await this.#base.insert(request)).kind === 'inserted'
-    const kept = isWhole ? this.#requests : this.#interrupted
-    kept.push(request)
+    if (isWhole) this.#requests.push({ ...request, since: this.#clock.now() })
+    else this.#interrupted.push(request)
   }
 
   /** Where nothing goes wrong, nothing that is due stays unreleased for much longer than a second. */
@@ -213,7 +234,8 @@ class World {
   }
 
   async #allFinished(): Promise<boolean> {
-    if (this.#requests.length + this.#interrupted.length < this.#posts) return false
+    const posted = this.#requests.filter(({ terms }) => terms.retryOf === null)
+    if (posted.length + this.#interrupted.length < this.#posts || this.#callers.busy) return false
     for (const { id } of this.#requests) {
       const request = await this.#base.request('default', id)
       if (request?.finishedAt == null) return false
@@ -232,7 +254,9 @@ class World {
   }
 
   /** Liveness, and results that are complete and in order, whatever the pages. */
-  async #checkRequest({ id, total, terms }: NewRequest): Promise<void> {
+  async #checkRequest(request: Known): Promise<void> {
+    const { id, total, terms } = request
+    if (this.#calm) await this.#callers.check(request, this.#callsOf(id))
     for (const { at } of this.#callsOf(id)) {
       if (at < (terms.notBefore ?? 0)) this.violations.push(`${id} was called for before its time`)
     }
@@ -244,6 +268,10 @@ class World {
         this.violations.push(`${id}:${ordinal} had ${attempts} attempts`)
       if (standing?.[0] === 'completed' && !this.#wasDelivered(`${id}:${ordinal}`)) {
         this.violations.push(`${id}:${ordinal} is completed, and its target never took it`)
+      }
+      const isLost = standing?.[0] !== 'completed' && this.#wasDelivered(`${id}:${ordinal}`)
+      if (this.#calm && isLost) {
+        this.violations.push(`${id}:${ordinal} was delivered, and is ${standing?.[0]}`)
       }
     }
     if (standings.length !== total) {
@@ -263,8 +291,8 @@ class World {
     return this.#targets.calls.filter(({ key }) => key.startsWith(`${id}:`))
   }
 
-  async #standings(id: string, total: number): Promise<readonly (Standing | null)[]> {
-    const found = new Map<number, Standing | null>()
+  async #standings(id: string, total: number): Promise<readonly Standing[]> {
+    const found = new Map<number, Standing>()
     for (let from = 0; from < total; ) {
       const to = from + 1 + Math.floor(this.random() * 30)
       const range = { from, to, reaching: 0, state: null }
@@ -275,7 +303,7 @@ class World {
         for (let position = 0; position < count; position++) {
           const ordinal = list?.[position] ?? first + position
           if (found.has(ordinal)) this.violations.push(`${id}:${ordinal} is in two batches`)
-          found.set(ordinal, known[position] ?? null)
+          found.set(ordinal, standingOf(known[position] ?? null, batch.closed))
         }
       }
       from = next
