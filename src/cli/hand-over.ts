@@ -58,11 +58,18 @@ async function streamed<Answer>(
   return sending.catch(asUnreadable(file)).finally(display.end)
 }
 
-/** What the file's own end is to blame for is said of the file. */
+/** What the file is to blame for is said of the file. */
 function asUnreadable(file: string): (error: unknown) => never {
   return (error) => {
-    const isOfFile = error instanceof DOMException || (error instanceof Error && 'syscall' in error)
-    if (!isOfFile) throw error
-    throw new UnusableFile(`${file} changed, or could not be read on, while it was handed over.`)
+    if (!(error instanceof Error) || !isOfFile(error)) throw error
+    throw new UnusableFile(
+      `${file} changed, or could not be read on, while it was handed over: nothing of it is taken. ` +
+        'Submit it again when it is whole.',
+    )
   }
+}
+
+/** A Blob says so in one way, and a stream in another. */
+function isOfFile(error: Error): boolean {
+  return error.name === 'NotReadableError' || 'syscall' in error
 }

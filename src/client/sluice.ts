@@ -233,7 +233,7 @@ export class Sluice {
    * @example
    * const { request_id } = await sluice.retry(id, { target: 'newsletter' })
    */
-  retry(id: string, options: RetryOptions = {}): Promise<RetryReceipt> {
+  async retry(id: string, options: RetryOptions = {}): Promise<RetryReceipt> {
     const { code, target, idempotencyKey, signal } = options
     const key = idempotencyKeyOf(idempotencyKey)
     const headers = { 'content-type': 'application/json', 'idempotency-key': key }

@@ -1,0 +1,36 @@
+import { appendFile, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { expect, test } from 'vitest'
+import { handOver } from '../../src/cli/hand-over.ts'
+import { inputOf } from '../../src/cli/input.ts'
+import { temporaryDirectory } from '../support/process.ts'
+
+test('a file that grows while it is handed over is told of, and nothing of it is taken', async () => {
+  const file = join(await temporaryDirectory(), 'mappings.ndjson')
+  await writeFile(file, '{}\n')
+  const handing = handOver(
+    inputOf(file, undefined),
+    {},
+    {
+      request: () => Promise.reject(new Error('not JSON')),
+      async stream(source) {
+        await appendFile(file, '{}\n')
+        return source instanceof Blob ? source.text() : null
+      },
+    },
+  )
+  await expect(handing).rejects.toThrow(`${file} changed, or could not be read on,`)
+})
+
+test.each([
+  ['a.json', 'json', null],
+  ['a.b/mappings', 'json', null],
+  ['a.NDJSON', 'ndjson', null],
+  ['a.jsonl.gz', 'ndjson', 'gzip'],
+  ['a.2026.csv.zst', 'csv', 'zstd'],
+  ['gz', 'json', null],
+  ['-', 'json', null],
+])('%s is taken for %s by its name', (file, format, encoding) => {
+  expect(inputOf(file, undefined)).toEqual({ file, format, encoding })
+  expect(inputOf(file, 'csv')).toMatchObject({ format: 'csv', encoding })
+})
