@@ -104,5 +104,6 @@ function completed({ id, token, ordinals: { count } }: ClaimedBatch): Settlement
   const standing: Standing = ['completed', 1, Date.now(), 48, {}]
   const verdicts = JSON.stringify(Array.from({ length: count }, () => standing))
   const next = { state: 'done' } as const
-  return { batch: id, token, verdicts, completed: count, failed: 0, cancelled: 0, next }
+  const counts = { completed: count, failed: 0, cancelled: 0 }
+  return { batch: id, token, verdicts, ...counts, callback: false, next }
 }

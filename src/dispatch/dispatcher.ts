@@ -22,6 +22,7 @@ import type { Emit } from '../observe/events.ts'
 import type { Claim, ClaimedBatch, DispatchStore, NextState, Work } from '../store/store.ts'
 import { type Access, putOffUntil } from './access.ts'
 import { Accesses } from './accesses.ts'
+import { tellCallback } from './callback.ts'
 import { Claimer } from './claimer.ts'
 import { Gates } from './gates.ts'
 import { condemn, Isolation } from './isolation.ts'
@@ -322,13 +323,14 @@ export class Dispatcher {
     if (!lane.remove(lease)) return
     if (lease.batch.probe) lane.gate.probing = false
     const settlement = lease.settlement(this.#ports.clock.now())
-    void this.#settler.write(settlement).then(() => this.#settled(lease.batch, settlement.next))
+    void this.#settler.write(settlement).then(() => this.#settled(lease, settlement.next))
   }
 
   /** Only now can what is left of a batch be claimed again: a claim sent before would miss it. */
-  #settled(batch: ClaimedBatch, next: NextState): void {
-    const { lane: name } = batch
-    this.#forget(batch)
+  #settled(lease: Lease, next: NextState): void {
+    const { lane: name } = lease.batch
+    if (next.state === 'done' && this.#isHeld(lease)) tellCallback(lease, this.#ports.emit)
+    this.#forget(lease.batch)
     if (next.state === 'waiting') this.#claimer.wakeAt(this.#lane(name), next.runAt)
     if (next.state !== 'ready') return
     const lane = this.#lane(name)

@@ -111,6 +111,10 @@ export class Lease {
     return list?.[position] ?? first + position
   }
 
+  standing(position: number): Standing | null {
+    return this.#standings[position] ?? null
+  }
+
   attempts(position: number): number {
     return this.#standings[position]?.[1] ?? 0
   }
@@ -162,8 +166,8 @@ export class Lease {
   #settlement(next: NextState): Settlement {
     const verdicts = this.#changed ? JSON.stringify(this.#standings) : null
     this.#changed = false
-    const { id: batch, token } = this.batch
-    return { batch, token, verdicts, ...this.#counts, next }
+    const { id: batch, token, callback } = this.batch
+    return { batch, token, verdicts, ...this.#counts, callback, next }
   }
 
   #set(position: number, standing: Standing): void {

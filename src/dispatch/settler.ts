@@ -1,3 +1,4 @@
+import { isCallbackName } from '../core/callback.ts'
 import type { Request } from '../core/request.ts'
 import type { DurationMs } from '../core/units.ts'
 import { type Clock, sleep } from '../lib/clock.ts'
@@ -80,7 +81,11 @@ export class Settler {
         const { refused, finished } = await this.#store.settle(group, this.#clock.now())
         const stale = new Set(refused)
         for (const settlement of group) if (stale.has(settlement.batch)) this.#refuse(settlement)
-        for (const request of finished) this.#emit({ event: 'request_finished', ...tell(request) })
+        for (const request of finished) {
+          // What became of a callback, the dispatcher tells.
+          if (isCallbackName(request.tenant)) continue
+          this.#emit({ event: 'request_finished', ...tell(request) })
+        }
         return
       } catch (error) {
         if (!(error instanceof StoreUnavailable)) throw error

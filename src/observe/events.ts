@@ -34,6 +34,22 @@ export type Event =
       readonly failed: number
       readonly durationMs: DurationMs
     }
+  /** Who wanted to know of the end of a request was told of it. */
+  | ({ readonly event: 'callback_delivered' } & ToldCallback)
+  /** Who wanted to know of the end of a request will not be told of it. */
+  | ({
+      readonly event: 'callback_failed'
+      readonly code: string
+      readonly message: string
+      readonly httpStatus: number | null
+    } & ToldCallback)
+  /** A receiver has answered that it is gone: until an operator says so, it is not called again. */
+  | {
+      readonly event: 'callback_disabled'
+      readonly request: string
+      readonly tenant: string
+      readonly url: string
+    }
   | {
       readonly event: 'http_answered'
       readonly method: string
@@ -62,6 +78,16 @@ export type Event =
   | { readonly event: 'store_unavailable'; readonly message: string }
   /** The process that computes expressions could not be started; mappings with any wait for it. */
   | { readonly event: 'transformer_unavailable'; readonly message: string }
+
+interface ToldCallback {
+  readonly request: string
+  readonly tenant: string
+  /** The lane of its receiver. */
+  readonly system: string
+  readonly attempts: number
+  /** Of the last call. */
+  readonly durationMs: DurationMs
+}
 
 /** Never throws and never waits. */
 export type Emit = (event: Event) => void

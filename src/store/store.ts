@@ -94,7 +94,11 @@ export interface DispatchStore {
    * whose answer was lost.
    */
   keep(worker: string, held: readonly number[]): Promise<void>
-  /** Writes verdicts and what becomes of their batches, and finishes requests that are done. */
+  /**
+   * Writes verdicts and what becomes of their batches, and finishes requests that are done. What finishes
+   * a request, here or in a sweep, also queues its callback: a request of the same id, whose tenant and
+   * lane are what `core/callback.ts` makes of the tenant and the URL. Its mapping's data is the request.
+   */
   settle(settlements: readonly Settlement[], now: EpochMs): Promise<Settled>
   /** Sets or, with null, opens a system's gate for every worker. */
   gate(system: string, gate: Gate): Promise<void>
@@ -105,6 +109,10 @@ export interface DispatchStore {
   probe(system: string, now: EpochMs): Promise<boolean>
   /** Replaces what a live worker has told of these systems. It is forgotten with the worker. */
   report(worker: string, reports: readonly NamedReport[]): Promise<void>
+  /** Remembers that the receiver at this URL is gone; forgotten like an old request. */
+  disableCallback(endpoint: Endpoint, now: EpochMs): Promise<void>
+  /** Whether it is remembered to be gone. */
+  isCallbackDisabled(endpoint: Endpoint): Promise<boolean>
   /** Returns the batches of dead workers to `ready`, mends what does not add up, deletes old requests. */
   sweep(now: EpochMs, retainedSince: EpochMs): Promise<Sweep>
   /** Calls back when there may be work. A hint: it can come late, twice or never. Returns the undo. */
@@ -141,6 +149,12 @@ export interface SystemControl {
   readonly system: string
   readonly gate: Gate
   readonly override: Override
+}
+
+/** Where a tenant's callbacks go. What is said to one tenant holds for that tenant. */
+export interface Endpoint {
+  readonly tenant: string
+  readonly url: string
 }
 
 export interface NamedReport {
@@ -199,6 +213,8 @@ export interface ClaimedBatch {
   readonly verdicts: string | null
   /** Its lane's gate lets one mapping through, to see. */
   readonly probe: boolean
+  /** Its request has a callback. */
+  readonly callback: boolean
 }
 
 export interface Settlement {
@@ -212,6 +228,8 @@ export interface Settlement {
   readonly completed: number
   readonly failed: number
   readonly cancelled: number
+  /** As it was claimed: only a settlement whose request has one need look for it. */
+  readonly callback: boolean
   readonly next: NextState
 }
 
@@ -255,6 +273,8 @@ export interface OperatorStore {
   override(system: string, change: Partial<Override>): Promise<Override>
   /** Lets a closed gate be probed, or pass, now. Gives the gate; null where it was open. */
   resume(system: string, now: EpochMs): Promise<Gate>
+  /** Forgets which receivers of a lane are gone, whoever's they are; gives how many there were. */
+  enableCallbacks(lane: string): Promise<number>
 }
 
 export interface Waiting extends SystemControl {
@@ -300,6 +320,7 @@ export interface StoredBatch {
   readonly verdicts: string | null
 }
 
+/** Callbacks do not count. */
 export interface Totals {
   readonly activeRequests: number
   /** Mappings accepted and not yet final. */

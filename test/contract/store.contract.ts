@@ -5,6 +5,7 @@
 import { describe, test } from 'vitest'
 import type { Store } from '../../src/store/store.ts'
 import { accounting } from './accounting.ts'
+import { callbacks } from './callbacks.ts'
 import { claim } from './claim.ts'
 import { gates } from './gates.ts'
 import { intake } from './intake.ts'
@@ -26,6 +27,7 @@ const TOPICS = {
   claim,
   order,
   settle,
+  callbacks,
   keep,
   workers,
   joining,

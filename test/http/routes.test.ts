@@ -33,7 +33,7 @@ async function settleAll(store: Store, lane: string, standingOf: (id: string) =>
   await store.join({ id: 'w', host: 'here' }, Number.MAX_SAFE_INTEGER)
   const want = { lane, mappings: 1_000_000, below: null, turn: 0 }
   const { batches } = await store.claim('w', [want], 1000)
-  const settlements = batches.map(({ id, token, mappings }) => {
+  const settlements = batches.map(({ id, token, mappings, callback }) => {
     const standings = unpack(mappings).ids.map(standingOf)
     const count = (state: string) => standings.filter(([status]) => status === state).length
     return {
@@ -43,6 +43,7 @@ async function settleAll(store: Store, lane: string, standingOf: (id: string) =>
       completed: count('completed'),
       failed: count('failed'),
       cancelled: 0,
+      callback,
       next: { state: 'done' } as const,
     }
   })

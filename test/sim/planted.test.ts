@@ -20,6 +20,10 @@ const BUGS = {
     "rescues = rescues + 1\n     WHERE state = 'leased' AND worker = ? AND 1 = 0",
   ],
   'a claim does not raise the token': ['token = token + 1', 'token = token'],
+  'the callback of a request that is finished is taken for queued': [
+    'SELECT 1 FROM requests WHERE tenant = ? AND id = ?',
+    'SELECT 1 WHERE ? IS NOT NULL AND ? IS NOT NULL',
+  ],
   'workers that joined are not made room for': [
     'count(*) FILTER (WHERE seen < ?1 AND epoch < ?1) AS late',
     '0 AS late',

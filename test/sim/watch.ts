@@ -1,8 +1,10 @@
+import { callbackTenant } from '../../src/core/callback.ts'
 import type { Standing } from '../../src/core/verdict.ts'
 import type { ClaimedBatch, Settled, Settlement, Store } from '../../src/store/store.ts'
 
 interface WatchedBatch {
   readonly request: string
+  readonly tenant: string
   token: number
   standings: readonly (Standing | null)[]
 }
@@ -36,8 +38,10 @@ export class Watch {
           const written = settlements.filter(({ batch }) => !refused.has(batch))
           for (const settlement of lastOfEach(written)) this.#written(settlement)
           this.#finishedOnce(settled)
-          const requests = new Set(written.map(({ batch }) => this.#batches.get(batch)?.request))
-          for (const request of requests) if (request !== undefined) await this.#addsUp(request)
+          for (const { tenant, request } of this.#requestsOf(written)) {
+            await this.#addsUp(tenant, request)
+          }
+          await this.#told(settled)
           return settled
         }),
     }
@@ -51,7 +55,7 @@ export class Watch {
   }
 
   /** Fencing: a token rises at every claim. */
-  #claimed({ id, request, token, verdicts }: ClaimedBatch): void {
+  #claimed({ id, request, tenant, token, verdicts }: ClaimedBatch): void {
     const before = this.#batches.get(id)
     if (before !== undefined && token <= before.token) {
       this.violations.push(`batch ${id} was claimed with token ${token} after ${before.token}`)
@@ -60,7 +64,7 @@ export class Watch {
     if (JSON.stringify(before?.standings ?? []) !== JSON.stringify(standings)) {
       this.violations.push(`batch ${id} was claimed with verdicts other than those last written`)
     }
-    this.#batches.set(id, { request, token, standings })
+    this.#batches.set(id, { request, tenant, token, standings })
   }
 
   /** Fencing: only the last claim may write. Settled never changes. */
@@ -80,22 +84,42 @@ export class Watch {
   }
 
   #finishedOnce({ finished }: Settled): void {
-    for (const { id } of finished) {
-      if (this.#finished.has(id)) this.violations.push(`request ${id} finished twice`)
-      this.#finished.add(id)
+    for (const { tenant, id } of finished) {
+      const key = `${tenant} ${id}`
+      if (this.#finished.has(key)) this.violations.push(`request ${key} finished twice`)
+      this.#finished.add(key)
     }
   }
 
+  /** A request that is finished has its callback, in the same commit, if and only if it wants one. */
+  async #told({ finished }: Settled): Promise<void> {
+    for (const { tenant, id, terms } of finished) {
+      const callback = await this.#store.request(callbackTenant(tenant), id)
+      if ((callback !== null) !== (terms.callbackUrl !== null)) {
+        this.violations.push(`request ${id} of ${tenant} is finished: ${terms.callbackUrl}`)
+      }
+    }
+  }
+
+  #requestsOf(settlements: readonly Settlement[]): Iterable<WatchedBatch> {
+    const requests = new Map<string, WatchedBatch>()
+    for (const { batch } of settlements) {
+      const watched = this.#batches.get(batch)
+      if (watched !== undefined) requests.set(`${watched.tenant} ${watched.request}`, watched)
+    }
+    return requests.values()
+  }
+
   /** Conservation, counted once, and finished if and only if every mapping is final. */
-  async #addsUp(id: string): Promise<void> {
-    const request = await this.#store.request('default', id)
+  async #addsUp(tenant: string, id: string): Promise<void> {
+    const request = await this.#store.request(tenant, id)
     if (request === null) {
       this.violations.push(`request ${id} is gone`)
       return
     }
     const counted = { completed: 0, failed: 0, cancelled: 0 }
-    for (const { request: of, standings } of this.#batches.values()) {
-      if (of !== id) continue
+    for (const { request: of, tenant: whose, standings } of this.#batches.values()) {
+      if (of !== id || whose !== tenant) continue
       for (const standing of standings) {
         if (standing !== null && standing[0] !== 'pending') counted[standing[0]] += 1
       }

@@ -1,4 +1,5 @@
 import type { DatabaseSync } from 'node:sqlite'
+import { callbackLane, callbackTenant } from '../../src/core/callback.ts'
 import { NO_OVERRIDE } from '../../src/core/limits.ts'
 import { PRIORITIES, type Priority } from '../../src/core/mapping.ts'
 import { NO_TERMS } from '../../src/core/request.ts'
@@ -13,7 +14,7 @@ import { SimulatedClock } from './clock.ts'
 import { PEACE, type Trouble } from './faults.ts'
 import { LIMITS, Node, RETRY } from './node.ts'
 import { batches } from './requests.ts'
-import { MANNERS, Targets } from './targets.ts'
+import { MANNERS, RECEIVER, Targets } from './targets.ts'
 import { isFinal, Watch } from './watch.ts'
 
 const TROUBLED_FOR_MS = 45_000
@@ -44,6 +45,8 @@ export async function simulateOn(store: Store, seed: number): Promise<readonly s
   return world.violations
 }
 
+type Posted = Pick<NewRequest, 'id' | 'total' | 'terms'>
+
 class World {
   readonly violations: string[]
   readonly #random: Random
@@ -51,7 +54,7 @@ class World {
   readonly #base: Store
   readonly #watch: Watch
   readonly #targets: Targets
-  readonly #requests: { id: string; total: number }[] = []
+  readonly #requests: Posted[] = []
   readonly #nodes: Node[] = []
   readonly #calm: boolean
   readonly #meddled: boolean
@@ -176,7 +179,7 @@ class World {
       tenant: 'default',
       priority: pick<Priority>(PRIORITIES, random),
       metadata: {},
-      terms: NO_TERMS,
+      terms: { ...NO_TERMS, callbackUrl: pick([RECEIVER, null], random) },
       createdAt: this.#clock.now(),
       total,
       sources: {},
@@ -188,15 +191,21 @@ class World {
   }
 
   async #allFinished(): Promise<boolean> {
-    for (const { id } of this.#requests) {
-      const request = await this.#base.request('default', id)
-      if (request?.finishedAt == null) return false
+    for (const { id, terms } of this.#requests) {
+      if (!(await this.#isFinished('default', id))) return false
+      if (terms.callbackUrl === null) continue
+      if (!(await this.#isFinished(callbackTenant('default'), id))) return false
     }
     return true
   }
 
+  async #isFinished(tenant: string, id: string): Promise<boolean> {
+    return (await this.#base.request(tenant, id))?.finishedAt != null
+  }
+
   async #checkTheEnd(): Promise<void> {
     for (const { id, total } of this.#requests) await this.#checkRequest(id, total)
+    for (const request of this.#requests) await this.#checkCallback(request)
     for (const [lane, calls] of this.#targets.underWayMax) {
       if (calls > LIMITS.concurrency) this.violations.push(`${lane} had ${calls} calls at once`)
     }
@@ -217,6 +226,23 @@ class World {
     }
     if (standings.length !== total) {
       this.violations.push(`${id} has ${standings.length} results of ${total}`)
+    }
+  }
+
+  /** Who wants to know of the end of a request is told of it, or as often as may be tried; nobody else. */
+  async #checkCallback({ id, terms }: Posted): Promise<void> {
+    const tenant = callbackTenant('default')
+    const told = this.#targets.calls.filter(
+      ({ key, lane }) => key === `${id}:0` && lane === callbackLane(RECEIVER),
+    )
+    const heard = told.some(({ answer }) => answer?.kind === 'delivered')
+    const state = (await this.#base.request(tenant, id))?.state ?? null
+    if (terms.callbackUrl === null) {
+      if (state !== null || told.length > 0) this.violations.push(`${id} told who did not ask`)
+    } else if (state !== 'completed' && (state !== 'failed' || told.length < RETRY.attempts)) {
+      this.violations.push(`the callback of ${id} is ${state} after ${told.length} calls`)
+    } else if (state === 'completed' && !heard) {
+      this.violations.push(`the callback of ${id} is completed, and nobody heard it`)
     }
   }
 
@@ -242,12 +268,17 @@ class World {
   }
 
   #wasDelivered(key: string): boolean {
-    return this.#targets.calls.some((call) => call.key === key && call.answer?.kind === 'delivered')
+    return this.#targets.calls.some(
+      (call) =>
+        call.key === key &&
+        call.lane !== callbackLane(RECEIVER) &&
+        call.answer?.kind === 'delivered',
+    )
   }
 
   #nothingTwice(): void {
     const delivered = this.#targets.calls.filter(({ answer }) => answer?.kind === 'delivered')
-    const keys = new Set(delivered.map(({ key }) => key))
+    const keys = new Set(delivered.map(({ key, lane }) => `${key} to ${lane}`))
     if (keys.size < delivered.length) this.violations.push('something was delivered twice')
   }
 }

@@ -50,10 +50,14 @@ test('every column there is goes along, but for who holds a batch', async () => 
   expect(columns.map((row) => `${row['table']}.${row['column']}`).sort()).toEqual(moved.sort())
 })
 
-/** Requests in every state there is: finished, with failures, half done, waiting, leased, untouched. */
+const ENDPOINT = { tenant: TENANT, url: 'https://a.example/done' }
+const TELLING = { terms: { callbackUrl: ENDPOINT.url } }
+const RECEIVER = 'callback:https://a.example'
+
+/** Requests in every state there is: finished, with failures, half done, waiting, leased, untouched; one has a callback. */
 const REQUESTS: readonly NewRequest[] = [
   newRequest({ total: 12, idempotency: { key: 'again', fingerprint: 'same' } }),
-  newRequest({ total: 7, priority: 'HIGH', metadata: { who: 'Zoë' } }),
+  newRequest({ total: 7, priority: 'HIGH', metadata: { who: 'Zoë' }, ...TELLING }),
   newRequest({ total: 30, tenant: 'other' }),
   newRequest({ total: 10, lane: 'shop' }),
 ]
@@ -73,6 +77,7 @@ async function fill(): Promise<void> {
   await store.settle(settlements, NOW)
   await store.gate('shop', { state: 'held', until: NOW + 60_000, reason: 'credentials refused' })
   await store.override('crm', { concurrency: 3, paused: true })
+  await store.disableCallback(ENDPOINT, NOW)
   await store.close()
 }
 
@@ -89,7 +94,8 @@ async function contents(store: Store): Promise<unknown> {
     batches: await Promise.all(REQUESTS.map(({ tenant, id }) => store.batches(tenant, id, range))),
     failed: await store.batches(TENANT, REQUESTS[1]?.id ?? '', { ...range, state: 'failed' }),
     waiting: await store.waiting('other', REQUESTS[2]?.id ?? ''),
-    systems: await Promise.all([LANE, 'shop'].map((name) => store.system(name))),
+    systems: await Promise.all([LANE, 'shop', RECEIVER].map((name) => store.system(name))),
+    disabled: await store.isCallbackDisabled(ENDPOINT),
     work: await store.work(NOW),
   }
 }
@@ -107,7 +113,7 @@ describe('a move', () => {
     await fill()
     const progress: { done: number; total: number }[] = []
     const moved = await moveToPostgres(directory, url, (step) => progress.push(step))
-    expect(moved).toEqual({ requests: 4, batches: 13, mappings: 59 })
+    expect(moved).toEqual({ requests: 5, batches: 14, mappings: 60 })
     expect(await contents(target)).toEqual(await embedded())
     expect(progress.at(-1)?.done).toBe(progress.at(-1)?.total)
   })
@@ -131,7 +137,7 @@ describe('a move', () => {
     await target.gate('shop', null)
     const later = NOW + 120_000
     await target.join({ id: 'next', host: 'there' }, later + 15_000)
-    const wants = [want(LANE, 1000), want('shop', 1000)]
+    const wants = [want(LANE, 1000), want('shop', 1000), want(RECEIVER, 1)]
     const { batches } = await target.claim('next', wants, later)
     const { refused } = await target.settle(
       batches.map((batch) => done(batch)),
@@ -172,7 +178,7 @@ describe('a move', () => {
     }
     await expect(moveToPostgres(directory, url, interrupt)).rejects.toThrow('interrupted')
     expect(await target.totals()).toEqual({ activeRequests: 0, openMappings: 0 })
-    expect(await moveToPostgres(directory, url, silent)).toMatchObject({ requests: 4 })
+    expect(await moveToPostgres(directory, url, silent)).toMatchObject({ requests: 5 })
   })
 
   test('leaves nothing behind when the copy differs in a single letter', async () => {

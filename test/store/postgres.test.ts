@@ -30,9 +30,8 @@ describe('the schema', () => {
     await execute(url, 'CREATE SCHEMA raced')
     const raced = `${url}?options=-c%20search_path%3Draced`
     await Promise.all(Array.from({ length: 5 }, () => migrate(raced)))
-    expect(await execute(url, 'SELECT version FROM raced.schema_version')).toEqual([
-      { version: '1' },
-    ])
+    const made = await execute(url, 'SELECT version FROM schema_version')
+    expect(await execute(url, 'SELECT version FROM raced.schema_version')).toEqual(made)
   })
 
   test('is not made when it is not to be: who needs it is told how', async () => {
@@ -43,9 +42,10 @@ describe('the schema', () => {
   })
 
   test('of a newer version is refused, untouched', async () => {
+    const [known] = await execute(url, 'SELECT version FROM schema_version')
     await execute(url, 'UPDATE schema_version SET version = 999')
     onTestFinished(async () => {
-      await execute(url, 'UPDATE schema_version SET version = 1')
+      await execute(url, 'UPDATE schema_version SET version = $1', [known?.['version']])
     })
     for (const migrate of [true, false]) {
       await expect(open({ migrate })).rejects.toThrow('The database has schema 999')
@@ -143,6 +143,45 @@ describe('two stores on one database', () => {
     expect(answers.flatMap(({ refused }) => refused)).toEqual([batch.id])
     expect(only(answers.flatMap(({ finished }) => finished)).id).toBe(request.id)
     expect(await audited(stores[0], request)).toMatchObject({ state: 'completed' })
+  })
+
+  test('finish requests at the same time, and queue one callback each', async () => {
+    const stores = [await open(), await open()] as const
+    await join(stores[0])
+    const ports = [81, 82]
+    const told: string[] = []
+    const requests = await Promise.all(
+      Array.from({ length: 200 }, (_, turn) => {
+        const terms = { callbackUrl: `http://a.example:${ports[turn % 2]}/` }
+        return inserted(stores[0], { total: 2, batchSize: 1, terms })
+      }),
+    )
+    const batches = await claimed(stores[0])
+    const groups = Array.from({ length: 40 }, (_, group) =>
+      batches.slice(group * 10, group * 10 + 10),
+    )
+    const settled = groups.map(async (group, turn) => {
+      const store = stores[turn % 2 === 0 ? 0 : 1]
+      await store.settle(
+        group.map((batch) => done(batch)),
+        NOW,
+      )
+      // Others' callbacks end meanwhile.
+      for (const port of ports) {
+        const callbacks = await claimed(store, { lane: `callback:http://a.example:${port}` })
+        told.push(...callbacks.map(({ request }) => request))
+        await store.settle(
+          callbacks.map((batch) => done(batch)),
+          NOW,
+        )
+      }
+    })
+    await Promise.all(settled)
+    for (const port of ports) {
+      const rest = await claimed(stores[0], { lane: `callback:http://a.example:${port}` })
+      told.push(...rest.map(({ request }) => request))
+    }
+    expect(told.sort()).toEqual(requests.map(({ id }) => id).sort())
   })
 
   test('agree on the time, though their callers do not', async () => {
@@ -314,6 +353,23 @@ describe('the sweep', () => {
     expect((await store.sweep(NOW, 0)).repaired).toEqual([request.id])
     const mended = { state: 'failed', completed: 4, failed: 1, finishedAt: NOW }
     expect(await store.request(TENANT, request.id)).toMatchObject(mended)
+  })
+
+  test('queues the callback of a request that it finishes, once', async () => {
+    const store = await open()
+    await join(store)
+    const request = await inserted(store)
+    await store.settle([done(await claimedOne(store))], NOW)
+    for (let time = 0; time < 2; time += 1) {
+      await execute(
+        url,
+        `UPDATE requests SET state = 'in_progress', finished_at = NULL, open = 1,
+           callback_url = 'https://a.example/' WHERE tenant = '${TENANT}'`,
+      )
+      expect((await store.sweep(NOW, 0)).repaired).toContain(request.id)
+      expect(await store.system('callback:https://a.example')).toMatchObject({ open: 1 })
+    }
+    expect(await claimed(store, { lane: 'callback:https://a.example' })).toHaveLength(1)
   })
 
   test('takes back what is leased to a worker that nobody knows', async () => {

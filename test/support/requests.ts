@@ -125,7 +125,8 @@ function settlement(batch: ClaimedBatch, finals: Finals, next: NextState): Settl
     ...Array.from({ length: open }, () => null),
   ]
   const verdicts = JSON.stringify(standings)
-  return { batch: batch.id, token: batch.token, verdicts, completed, failed, cancelled, next }
+  const { id, token, callback } = batch
+  return { batch: id, token, verdicts, completed, failed, cancelled, callback, next }
 }
 
 const ERROR: MappingError = {

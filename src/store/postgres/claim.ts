@@ -116,7 +116,8 @@ function more(want: Open, rows: readonly LeasedRow[]): readonly Open[] {
 
 function toClaimed(row: LeasedRow, probe: boolean): ClaimedBatch {
   const { id, token, request, tenant, lane, rank, rescues, mappings, metadata, verdicts } = row
+  const { callback } = row
   const ordinals = toOrdinals(row)
   const texts = { mappings, metadata, verdicts }
-  return { id, token, request, tenant, lane, rank, rescues, ordinals, ...texts, probe }
+  return { id, token, request, tenant, lane, rank, rescues, ordinals, ...texts, probe, callback }
 }

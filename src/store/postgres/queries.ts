@@ -1,3 +1,4 @@
+import { CALLBACK_NAMES } from '../../core/callback.ts'
 import type { Request } from '../../core/request.ts'
 import type { MappingState } from '../../core/verdict.ts'
 import { type BatchRow, type RequestRow, toBatch, toRequest } from '../rows.ts'
@@ -33,9 +34,13 @@ const batchesIn = (holding: string) => `
     LEFT JOIN verdicts v ON v.batch = p.batch
   WHERE r.tenant = $1 AND r.id = $2 AND p.last >= $5 ${holding} ORDER BY p.first`
 
+/** A callback is an open request of one mapping in one lane. */
 const TOTALS = `
-  SELECT (SELECT count(*) FROM requests WHERE finished_at IS NULL) AS "activeRequests",
-    (SELECT coalesce(sum(mappings), 0)::bigint FROM flows) AS "openMappings"`
+  SELECT (SELECT count(*) FROM requests WHERE finished_at IS NULL)
+      - coalesce(sum(requests) FILTER (WHERE callback), 0)::bigint AS "activeRequests",
+    coalesce(sum(mappings) FILTER (WHERE NOT callback), 0)::bigint AS "openMappings"
+  FROM (SELECT *, lane > '${CALLBACK_NAMES.from}' AND lane < '${CALLBACK_NAMES.to}' AS callback
+    FROM flows) f`
 
 /** Reads what people ask for; nothing here writes. */
 export function queryOperations(database: Database) {

@@ -1,9 +1,10 @@
 import type { EpochMs } from '../../core/units.ts'
 import { type RequestRow, toRequest } from '../rows.ts'
-import type { Settled, Settlement } from '../store.ts'
+import type { Settled, Settlement, WorkHint } from '../store.ts'
+import { hintCallbacks } from './callbacks.ts'
 import { NOW, type StoreClock } from './clock.ts'
 import type { Database } from './database.ts'
-import { closeFlows, FINISH } from './finish.ts'
+import { closeFlows, closeFlowsAndTell, FINISH } from './finish.ts'
 
 /** A request's speed is measured over this long at least, and mostly no longer than twice that. */
 const PACE_MS = 5000
@@ -15,7 +16,7 @@ const IS_MARK_OLD = `r.marked_at <= ${NOW} - ${PACE_MS}`
  * read under its lock (`held`), so a settlement counts once though it is written twice, even by a
  * statement that its caller has given up.
  */
-const SETTLE = `
+const settleWith = (close: typeof closeFlows) => `
   WITH held AS MATERIALIZED (
     SELECT b.id, b.request, b.lane, g.state, g.delay, g.verdicts, g.completed, g.failed, g.cancelled,
       g.completed - b.completed AS more_completed, g.failed - b.failed AS more_failed,
@@ -65,7 +66,7 @@ const SETTLE = `
     SET open = l.open - (c.completed + c.failed + c.cancelled)
     FROM changes c JOIN counted r ON r.seq = c.request
     WHERE l.request = c.request AND l.lane = c.lane AND r.open > 0
-  ), ${closeFlows(`
+  ), ${close(`
       SELECT c.lane, r.tenant, r.priority, 0 AS requests,
         -(c.completed + c.failed + c.cancelled) AS mappings
       FROM changes c JOIN counted r ON r.seq = c.request`)}
@@ -73,12 +74,25 @@ const SETTLE = `
   FROM (SELECT coalesce(array_agg(id), '{}') AS written FROM held) h
     LEFT JOIN (SELECT * FROM counted WHERE open = 0) r ON true`
 
+/** Few requests have a callback: for the others, none has to be planned for. */
+const SETTLE = settleWith(closeFlows)
+const SETTLE_AND_TELL = settleWith(closeFlowsAndTell)
+
 type SettledRow = { readonly written: readonly number[] } & (RequestRow | { readonly seq: null })
 
-/** Writes what became of leased batches, counts it, and finishes requests. */
-export function settleOperations(database: Database, clock: StoreClock) {
+/**
+ * Writes what became of leased batches, counts it, and finishes requests.
+ *
+ * @param hint told of every lane that got a callback, after the transaction is committed
+ */
+export function settleOperations(
+  database: Database,
+  clock: StoreClock,
+  hint: (hint: WorkHint) => void,
+) {
   async function write(settlements: readonly Settlement[], now: EpochMs): Promise<Settled> {
-    const rows = await database.query<SettledRow>(SETTLE, [
+    const statement = settlements.some(({ callback }) => callback) ? SETTLE_AND_TELL : SETTLE
+    const rows = await database.query<SettledRow>(statement, [
       clock.given(now),
       settlements.map(({ batch }) => batch),
       settlements.map(({ token }) => token),
@@ -91,7 +105,9 @@ export function settleOperations(database: Database, clock: StoreClock) {
     ])
     const written = new Set(rows[0]?.written)
     const refused = settlements.map(({ batch }) => batch).filter((batch) => !written.has(batch))
-    return { refused, finished: rows.flatMap((row) => (row.seq === null ? [] : [toRequest(row)])) }
+    const finished = rows.flatMap((row) => (row.seq === null ? [] : [toRequest(row)]))
+    hintCallbacks(finished, hint)
+    return { refused, finished }
   }
 
   async function settle(settlements: readonly Settlement[], now: EpochMs): Promise<Settled> {

@@ -1,6 +1,7 @@
 import { systemClock } from '../../lib/clock.ts'
 import { newId } from '../../lib/random.ts'
 import { type Store, StoreUnavailable, type WorkHint } from '../store.ts'
+import { callbackOperations } from './callbacks.ts'
 import { claimOperations } from './claim.ts'
 import { callerClock, databaseClock } from './clock.ts'
 import { type Database, openDatabase } from './database.ts'
@@ -78,8 +79,9 @@ export function postgresStore(options: PostgresConnections, prepared?: Promise<v
     ...systemOperations(database, clock, hint),
     ...claimOperations(database, clock),
     ...workOperations(database, clock),
-    ...settleOperations(database, clock),
+    ...settleOperations(database, clock, hint),
     ...sweepOperations(database, clock),
+    ...callbackOperations(database, clock),
     ...touchOperations(database),
     ...queryOperations(database),
     ...watchOperations(database, clock),

@@ -19,6 +19,7 @@ interface ReadyRow extends OrdinalsRow {
   readonly rescues: number
   readonly mappings: string
   readonly metadata: string
+  readonly callback_url: string | null
   readonly verdicts: string | null
 }
 
@@ -39,7 +40,7 @@ export function claimOperations(database: DatabaseSync) {
   )
   const ready = (which: string) => `
     SELECT b.id, b.token, b.rank, b.rescues, b.first, b.last, b.count, p.ordinals, p.mappings,
-      v.verdicts, r.seq, r.id AS request, r.tenant, r.metadata
+      v.verdicts, r.seq, r.id AS request, r.tenant, r.metadata, r.callback_url
     FROM (SELECT * FROM batches WHERE lane = ? AND state = 'ready' ${which} LIMIT 1) b
       JOIN payloads p ON p.batch = b.id
       JOIN requests r ON r.seq = b.request
@@ -81,7 +82,8 @@ export function claimOperations(database: DatabaseSync) {
     const token = row.token + 1
     const ordinals = toOrdinals(row)
     const texts = { mappings, metadata, verdicts }
-    return { id, token, request, tenant, lane, rank, rescues, ordinals, ...texts, probe }
+    const callback = row.callback_url !== null
+    return { id, token, request, tenant, lane, rank, rescues, ordinals, ...texts, probe, callback }
   }
 
   function claim(worker: string, wants: readonly Want[], now: EpochMs): Claim {

@@ -24,6 +24,7 @@ const EXPORTS: Readonly<Record<MovedName, string>> = {
   flows: 'SELECT * FROM flows',
   failure_groups: 'SELECT * FROM failure_groups',
   request_lanes: 'SELECT * FROM request_lanes',
+  disabled_callbacks: 'SELECT * FROM disabled_callbacks',
   systems: 'SELECT * FROM systems',
 }
 

@@ -41,6 +41,8 @@ export async function openMemoryStore(database = openWriter(':memory:')): Promis
     report: (worker, reports) => call(() => writes.report(worker, reports)),
     override: (system, change) => call(() => writes.override(system, change)),
     resume: (system, now) => call(() => writes.resume(system, now)),
+    disableCallback: (endpoint, now) => call(() => writes.disableCallback(endpoint, now)),
+    enableCallbacks: (lane) => call(() => writes.enableCallbacks(lane)),
     sweep: (now, retainedSince) => call(() => writes.sweep(now, retainedSince)),
     touch: () => call(() => writes.touch()),
     request: (tenant, id) => call(() => reads.request(tenant, id)),
@@ -50,6 +52,7 @@ export async function openMemoryStore(database = openWriter(':memory:')): Promis
     waiting: (tenant, id) => call(() => reads.waiting(tenant, id)),
     systemNames: (after, limit) => call(() => reads.systemNames(after, limit)),
     system: (name) => call(() => reads.system(name)),
+    isCallbackDisabled: (endpoint) => call(() => reads.isCallbackDisabled(endpoint)),
     onWork(listener) {
       listeners.add(listener)
       return () => listeners.delete(listener)

@@ -1,5 +1,6 @@
 import type { DatabaseSync } from 'node:sqlite'
 import type { Store, WorkHint } from '../store.ts'
+import { callbackOperations } from './callbacks.ts'
 import { claimOperations } from './claim.ts'
 import { intakeOperations } from './intake.ts'
 import { queryOperations } from './queries.ts'
@@ -31,6 +32,8 @@ export const WRITES = [
   'report',
   'override',
   'resume',
+  'disableCallback',
+  'enableCallbacks',
   'sweep',
   'touch',
 ] as const
@@ -42,6 +45,7 @@ export const READS = [
   'waiting',
   'systemNames',
   'system',
+  'isCallbackDisabled',
 ] as const
 
 export type Writes = Synchronous<Pick<Store, (typeof WRITES)[number]>>
@@ -49,13 +53,14 @@ export type Reads = Synchronous<Pick<Store, (typeof READS)[number]>>
 
 /** Everything that must go through the one writing connection. */
 export function writeOperations(database: DatabaseSync, hint: (hint: WorkHint) => void) {
-  const { recover, sweep } = sweepOperations(database)
+  const { recover, sweep } = sweepOperations(database, hint)
   const operations: Writes = {
     ...intakeOperations(database, hint),
     ...workerOperations(database),
     ...systemOperations(database, hint),
     ...claimOperations(database),
-    ...settleOperations(database),
+    ...settleOperations(database, hint),
+    ...callbackOperations(database),
     ...touchOperations(database),
     sweep,
   }

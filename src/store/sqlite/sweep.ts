@@ -1,7 +1,7 @@
 import type { DatabaseSync } from 'node:sqlite'
 import type { EpochMs } from '../../core/units.ts'
 import type { RequestRow } from '../rows.ts'
-import type { Sweep } from '../store.ts'
+import type { Sweep, WorkHint } from '../store.ts'
 import { prepare } from './database.ts'
 import { finishOperations } from './settle.ts'
 
@@ -18,9 +18,13 @@ interface Counts {
   readonly cancelled: number
 }
 
-/** Takes back what the dead held, mends what does not add up, and deletes what is old. */
-export function sweepOperations(database: DatabaseSync) {
-  const { finishIfDone } = finishOperations(database)
+/**
+ * Takes back what the dead held, mends what does not add up, and deletes what is old.
+ *
+ * @param hint told of every lane that got a callback, before the transaction is committed
+ */
+export function sweepOperations(database: DatabaseSync, hint: (hint: WorkHint) => void) {
+  const { finishIfDone } = finishOperations(database, hint)
   const findDead = prepare<{ id: string }>(database, 'SELECT id FROM workers WHERE deadline < ?')
   const removeWorker = prepare(database, 'DELETE FROM workers WHERE id = ?')
   const forgetReports = prepare(database, 'DELETE FROM reports WHERE worker = ?')
@@ -72,6 +76,7 @@ export function sweepOperations(database: DatabaseSync) {
     `DELETE FROM systems WHERE state IS NULL AND concurrency IS NULL AND rate IS NULL
        AND paused = 0`,
   )
+  const forgetDisabled = prepare(database, 'DELETE FROM disabled_callbacks WHERE at < ?')
   const deleteGroups = prepare(database, 'DELETE FROM failure_groups WHERE request = ?')
   const deleteKeysOf = prepare(database, 'DELETE FROM idempotency_keys WHERE request = ?')
   const deleteRequest = prepare(database, 'DELETE FROM requests WHERE seq = ?')
@@ -119,6 +124,7 @@ export function sweepOperations(database: DatabaseSync) {
     const deleted = deleteOld(retainedSince)
     dropOpenGates.run(now)
     dropPlainSystems.run()
+    forgetDisabled.run(retainedSince)
     deleteKeys.run(now - KEY_LIFETIME_MS)
     return { rescued, repaired, deleted }
   }

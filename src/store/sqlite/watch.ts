@@ -1,7 +1,7 @@
 import type { DatabaseSync } from 'node:sqlite'
 import { processed } from '../../core/request.ts'
 import { heldUp, plain, type RequestRow, type SystemRow, toControl } from '../rows.ts'
-import type { StoredSystem, Waiting } from '../store.ts'
+import type { Endpoint, StoredSystem, Waiting } from '../store.ts'
 import { prepare } from './database.ts'
 
 /** How many waiting batches are counted: bounds what a look at a system costs. */
@@ -52,6 +52,10 @@ export function watchOperations(database: DatabaseSync) {
     database,
     'SELECT created_at FROM requests WHERE seq = ?',
   )
+  const findDisabled = prepare(
+    database,
+    'SELECT 1 FROM disabled_callbacks WHERE tenant = ? AND url = ?',
+  )
   const findReports = prepare<{ report: string }>(
     database,
     'SELECT report FROM reports WHERE system = ?',
@@ -94,5 +98,9 @@ export function watchOperations(database: DatabaseSync) {
     }
   }
 
-  return { waiting, systemNames, system }
+  function isCallbackDisabled({ tenant, url }: Endpoint): boolean {
+    return findDisabled.get(tenant, url) !== undefined
+  }
+
+  return { waiting, systemNames, system, isCallbackDisabled }
 }
