@@ -4,8 +4,12 @@ import { dirname } from 'node:path'
 import { environment } from './config/environment.ts'
 import type { Settings } from './config/settings.ts'
 import { kindsNamed, readSystems } from './config/systems.ts'
+import { isCallbackLane, isCallbackName } from './core/callback.ts'
 import type { SystemEntry } from './core/system.ts'
+import { callbackRules } from './deliver/callbacks/rules.ts'
+import { addressFault, parseRange } from './deliver/connect/addresses.ts'
 import { connectSystems, type KindSettings, kindsFor } from './deliver/kinds.ts'
+import type { CallbackPolicy } from './intake/callback.ts'
 import type { SystemCatalogue } from './intake/systems.ts'
 import { systemClock } from './lib/clock.ts'
 import { systemRandom } from './lib/random.ts'
@@ -74,9 +78,26 @@ export async function catalogue(systems: Systems, settings: Settings): Promise<S
   }
 }
 
-/** What the systems file says of each system; without one, every name is a simulated system. */
+/**
+ * What the systems file says of each system; without one, every name is a simulated system. Of lanes of
+ * callbacks it says nothing.
+ */
 export function describer(systems: Systems, concurrency: number) {
   const entries = new Map(systems?.map((entry) => [entry.name, entry]))
   const demo = { kind: 'simulated', limits: { concurrency, rate: null } }
-  return (name: string) => (systems === null ? demo : (entries.get(name) ?? null))
+  const callback = { kind: 'callback', ...callbackRules(concurrency) }
+  return (name: string) => {
+    if (isCallbackName(name)) return isCallbackLane(name) ? callback : null
+    return systems === null ? demo : (entries.get(name) ?? null)
+  }
+}
+
+/** What intake must know of callbacks: whether there are any, and which addresses they may go to. */
+export function callbackPolicy(settings: Settings): CallbackPolicy {
+  const { callbackSecrets, callbackAllowPrivate } = settings
+  const allowed = (callbackAllowPrivate ?? []).map(parseRange).filter((range) => range !== null)
+  return {
+    areSigned: callbackSecrets !== null,
+    addressFault: (address) => addressFault(address, allowed),
+  }
 }

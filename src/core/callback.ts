@@ -42,6 +42,13 @@ export function callbackLane(url: string): string {
 export const CALLBACK_ORIGIN = '^https?://[^/]+'
 const ORIGIN = new RegExp(CALLBACK_ORIGIN)
 
+/** Whether a name is that of a lane of callbacks: others that begin so are nothing. */
+export function isCallbackLane(name: string): boolean {
+  return LANE.test(name)
+}
+
+const LANE = new RegExp(`^${PREFIX}${CALLBACK_ORIGIN.slice(1)}$`)
+
 /** What is read of a callback's mapping where others name a system: nothing; it brings its record along. */
 export const CALLBACK_SOURCE = 'sluice'
 
@@ -49,7 +56,13 @@ export const CALLBACK_SOURCE = 'sluice'
 export const CALLBACK_LIFETIME_MS: DurationMs = 7 * 86_400_000
 
 /** Its receiver has said that it is gone, and is called no more. */
-const CALLBACK_DISABLED = 'callback_disabled'
+export const CALLBACK_DISABLED = 'callback_disabled'
+
+/** Where a tenant's callbacks go. What is said to one tenant holds for that tenant. */
+export interface Endpoint {
+  readonly tenant: string
+  readonly url: string
+}
 
 /** What has become of a callback. */
 export interface CallbackReport {

@@ -3,6 +3,7 @@ import type { FastifyInstance } from 'fastify'
 import { ProblemSchema } from './problem.ts'
 import { StatusSchema } from './status.ts'
 import { SystemSchema } from './system.ts'
+import { WEBHOOKS } from './webhooks.ts'
 
 /** Gathers the description of every route that is added afterwards. */
 export function describeRoutes(app: FastifyInstance, version: string): void {
@@ -21,6 +22,7 @@ export function describeRoutes(app: FastifyInstance, version: string): void {
         license: { name: 'MIT', identifier: 'MIT' },
       },
       servers: [{ url: '/' }],
+      webhooks: WEBHOOKS,
       tags: [
         { name: 'Requests', description: 'Handing in mappings and following them.' },
         { name: 'Systems', description: 'What is called: limits, gates, and how it fares.' },

@@ -5,6 +5,7 @@
  *
  * Expected endings are values. A rejection is a `StoreError` (below) or a bug.
  */
+import type { Endpoint } from '../core/callback.ts'
 import type { ClosedGate, Gate } from '../core/gate.ts'
 import type { Override } from '../core/limits.ts'
 import type { Priority } from '../core/mapping.ts'
@@ -149,12 +150,6 @@ export interface SystemControl {
   readonly system: string
   readonly gate: Gate
   readonly override: Override
-}
-
-/** Where a tenant's callbacks go. What is said to one tenant holds for that tenant. */
-export interface Endpoint {
-  readonly tenant: string
-  readonly url: string
 }
 
 export interface NamedReport {

@@ -181,6 +181,7 @@ class FakeRequest {
       eta_seconds: finished ? null : 130,
       waiting_on: [],
       retry_of: null,
+      callback: null,
       metadata: this.#request.metadata ?? {},
     }
   }

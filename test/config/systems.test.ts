@@ -103,6 +103,12 @@ systems:
     })
   })
 
+  test('does not take a name that is for callbacks', () => {
+    expect(problems('systems:\n  callback:crm: {kind: simulated}')).toEqual([
+      '2: systems.callback:crm must not begin with callback:, which is for callbacks',
+    ])
+  })
+
   test('does not reinterpret what a reference brings', () => {
     const result = read(crm('auth: {type: bearer, token: "${CRM_TOKEN}"}'))
     expect(result).toMatchObject({ ok: true })

@@ -167,8 +167,27 @@ describe('GET /status/{id}', () => {
       eta_seconds: null,
       waiting_on: [],
       retry_of: null,
+      callback: null,
       metadata: {},
     })
+  })
+
+  test('tells what has become of its callback, at each stage', async () => {
+    const fixture = await openServer()
+    const callback_url = 'https://ops.example.com/done'
+    const { body } = await post(fixture, { mappings: mappings(1), callback_url })
+    const callback = async () => (await get(fixture, `/status/${body.request_id}`)).body.callback
+    const pending = { url: callback_url, state: 'pending', attempts: 0, last_error: null }
+    expect(await callback()).toEqual(pending)
+    await settleAll(fixture.store, 'target_1', () => COMPLETED)
+    expect(await callback()).toEqual(pending)
+
+    const lane = 'callback:https://ops.example.com'
+    await settleAll(fixture.store, lane, () => FAILED)
+    const last_error = { code: 'target_rejected', message: 'no', http_status: 422 }
+    expect(await callback()).toEqual({ ...pending, state: 'failed', attempts: 5, last_error })
+    const list = await get(fixture, '/requests')
+    expect(list.body.requests).toMatchObject([{ callback: { state: 'failed' } }])
   })
 })
 

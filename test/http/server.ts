@@ -1,4 +1,5 @@
 import { onTestFinished } from 'vitest'
+import { addressFault } from '../../src/deliver/connect/addresses.ts'
 import { type HttpPorts, TIMEOUTS } from '../../src/http/ports.ts'
 import { createServer, type HttpServer } from '../../src/http/server.ts'
 import { systemClock } from '../../src/lib/clock.ts'
@@ -12,6 +13,12 @@ export interface Fixture {
   readonly server: HttpServer
   readonly store: Store
   readonly events: readonly Event[]
+}
+
+/** Callbacks may go to the public internet. */
+const SIGNED: HttpPorts['callbacks'] = {
+  areSigned: true,
+  addressFault: (address) => addressFault(address, []),
 }
 
 /** Everything but the limits can be replaced as a whole, the limits one by one. */
@@ -31,6 +38,7 @@ export async function openServer({ limits, wrap, ...ports }: Changes = {}): Prom
     newId,
     emit: (event) => events.push(event),
     systems: { mode: 'demo', has: () => true, reads: () => false, names: [] },
+    callbacks: SIGNED,
     describe: () => ({ kind: 'simulated', limits: { concurrency: 20, rate: null } }),
     offers: 'everything',
     host: '127.0.0.1',

@@ -68,6 +68,7 @@ describe('README.md', () => {
     const [body] = all(text, /-d '\s*(\{[\s\S]*?\})'/g)
     const rules = {
       systems: { mode: 'demo' as const, has: () => true, reads: () => false, names: [] },
+      callbacks: { areSigned: false, addressFault: () => null },
       mappingsMax: 10,
     }
     expect(parse(Buffer.from(body ?? ''), rules)).toMatchObject({ kind: 'parsed' })

@@ -1,5 +1,6 @@
 import type { FastifyInstance } from 'fastify'
 import Type from 'typebox'
+import { callbackReport, callbackTenant, UNTOLD } from '../../core/callback.ts'
 import type { Request } from '../../core/request.ts'
 import { answer, refusals, STORE_PROBLEMS } from '../documented.ts'
 import { NoParameters } from '../parameters.ts'
@@ -34,14 +35,22 @@ export function statusRoutes(app: FastifyInstance, ports: HttpPorts): void {
   })
 }
 
-/** A request as its caller sees it now. What is finished waits for nothing. */
+/** A request as its caller sees it now. What is finished waits for nothing, and may have been told of. */
 export async function statusNow(
   { store, tenant, clock }: Pick<HttpPorts, 'store' | 'tenant' | 'clock'>,
   request: Request,
 ): Promise<RequestStatus> {
-  const waiting = request.finishedAt === null ? await store.waiting(tenant, request.id) : []
-  return statusOf(request, waiting, clock.now())
+  const { id, finishedAt, terms } = request
+  if (finishedAt === null) {
+    return statusOf(request, await store.waiting(tenant, id), clock.now(), UNTOLD)
+  }
+  const [callback] =
+    terms.callbackUrl === null ? [] : await store.batches(callbackTenant(tenant), id, ONE_MAPPING)
+  const report = callback === undefined ? UNTOLD : callbackReport(callback)
+  return statusOf(request, [], clock.now(), report)
 }
+
+const ONE_MAPPING = { from: 0, to: 1, state: null }
 
 export const NO_REQUEST = 'There is no request with this id.'
 

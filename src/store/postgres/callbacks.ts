@@ -4,12 +4,13 @@ import {
   CALLBACK_ORIGIN,
   CALLBACK_SOURCE,
   callbackLane,
+  type Endpoint,
 } from '../../core/callback.ts'
 import { PRIORITIES } from '../../core/mapping.ts'
 import { rankStep } from '../../core/rank.ts'
 import type { Request } from '../../core/request.ts'
 import type { EpochMs } from '../../core/units.ts'
-import type { Endpoint, WorkHint } from '../store.ts'
+import type { WorkHint } from '../store.ts'
 import type { StoreClock } from './clock.ts'
 import { NOW } from './clock.ts'
 import type { Database } from './database.ts'

@@ -1,7 +1,6 @@
 import type { DatabaseSync } from 'node:sqlite'
-import { callbackLane } from '../../core/callback.ts'
+import { callbackLane, type Endpoint } from '../../core/callback.ts'
 import type { EpochMs } from '../../core/units.ts'
-import type { Endpoint } from '../store.ts'
 import { prepare } from './database.ts'
 
 /** Remembers which receivers of callbacks are gone. */

@@ -1,7 +1,8 @@
 import type { DatabaseSync } from 'node:sqlite'
+import type { Endpoint } from '../../core/callback.ts'
 import { processed } from '../../core/request.ts'
 import { heldUp, plain, type RequestRow, type SystemRow, toControl } from '../rows.ts'
-import type { Endpoint, StoredSystem, Waiting } from '../store.ts'
+import type { StoredSystem, Waiting } from '../store.ts'
 import { prepare } from './database.ts'
 
 /** How many waiting batches are counted: bounds what a look at a system costs. */
