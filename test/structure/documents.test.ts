@@ -14,7 +14,7 @@ import { ROOT } from './sources.ts'
 const DOCUMENTS = [
   ...['README.md', 'ARCHITECTURE.md', 'CONTRIBUTING.md', 'CHANGELOG.md'],
   ...['docs/settings.md', 'docs/operations.md', 'docs/benchmarks.md', 'docs/transformations.md'],
-  ...['docs/kinds.md', 'docs/http.md', 'docs/scaling.md'],
+  ...['docs/kinds.md', 'docs/http.md', 'docs/scaling.md', 'docs/callbacks.md'],
   ...readdirSync(join(ROOT, 'docs/adr')).map((name) => `docs/adr/${name}`),
 ]
 

@@ -3,7 +3,7 @@ import type { EpochMs } from '../../core/units.ts'
 import type { RequestRow } from '../rows.ts'
 import type { Sweep, WorkHint } from '../store.ts'
 import { prepare } from './database.ts'
-import { finishOperations } from './settle.ts'
+import { finishOperations } from './finish.ts'
 
 /** How much one sweep checks and deletes: it must not hold up the writes it stands between. */
 const AUDITED_MAX = 20
