@@ -145,45 +145,6 @@ describe('two stores on one database', () => {
     expect(await audited(stores[0], request)).toMatchObject({ state: 'completed' })
   })
 
-  test('finish requests at the same time, and queue one callback each', async () => {
-    const stores = [await open(), await open()] as const
-    await join(stores[0])
-    const ports = [81, 82]
-    const told: string[] = []
-    const requests = await Promise.all(
-      Array.from({ length: 200 }, (_, turn) => {
-        const terms = { callbackUrl: `http://a.example:${ports[turn % 2]}/` }
-        return inserted(stores[0], { total: 2, batchSize: 1, terms })
-      }),
-    )
-    const batches = await claimed(stores[0])
-    const groups = Array.from({ length: 40 }, (_, group) =>
-      batches.slice(group * 10, group * 10 + 10),
-    )
-    const settled = groups.map(async (group, turn) => {
-      const store = stores[turn % 2 === 0 ? 0 : 1]
-      await store.settle(
-        group.map((batch) => done(batch)),
-        NOW,
-      )
-      // Others' callbacks end meanwhile.
-      for (const port of ports) {
-        const callbacks = await claimed(store, { lane: `callback:http://a.example:${port}` })
-        told.push(...callbacks.map(({ request }) => request))
-        await store.settle(
-          callbacks.map((batch) => done(batch)),
-          NOW,
-        )
-      }
-    })
-    await Promise.all(settled)
-    for (const port of ports) {
-      const rest = await claimed(stores[0], { lane: `callback:http://a.example:${port}` })
-      told.push(...rest.map(({ request }) => request))
-    }
-    expect(told.sort()).toEqual(requests.map(({ id }) => id).sort())
-  })
-
   test('agree on the time, though their callers do not', async () => {
     const here = await open({ clock: 'database' })
     const now = Date.now()
