@@ -6,7 +6,7 @@ import { flushCompileCache } from 'node:module'
 import { hostname } from 'node:os'
 import { parentPort, workerData } from 'node:worker_threads'
 import { USUAL_ANSWERS } from './core/answers.ts'
-import { isCallbackName, UNTOLD } from './core/callback.ts'
+import { callbackLane, isCallbackName, UNTOLD } from './core/callback.ts'
 import { DEFAULT_RETRY } from './core/retry.ts'
 import type { SystemEntry } from './core/system.ts'
 import type { DurationMs, EpochMs } from './core/units.ts'
@@ -24,6 +24,7 @@ import { systemClock } from './lib/clock.ts'
 import { newId, systemRandom } from './lib/random.ts'
 import type { Event } from './observe/events.ts'
 import { openAccess, type StoreAccess } from './storage.ts'
+import { StoreUnavailable } from './store/store.ts'
 
 /** What the thread is started with. */
 export interface WorkerData {
@@ -72,6 +73,16 @@ function tell(news: WorkerNews): void {
   parentPort?.postMessage(news)
 }
 
+/** What a store that is away could not do need not be done: the receiver will say it again. */
+async function unlessAway<T>(asked: Promise<T>, otherwise: T): Promise<T> {
+  try {
+    return await asked
+  } catch (error) {
+    if (!(error instanceof StoreUnavailable)) throw error
+    return otherwise
+  }
+}
+
 const transformer = openTransformer({
   clock,
   onUnavailable: (message) => {
@@ -84,11 +95,11 @@ const callbacks = openCallbacks({
   userAgent: data.kinds.userAgent,
   clock,
   statusOf: (request) => statusOf(request, [], clock.now(), UNTOLD),
-  // A store that is away: the receiver will say it again.
-  isDisabled: (endpoint) => store.isCallbackDisabled(endpoint).catch(() => false),
+  isDisabled: (endpoint) => unlessAway(store.isCallbackDisabled(endpoint), false),
   async disable(endpoint, request) {
-    await store.disableCallback(endpoint, clock.now()).catch(() => {})
-    tell({ kind: 'event', event: { event: 'callback_disabled', ...endpoint, request } })
+    await unlessAway(store.disableCallback(endpoint, clock.now()), undefined)
+    const [tenant, system] = [endpoint.tenant, callbackLane(endpoint.url)]
+    tell({ kind: 'event', event: { event: 'callback_disabled', request, tenant, system } })
   },
 })
 const rulesOfCallbacks = callbackRules(data.concurrency)

@@ -42,14 +42,15 @@ export function callbackLane(url: string): string {
 export const CALLBACK_ORIGIN = '^https?://[^/]+'
 const ORIGIN = new RegExp(CALLBACK_ORIGIN)
 
-/** Whether a name is that of a lane of callbacks: others that begin so are nothing. */
+/** Whether a name may be that of a lane of callbacks: others that begin so are nothing. */
 export function isCallbackLane(name: string): boolean {
   return LANE.test(name)
 }
 
-const LANE = new RegExp(`^${PREFIX}${CALLBACK_ORIGIN.slice(1)}$`)
+/** No host is longer than 253 characters, and no port than 5. */
+const LANE = new RegExp(`^${PREFIX}https?://[!-.0-~]{1,259}$`)
 
-/** What is read of a callback's mapping where others name a system: nothing; it brings its record along. */
+/** The source of a callback's mapping. Nothing is read from it: the mapping brings its record along. */
 export const CALLBACK_SOURCE = 'sluice'
 
 /** A callback that cannot be delivered for so long is given up, whatever holds it up. */

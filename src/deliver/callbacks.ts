@@ -137,7 +137,7 @@ const NOT_PUBLIC: WriteAnswer = {
   stage: 'write',
   code: 'connection_failed',
   message:
-    'The host is not on the public internet, and no address of SLUICE_CALLBACK_ALLOW_PRIVATE is its own.',
+    'The host is not on the public internet, nor where SLUICE_CALLBACK_ALLOW_PRIVATE allows callbacks to go.',
 }
 
 const NOT_SIGNED: WriteAnswer = {

@@ -48,7 +48,8 @@ export type Event =
       readonly event: 'callback_disabled'
       readonly request: string
       readonly tenant: string
-      readonly url: string
+      /** Its lane. Its URL may hold a secret of its own, and is in the status of the request. */
+      readonly system: string
     }
   | {
       readonly event: 'http_answered'

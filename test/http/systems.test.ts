@@ -194,17 +194,17 @@ describe('a lane of callbacks', () => {
     expect(fixture.events).toContainEqual({ event: 'system_resumed', system: LANE })
   })
 
-  test.each(['callback:', 'callback:crm', 'callback:https://a/b', 'callback:ftp://a'])(
-    'is not %s',
-    async (name) => {
-      for (const demo of [withCallbacks, { describe: describer(null, 20) }]) {
-        const path = `/systems/${encodeURIComponent(name)}`
-        const { status, body } = await call(await openServer(demo), 'GET', path)
-        expect(status).toBe(404)
-        expect(body.detail).toContain('callback:https://ops.example.com')
-      }
-    },
-  )
+  test.each([
+    ...['callback:', 'callback:crm', 'callback:https://a/b', 'callback:ftp://a'],
+    ...['callback:https://', 'callback:https://a\0b', `callback:https://${'x'.repeat(300)}`],
+  ])('is not %j', async (name) => {
+    for (const demo of [withCallbacks, { describe: describer(null, 20) }]) {
+      const path = `/systems/${encodeURIComponent(name)}`
+      const { status, body } = await call(await openServer(demo), 'GET', path)
+      expect(status).toBe(404)
+      expect(body.detail).toContain('callback:https://ops.example.com')
+    }
+  })
 })
 
 describe('PATCH /systems/{name}', () => {

@@ -4,10 +4,7 @@ import type { Limits } from '../../core/limits.ts'
 import type { RetryPolicy } from '../../core/retry.ts'
 import type { DurationMs } from '../../core/units.ts'
 
-/**
- * How the callbacks to one receiver are dealt with: docs/callbacks.md tells receivers what to expect.
- * 24 attempts are spread over two days, and four at most: the wait doubles from 5 s to 8 h.
- */
+/** How the callbacks to one receiver are dealt with. */
 export interface CallbackRules {
   readonly limits: Limits
   readonly retry: RetryPolicy
@@ -17,7 +14,12 @@ export interface CallbackRules {
   readonly readable: boolean
 }
 
-/** @param concurrency how many calls to one receiver may be under way, where no operator says otherwise */
+/**
+ * The same for every receiver; docs/callbacks.md tells them what to expect. 24 attempts are spread over
+ * about two days, and four at most: the wait doubles from 5 s to 8 h, and is half of that on average.
+ *
+ * @param concurrency how many calls to one receiver may be under way, where no operator says otherwise
+ */
 export function callbackRules(concurrency: number): CallbackRules {
   return {
     limits: { concurrency, rate: null },

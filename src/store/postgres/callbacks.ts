@@ -11,8 +11,7 @@ import { rankStep } from '../../core/rank.ts'
 import type { Request } from '../../core/request.ts'
 import type { EpochMs } from '../../core/units.ts'
 import type { WorkHint } from '../store.ts'
-import type { StoreClock } from './clock.ts'
-import { NOW } from './clock.ts'
+import { NOW, type StoreClock } from './clock.ts'
 import type { Database } from './database.ts'
 
 /** A finished request as the port has it. */
@@ -73,7 +72,7 @@ export const QUEUE_CALLBACKS = `
     SELECT batch, seq, lane, 0, 0, 1, mappings FROM callbacks
   )`
 
-/** Tells of the callbacks that were queued. What rank they have is not known here: lower than any. */
+/** Tells of the callbacks that were queued. Their rank is not known here: with 0, every worker looks. */
 export function hintCallbacks(finished: readonly Request[], hint: (hint: WorkHint) => void): void {
   for (const { terms } of finished) {
     if (terms.callbackUrl !== null) hint({ lane: callbackLane(terms.callbackUrl), rank: 0 })
