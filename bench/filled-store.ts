@@ -124,5 +124,5 @@ function completed({ id, token, ordinals: { count } }: ClaimedBatch): Settlement
   const verdicts = JSON.stringify(Array.from({ length: count }, () => standing))
   const next = { state: 'done' } as const
   const counts = { completed: count, failed: 0, cancelled: 0, failures: [] }
-  return { batch: id, token, verdicts, ...counts, next }
+  return { batch: id, token, verdicts, ...counts, callback: false, next }
 }

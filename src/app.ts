@@ -5,6 +5,7 @@
  */
 import { flushCompileCache } from 'node:module'
 import {
+  callbackPolicy,
   catalogue,
   describer,
   kindSettings,
@@ -130,8 +131,12 @@ async function stopAll(
 function deliver(settings: Settings, systems: Systems, storage: Storage, emit: Emit): Delivery {
   const { concurrency, retention, workers: threads } = settings
   const kinds = kindSettings(settings)
+  const callbacks = {
+    secrets: settings.callbackSecrets ?? [],
+    allowPrivate: settings.callbackAllowPrivate ?? [],
+  }
   const data = (): WorkerData => {
-    return { store: storage.share(), systems, concurrency, retention, kinds }
+    return { store: storage.share(), systems, concurrency, retention, kinds, callbacks }
   }
   return startDelivery({ threads, ready: storage.ready, data, emit })
 }
@@ -170,6 +175,7 @@ async function httpPorts(
     clock: systemClock,
     newId,
     ...known,
+    callbacks: callbackPolicy(settings),
     preview: previewer(previewable, transformer.transform, systemClock),
     describe: describer(systems, settings.concurrency),
     limits: settings,

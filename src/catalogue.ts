@@ -4,9 +4,13 @@ import { dirname } from 'node:path'
 import { environment } from './config/environment.ts'
 import type { Settings } from './config/settings.ts'
 import { kindsNamed, readSystems } from './config/systems.ts'
+import { isCallbackLane, isCallbackName } from './core/callback.ts'
 import { DEFAULT_TIMEOUT_MS, type SystemEntry } from './core/system.ts'
+import { callbackRules } from './deliver/callbacks/rules.ts'
+import { addressFault, parseRange } from './deliver/connect/addresses.ts'
 import { type KindSettings, kindsFor, previewDemo, previewSystems } from './deliver/kinds.ts'
 import type { FindPreviewable, Previewable } from './deliver/preview.ts'
+import type { CallbackPolicy } from './intake/callback.ts'
 import type { SystemFacts } from './intake/outlooks.ts'
 import type { RehearsalPorts } from './intake/rehearse.ts'
 import type { SystemCatalogue } from './intake/systems.ts'
@@ -106,9 +110,26 @@ function factsOf(
   return { limits, timeout, together, latency: preview?.latency ?? null }
 }
 
-/** What the systems file says of each system; without one, every name is a simulated system. */
+/**
+ * What the systems file says of each system; without one, every name is a simulated system. Of lanes of
+ * callbacks it says nothing.
+ */
 export function describer(systems: Systems, concurrency: number) {
   const entries = new Map(systems?.map((entry) => [entry.name, entry]))
   const demo = { kind: 'simulated', limits: { concurrency, rate: null } }
-  return (name: string) => (systems === null ? demo : (entries.get(name) ?? null))
+  const callback = { kind: 'callback', ...callbackRules(concurrency) }
+  return (name: string) => {
+    if (isCallbackName(name)) return isCallbackLane(name) ? callback : null
+    return systems === null ? demo : (entries.get(name) ?? null)
+  }
+}
+
+/** What intake must know of callbacks: whether there are any, and which addresses they may go to. */
+export function callbackPolicy(settings: Settings): CallbackPolicy {
+  const { callbackSecrets, callbackAllowPrivate } = settings
+  const allowed = (callbackAllowPrivate ?? []).map(parseRange).filter((range) => range !== null)
+  return {
+    areSigned: callbackSecrets !== null,
+    addressFault: (address) => addressFault(address, allowed),
+  }
 }

@@ -6,19 +6,25 @@ import { flushCompileCache } from 'node:module'
 import { hostname } from 'node:os'
 import { parentPort, workerData } from 'node:worker_threads'
 import { USUAL_ANSWERS } from './core/answers.ts'
+import { callbackLane, isCallbackName, UNTOLD } from './core/callback.ts'
 import { DEFAULT_RETRY } from './core/retry.ts'
 import type { SystemEntry } from './core/system.ts'
 import type { DurationMs, EpochMs } from './core/units.ts'
+import { callbackRules } from './deliver/callbacks/rules.ts'
+import { type CallbackPorts, openCallbacks } from './deliver/callbacks.ts'
 import { deliverer } from './deliver/deliver.ts'
+import type { Connection } from './deliver/kind.ts'
 import { simulated } from './deliver/kinds/simulated.ts'
 import { connectSystems, type KindSettings } from './deliver/kinds.ts'
 import { openDemoSystems } from './deliver/systems.ts'
 import { openTransformer } from './deliver/transform/transformer.ts'
 import { Dispatcher } from './dispatch/dispatcher.ts'
+import { statusOf } from './http/status.ts'
 import { systemClock } from './lib/clock.ts'
 import { newId, systemRandom } from './lib/random.ts'
 import type { Event } from './observe/events.ts'
 import { openAccess, type StoreAccess } from './storage.ts'
+import { StoreUnavailable } from './store/store.ts'
 
 /** What the thread is started with. */
 export interface WorkerData {
@@ -27,6 +33,7 @@ export interface WorkerData {
   readonly systems: readonly SystemEntry[] | null
   readonly concurrency: number
   readonly kinds: KindSettings
+  readonly callbacks: Pick<CallbackPorts, 'secrets' | 'allowPrivate'>
   readonly retention: DurationMs
 }
 
@@ -66,6 +73,16 @@ function tell(news: WorkerNews): void {
   parentPort?.postMessage(news)
 }
 
+/** What a store that is away could not do need not be done: the receiver will say it again. */
+async function unlessAway<T>(asked: Promise<T>, otherwise: T): Promise<T> {
+  try {
+    return await asked
+  } catch (error) {
+    if (!(error instanceof StoreUnavailable)) throw error
+    return otherwise
+  }
+}
+
 const transformer = openTransformer({
   clock,
   onUnavailable: (message) => {
@@ -73,10 +90,28 @@ const transformer = openTransformer({
   },
 })
 const store = await openAccess(data.store)
+const callbacks = openCallbacks({
+  ...data.callbacks,
+  userAgent: data.kinds.userAgent,
+  clock,
+  statusOf: (request) => statusOf(request, [], clock.now(), UNTOLD),
+  isDisabled: (endpoint) => unlessAway(store.isCallbackDisabled(endpoint), false),
+  async disable(endpoint, request) {
+    await unlessAway(store.disableCallback(endpoint, clock.now()), undefined)
+    const [tenant, system] = [endpoint.tenant, callbackLane(endpoint.url)]
+    tell({ kind: 'event', event: { event: 'callback_disabled', request, tenant, system } })
+  },
+})
+const rulesOfCallbacks = callbackRules(data.concurrency)
+
+function connectionTo(name: string): Connection | null {
+  return isCallbackName(name) ? callbacks : (systems.get(name)?.connection ?? null)
+}
+
 const dispatcher = new Dispatcher({
   store,
-  deliver: deliverer((name) => systems.get(name)?.connection ?? null, transformer.transform, clock),
-  rules: (name) => systems.get(name) ?? UNKNOWN,
+  deliver: deliverer(connectionTo, transformer.transform, clock),
+  rules: (name) => (isCallbackName(name) ? rulesOfCallbacks : (systems.get(name) ?? UNKNOWN)),
   clock,
   random,
   newId: () => newId(clock.now()),
@@ -89,7 +124,7 @@ parentPort?.once('message', async ({ deadline }: Stop) => {
   const stopped = dispatcher.stop(deadline)
   tell({ kind: 'draining' })
   await stopped
-  await Promise.all([systems.close(), transformer.close(), store.close()])
+  await Promise.all([systems.close(), callbacks.close(), transformer.close(), store.close()])
   parentPort?.close()
 })
 await dispatcher.start()

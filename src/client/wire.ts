@@ -98,7 +98,21 @@ export interface RequestStatus {
   readonly waiting_on: readonly Waiting[]
   /** The request whose failures this one carries out again. */
   readonly retry_of: string | null
+  /** Who is told of the end, and what has become of that; it may change after the request is finished. */
+  readonly callback: Callback | null
   readonly metadata: Readonly<Record<string, string>>
+}
+
+export interface Callback {
+  readonly url: string
+  /** The receiver of one that is disabled has answered that it is gone. */
+  readonly state: 'pending' | 'delivered' | 'failed' | 'disabled'
+  readonly attempts: number
+  readonly last_error: {
+    readonly code: string
+    readonly message: string
+    readonly http_status: number | null
+  } | null
 }
 
 /** A system that lets nothing through, and how many mappings wait for it. */

@@ -1,3 +1,4 @@
+import { isIP } from 'node:net'
 import { parseDuration, parseSize } from '../core/quantity.ts'
 import type { DurationMs } from '../core/units.ts'
 
@@ -51,6 +52,40 @@ function isPostgresUrl(value: string): boolean {
   } catch {
     return false
   }
+}
+
+/** One or two secrets of Standard Webhooks. */
+export function callbackSecrets(): Parser<readonly string[]> {
+  return {
+    parse: (value) => {
+      const secrets = value.split(',')
+      return secrets.length <= 2 && secrets.every(isWebhookSecret) ? secrets : undefined
+    },
+    must: 'one secret, or two with a comma between, each whsec_ and 24 to 64 random bytes in base64',
+  }
+}
+
+function isWebhookSecret(text: string): boolean {
+  const [, encoded = ''] = /^whsec_([A-Za-z0-9+/]+={0,2})$/.exec(text) ?? []
+  const bytes = Buffer.from(encoded, 'base64')
+  return bytes.toString('base64') === encoded && bytes.length >= 24 && bytes.length <= 64
+}
+
+/** Ranges of IP addresses, with commas between. */
+export function addressRanges(): Parser<readonly string[]> {
+  return {
+    parse: (value) => {
+      const ranges = value.split(',')
+      return ranges.length <= 100 && ranges.every(isAddressRange) ? ranges : undefined
+    },
+    must: 'address ranges with commas between, such as 10.0.0.0/8,fd00::/8',
+  }
+}
+
+function isAddressRange(text: string): boolean {
+  const [, address = '', bits] = /^([\d.:a-f]+)\/(\d{1,3})$/i.exec(text) ?? []
+  const version = isIP(address)
+  return version !== 0 && Number(bits) <= (version === 6 ? 128 : 32)
 }
 
 /** A whole number in plain digits. */

@@ -1,6 +1,7 @@
 import Type, { type TSchema } from 'typebox'
 import Value from 'typebox/value'
 import { parseStatuses, type StatusRange } from '../core/answers.ts'
+import { isCallbackName } from '../core/callback.ts'
 import { parseDuration } from '../core/quantity.ts'
 import { DEFAULT_RETRY, type RetryPolicy } from '../core/retry.ts'
 import { DEFAULT_TIMEOUT_MS, type SystemEntry } from '../core/system.ts'
@@ -87,6 +88,7 @@ function configOf(entry: unknown): Record<string, unknown> {
 function readEntry(name: string, entry: unknown, source: SystemsSource, report: Report) {
   const path = ['systems', name]
   if (!NAME.test(name)) report(path, `must have a name of 1 to ${NAME_MAX} printable characters`)
+  if (isCallbackName(name)) report(path, 'must not begin with callback:, which is for callbacks')
   if (!isRecord(entry)) {
     report(path, 'must be a map of names and values')
     return null

@@ -1,5 +1,7 @@
 import { BATCH_SIZE } from '../core/batch.ts'
 import {
+  addressRanges,
+  callbackSecrets,
   decimal,
   duration,
   flag,
@@ -153,6 +155,19 @@ export const SETTINGS = {
     ...integer(1, 10_000_000_000),
     default: '100000000',
     doc: 'How many mappings may wait before new requests are turned away.',
+  },
+  callbackSecrets: {
+    env: 'SLUICE_CALLBACK_SECRETS',
+    ...callbackSecrets(),
+    default: null,
+    doc: 'What callbacks are signed with: one secret, or two while receivers change to another; unset, there are no callbacks.',
+    secret: true,
+  },
+  callbackAllowPrivate: {
+    env: 'SLUICE_CALLBACK_ALLOW_PRIVATE',
+    ...addressRanges(),
+    default: null,
+    doc: 'The addresses beyond the public internet that callbacks may go to; unset, none.',
   },
   simulatedSuccessRate: {
     env: 'SLUICE_SIMULATED_SUCCESS_RATE',

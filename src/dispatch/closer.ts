@@ -1,7 +1,13 @@
-import { endOf } from '../core/request.ts'
+import { isCallbackName } from '../core/callback.ts'
+import type { Request } from '../core/request.ts'
 import type { Clock } from '../lib/clock.ts'
 import type { Emit } from '../observe/events.ts'
-import { type DispatchStore, StoreUnavailable, type Work } from '../store/store.ts'
+import {
+  type ClaimedBatch,
+  type DispatchStore,
+  StoreUnavailable,
+  type Work,
+} from '../store/store.ts'
 import type { Lease } from './lease.ts'
 
 export interface CloserPorts {
@@ -12,6 +18,8 @@ export interface CloserPorts {
   readonly leases: () => Iterable<Lease>
   /** Told of each of them whose request is closed. */
   readonly close: (lease: Lease) => void
+  /** Told of the requests that were finished; it must not reject. */
+  readonly onFinished: (requests: readonly Request[]) => Promise<void>
 }
 
 /**
@@ -20,6 +28,7 @@ export interface CloserPorts {
  */
 export class Closer {
   readonly #ports: CloserPorts
+  /** By `nameOf`. */
   #closing: ReadonlySet<string> = new Set()
   #busy = false
   #stopped = false
@@ -28,14 +37,14 @@ export class Closer {
     this.#ports = ports
   }
 
-  /** Whether nothing more of a request may start, as far as is known. */
-  isClosing(request: string): boolean {
-    return this.#closing.has(request)
+  /** Whether nothing more of a batch may start, as far as is known. */
+  isClosing({ tenant, request }: ClaimedBatch): boolean {
+    return this.#closing.has(nameOf(tenant, request))
   }
 
   /** Told what there is to do. */
   heed({ closing, toClose }: Work): void {
-    this.#closing = new Set(closing)
+    this.#closing = new Set(closing.map(({ tenant, id }) => nameOf(tenant, id)))
     if (closing.length > 0) this.#letGo()
     if (toClose && !this.#busy) void this.#closeAll()
   }
@@ -46,7 +55,7 @@ export class Closer {
 
   #letGo(): void {
     const { leases, close } = this.#ports
-    for (const lease of [...leases()]) if (this.isClosing(lease.batch.request)) close(lease)
+    for (const lease of [...leases()]) if (this.isClosing(lease.batch)) close(lease)
   }
 
   async #closeAll(): Promise<void> {
@@ -63,12 +72,19 @@ export class Closer {
 
   /** Whether there is more to do. */
   async #closeSome(): Promise<boolean> {
-    const { store, clock, emit } = this.#ports
+    const { store, clock, emit, onFinished } = this.#ports
     const { expired, finished, more } = await store.closeSome(clock.now())
     for (const { id: request, tenant } of expired) {
+      // What becomes of a callback is told at its end.
+      if (isCallbackName(tenant)) continue
       emit({ event: 'request_closed', request, tenant, closing: 'expired' })
     }
-    for (const request of finished) emit({ event: 'request_finished', ...endOf(request) })
+    await onFinished(finished)
     return more
   }
+}
+
+/** A request and its callback have the same id. */
+function nameOf(tenant: string, request: string): string {
+  return `${request} ${tenant}`
 }

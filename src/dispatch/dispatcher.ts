@@ -15,38 +15,26 @@
 
 import { decide } from '../core/decide.ts'
 import type { Outcome } from '../core/outcome.ts'
-import type { DurationMs, EpochMs, Random } from '../core/units.ts'
-import type { Deliver } from '../deliver/deliver.ts'
+import type { Request } from '../core/request.ts'
+import type { EpochMs } from '../core/units.ts'
 import type { Answer, Step, Turns } from '../deliver/turns.ts'
-import type { Clock } from '../lib/clock.ts'
-import type { Emit } from '../observe/events.ts'
-import type { Claim, ClaimedBatch, DispatchStore, NextState, Work } from '../store/store.ts'
+import type { Claim, ClaimedBatch, NextState, Settlement, Work } from '../store/store.ts'
 import { type Access, putOffUntil } from './access.ts'
 import { Accesses } from './accesses.ts'
+import { tellLeased } from './callback.ts'
 import { Checkpoints } from './checkpoints.ts'
 import { Claimer } from './claimer.ts'
+import { tellFinished } from './finished.ts'
 import { Gates } from './gates.ts'
 import { condemn, Isolation } from './isolation.ts'
 import { Lane } from './lane.ts'
 import { Lease } from './lease.ts'
 import { Membership } from './membership.ts'
+import type { DispatcherPorts } from './ports.ts'
 import { Reporter } from './reporter.ts'
-import { policyFor, type SystemRules } from './rules.ts'
+import { policyFor } from './rules.ts'
 import { Settler } from './settler.ts'
 import { Upkeep } from './upkeep.ts'
-
-export interface DispatcherPorts {
-  readonly store: DispatchStore
-  readonly deliver: Deliver
-  readonly rules: (system: string) => SystemRules
-  readonly clock: Clock
-  readonly random: Random
-  readonly newId: () => string
-  readonly emit: Emit
-  readonly host: string
-  /** How long finished requests are kept. */
-  readonly retention: DurationMs
-}
 
 /** One worker, from `start` to `stop`; the invariants above hold in between. */
 export class Dispatcher {
@@ -69,6 +57,7 @@ export class Dispatcher {
 
   constructor(ports: DispatcherPorts) {
     const { store, clock, emit, retention } = ports
+    const onFinished = (requests: readonly Request[]) => tellFinished(requests, store, emit)
     this.#ports = ports
     this.#accesses = new Accesses({
       rules: ports.rules,
@@ -88,9 +77,8 @@ export class Dispatcher {
       () => [...this.#accesses.all()].every(({ limiter }) => limiter.fits),
       () => this.#drop(),
     )
-    this.#settler = new Settler(store, clock, emit, ({ batch: id, token }) =>
-      this.#forget({ id, token }),
-    )
+    const onRefused = ({ batch: id, token }: Settlement) => this.#forget({ id, token })
+    this.#settler = new Settler(store, clock, emit, onRefused, onFinished)
     this.#claimer = new Claimer({
       store,
       clock,
@@ -123,7 +111,7 @@ export class Dispatcher {
       onTick: () => this.#tidy(),
     })
     this.#upkeep = new Upkeep({
-      ...{ store, clock, emit, retention },
+      ...{ store, clock, emit, retention, onFinished },
       leases: () => this.#leases.values(),
       close: (lease) => this.#close(lease),
     })
@@ -217,7 +205,7 @@ export class Dispatcher {
       if (batch.probe) lane.gate.probing = true
       // What was on its way while the gate closed goes back: a probe must find nothing else in hand.
       if (this.#stopping || !lane.gate.lets(now)) lease.stop()
-      if (this.#upkeep.isClosing(batch.request)) lease.close()
+      if (this.#upkeep.isClosing(batch)) lease.close()
       this.#leases.set(batch.id, lease)
       lane.add(lease)
       touched.add(lane)
@@ -335,13 +323,14 @@ export class Dispatcher {
     if (!lane.remove(lease)) return
     if (lease.batch.probe) lane.gate.probing = false
     const settlement = lease.settlement(this.#ports.clock.now())
-    void this.#settler.write(settlement).then(() => this.#settled(lease.batch, settlement.next))
+    void this.#settler.write(settlement).then(() => this.#settled(lease, settlement.next))
   }
 
   /** Only now can what is left of a batch be claimed again: a claim sent before would miss it. */
-  #settled(batch: ClaimedBatch, next: NextState): void {
-    const { lane: name } = batch
-    this.#forget(batch)
+  #settled(lease: Lease, next: NextState): void {
+    const { lane: name } = lease.batch
+    if (next.state === 'done' && this.#isHeld(lease)) tellLeased(lease, this.#ports.emit)
+    this.#forget(lease.batch)
     if (next.state === 'waiting') this.#claimer.wakeAt(this.#lane(name), next.runAt)
     if (next.state !== 'ready') return
     const lane = this.#lane(name)

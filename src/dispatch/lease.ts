@@ -123,6 +123,10 @@ export class Lease {
     return list?.[position] ?? first + position
   }
 
+  standing(position: number): Standing | null {
+    return this.#standings[position] ?? null
+  }
+
   attempts(position: number): number {
     return this.#standings[position]?.[1] ?? 0
   }
@@ -174,8 +178,9 @@ export class Lease {
   #settlement(next: NextState): Settlement {
     const verdicts = this.#changed ? JSON.stringify(this.#standings) : null
     this.#changed = false
-    const { id: batch, token } = this.batch
-    return { batch, token, verdicts, ...this.#counts, failures: [...this.#failures], next }
+    const { id: batch, token, callback } = this.batch
+    const failures = [...this.#failures]
+    return { batch, token, verdicts, ...this.#counts, failures, callback, next }
   }
 
   #set(position: number, standing: Standing): void {

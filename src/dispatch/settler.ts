@@ -1,4 +1,4 @@
-import { endOf } from '../core/request.ts'
+import type { Request } from '../core/request.ts'
 import type { DurationMs } from '../core/units.ts'
 import { type Clock, sleep } from '../lib/clock.ts'
 import type { Emit } from '../observe/events.ts'
@@ -25,20 +25,26 @@ export class Settler {
   readonly #clock: Clock
   readonly #emit: Emit
   readonly #onRefused: (settlement: Settlement) => void
+  readonly #onFinished: (requests: readonly Request[]) => Promise<void>
   #queue: Entry[] = []
   #writing: Promise<void> | null = null
 
-  /** @param onRefused told of each settlement whose batch is no longer this worker's */
+  /**
+   * @param onRefused told of each settlement whose batch is no longer this worker's
+   * @param onFinished told of the requests that were finished; it must not reject
+   */
   constructor(
     store: DispatchStore,
     clock: Clock,
     emit: Emit,
     onRefused: (settlement: Settlement) => void,
+    onFinished: (requests: readonly Request[]) => Promise<void>,
   ) {
     this.#store = store
     this.#clock = clock
     this.#emit = emit
     this.#onRefused = onRefused
+    this.#onFinished = onFinished
   }
 
   /** Resolves when it is on disk, or refused. */
@@ -80,7 +86,7 @@ export class Settler {
         const { refused, finished } = await this.#store.settle(group, this.#clock.now())
         const stale = new Set(refused)
         for (const settlement of group) if (stale.has(settlement.batch)) this.#refuse(settlement)
-        for (const request of finished) this.#emit({ event: 'request_finished', ...endOf(request) })
+        await this.#onFinished(finished)
         return
       } catch (error) {
         if (!(error instanceof StoreUnavailable)) throw error

@@ -1,5 +1,5 @@
 import type { DurationMs } from '../core/units.ts'
-import type { Work } from '../store/store.ts'
+import type { ClaimedBatch, Work } from '../store/store.ts'
 import { Closer, type CloserPorts } from './closer.ts'
 import { Releaser } from './releaser.ts'
 import { Sweeper } from './sweeper.ts'
@@ -32,9 +32,9 @@ export class Upkeep {
     this.#closer.heed(work)
   }
 
-  /** Whether nothing more of a request may start, as far as is known. */
-  isClosing(request: string): boolean {
-    return this.#closer.isClosing(request)
+  /** Whether nothing more of a batch may start, as far as is known. */
+  isClosing(batch: ClaimedBatch): boolean {
+    return this.#closer.isClosing(batch)
   }
 
   stop(): void {

@@ -5,6 +5,7 @@ import { RehearsalSchema } from './rehearsal-schema.ts'
 import { FailedMappingSchema, ResultSchema } from './results/schema.ts'
 import { StatusSchema } from './status.ts'
 import { SystemSchema } from './system.ts'
+import { WEBHOOKS } from './webhooks.ts'
 
 /** Gathers the description of every route that is added afterwards. */
 export function describeRoutes(app: FastifyInstance, version: string): void {
@@ -26,6 +27,7 @@ export function describeRoutes(app: FastifyInstance, version: string): void {
         license: { name: 'MIT', identifier: 'MIT' },
       },
       servers: [{ url: '/' }],
+      webhooks: WEBHOOKS,
       tags: [
         { name: 'Requests', description: 'Handing in mappings and following them.' },
         { name: 'Systems', description: 'What is called: limits, gates, and how it fares.' },

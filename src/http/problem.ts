@@ -15,6 +15,7 @@ export const PROBLEMS = {
   'duplicate-mapping-id': { status: 400, title: 'Two mappings have the same id' },
   'unknown-system': { status: 400, title: 'There is no such system' },
   'invalid-expression': { status: 400, title: 'An expression cannot be used' },
+  'forbidden-url': { status: 400, title: 'This URL may not be called' },
   'invalid-cursor': { status: 400, title: 'The cursor does not belong here' },
   'malformed-request': { status: 400, title: 'The request is not valid HTTP' },
   'not-found': { status: 404, title: 'There is nothing here' },

@@ -1,12 +1,38 @@
 import Type, { type Static } from 'typebox'
+import { CALLBACK_STATES, type CallbackReport } from '../core/callback.ts'
 import { PRIORITIES } from '../core/mapping.ts'
 import { processed, progress, REQUEST_STATES, type Request, remainingMs } from '../core/request.ts'
 import type { EpochMs } from '../core/units.ts'
+import type { MappingError } from '../core/verdict.ts'
 import type { Waiting } from '../store/store.ts'
 import { NullableTime, nullableTimeOf, TimeSchema, timeOf } from './time.ts'
 import { freeAt, WaitingSchema, type WaitingView, waitingView } from './waiting.ts'
 
 const CountSchema = Type.Integer({ minimum: 0 })
+
+const CallbackSchema = Type.Object(
+  {
+    url: Type.String(),
+    state: Type.Enum(CALLBACK_STATES, {
+      type: 'string',
+      description:
+        'It is called when the request is finished, and again until it answers well; disabled: it has answered that it is gone.',
+    }),
+    attempts: CountSchema,
+    last_error: Type.Union(
+      [
+        Type.Object({
+          code: Type.String(),
+          message: Type.String(),
+          http_status: Type.Union([Type.Integer(), Type.Null()]),
+        }),
+        Type.Null(),
+      ],
+      { description: 'Why it failed or, while it is pending, why its last attempt did.' },
+    ),
+  },
+  { description: 'Who is told of the end. It may change after the request is finished.' },
+)
 
 export const StatusSchema = Type.Object(
   {
@@ -39,6 +65,7 @@ export const StatusSchema = Type.Object(
       description: 'The systems that must not be called now.',
     }),
     retry_of: Type.Union([Type.String({ format: 'uuid' }), Type.Null()]),
+    callback: Type.Union([CallbackSchema, Type.Null()]),
     metadata: Type.Record(Type.String(), Type.String()),
   },
   {
@@ -62,6 +89,12 @@ export const StatusSchema = Type.Object(
         eta_seconds: 3,
         waiting_on: [],
         retry_of: null,
+        callback: {
+          url: 'https://ops.example.com/sluice',
+          state: 'pending',
+          attempts: 0,
+          last_error: null,
+        },
         metadata: {},
       },
     ],
@@ -74,11 +107,13 @@ export type RequestStatus = Static<typeof StatusSchema>
  * A request as its caller sees it at `now`.
  *
  * @param waiting what it waits for, as the store has it
+ * @param callback what has become of its callback, if it has one
  */
 export function statusOf(
   request: Request,
   waiting: readonly Waiting[],
   now: EpochMs,
+  callback: CallbackReport,
 ): RequestStatus {
   const waitingOn = waitingView(waiting, now)
   return {
@@ -98,8 +133,18 @@ export function statusOf(
     eta_seconds: etaOf(request, waitingOn, now),
     waiting_on: waitingOn,
     retry_of: request.terms.retryOf,
+    callback: callbackView(request.terms.callbackUrl, callback),
     metadata: { ...request.metadata },
   }
+}
+
+function callbackView(url: string | null, { state, attempts, error }: CallbackReport) {
+  if (url === null) return null
+  return { url, state, attempts, last_error: error === null ? null : errorView(error) }
+}
+
+function errorView({ code, message, httpStatus }: MappingError) {
+  return { code, message, http_status: httpStatus }
 }
 
 /** Null also where it waits for something that nobody can tell the end of. */

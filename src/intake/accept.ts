@@ -6,6 +6,7 @@ import type { EpochMs } from '../core/units.ts'
 import type { Clock } from '../lib/clock.ts'
 import type { IntakeStore, NewRequest } from '../store/store.ts'
 import { batchesOf } from './batches.ts'
+import type { CallbackPolicy } from './callback.ts'
 import { parse } from './parse.ts'
 import type { Refusal } from './problem.ts'
 import { sourcesOf } from './sources.ts'
@@ -14,6 +15,7 @@ import type { SystemCatalogue } from './systems.ts'
 export interface IntakePorts {
   readonly store: IntakeStore
   readonly systems: SystemCatalogue
+  readonly callbacks: CallbackPolicy
   readonly clock: Clock
   readonly newId: (now: EpochMs) => string
   readonly limits: IntakeLimits
@@ -55,11 +57,11 @@ export type Acceptance =
 /** Takes a request: all of it, durably, once this resolves with a receipt, and else nothing. */
 export async function accept(submission: Submission, ports: IntakePorts): Promise<Acceptance> {
   const { tenant, body } = submission
-  const { store, systems, limits } = ports
-  const parsed = parse(body, { systems, mappingsMax: limits.maxMappings })
+  const { store, systems, callbacks, limits } = ports
+  const parsed = parse(body, { systems, callbacks, mappingsMax: limits.maxMappings })
   if (parsed.kind === 'refused') return parsed
 
-  const { mappings, priority = 'MEDIUM', metadata = {} } = parsed
+  const { mappings, priority = 'MEDIUM', metadata = {}, callbackUrl } = parsed
   const total = mappings.length
   const batches = batchesOf(mappings, batchSize(total, parsed.batch_size ?? limits.batchSize))
   const now = ports.clock.now()
@@ -69,7 +71,7 @@ export async function accept(submission: Submission, ports: IntakePorts): Promis
     tenant,
     priority,
     metadata,
-    terms: NO_TERMS,
+    terms: { ...NO_TERMS, callbackUrl },
     createdAt: now,
     total,
     sources: sourcesOf(mappings, systems),

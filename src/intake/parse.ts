@@ -1,21 +1,25 @@
 import Type from 'typebox'
 import Compile from 'typebox/compile'
+import { isCallbackName } from '../core/callback.ts'
 import type { Mapping } from '../core/mapping.ts'
 import { readJson } from '../lib/json/read.ts'
+import { type CallbackPolicy, type CallbackUrl, checkCallback } from './callback.ts'
 import { explain } from './explain.ts'
 import { ExpressionChecker, mayBringExpressions } from './expression.ts'
 import { Problems, type Refusal, refuseJson } from './problem.ts'
-import { type Envelope, EnvelopeSchema, MappingSchema } from './schema.ts'
+import { CALLBACK_URL_LENGTH_MAX, type Envelope, EnvelopeSchema, MappingSchema } from './schema.ts'
 import { type SystemCatalogue, unknownSystem } from './systems.ts'
 
 /** A body that was read, every word of it checked. */
-export interface Parsed extends Omit<Envelope, 'mappings'> {
+export interface Parsed extends Omit<Envelope, 'mappings' | 'callback_url'> {
   readonly kind: 'parsed'
   readonly mappings: readonly Mapping[]
+  readonly callbackUrl: string | null
 }
 
 export interface ParseRules {
   readonly systems: SystemCatalogue
+  readonly callbacks: CallbackPolicy
   readonly mappingsMax: number
 }
 
@@ -43,11 +47,22 @@ export function parse(body: Uint8Array, rules: ParseRules): Parsed | Refusal {
     return problems.refusal(text)
   }
   const mappings = checkMappings(candidates, problems, rules, mayBringExpressions(text))
+  const callback = callbackOf(value, rules)
+  if (callback?.ok === false) problems.add(callback.code, ['callback_url'], callback.detail)
   if (!problems.isEmpty || !envelope.Check(value)) return problems.refusal(text)
-  return { ...value, kind: 'parsed', mappings }
+  const { callback_url, ...rest } = value
+  return { ...rest, kind: 'parsed', mappings, callbackUrl: callback?.ok ? callback.url : null }
 }
 
 const envelope = Compile(EnvelopeSchema)
+
+/** Null where there is none, or nothing that could be one. */
+function callbackOf(value: unknown, { callbacks }: ParseRules): CallbackUrl | null {
+  if (typeof value !== 'object' || value === null || !('callback_url' in value)) return null
+  const { callback_url: url } = value
+  const isFit = typeof url === 'string' && url !== '' && url.length <= CALLBACK_URL_LENGTH_MAX
+  return isFit ? checkCallback(url, callbacks) : null
+}
 
 function mappingsOf(value: unknown): readonly unknown[] {
   if (typeof value !== 'object' || value === null || !('mappings' in value)) return []
@@ -76,7 +91,7 @@ function checkMappings(
     mappings.push(candidate)
     checkId(candidate, ordinal)
     checkTarget(candidate, ordinal)
-    if (rules.systems.mode === 'configured') checkSystems(candidate, ordinal)
+    checkSystems(candidate, ordinal)
     if (lookForExpressions) checkExpressions(candidate, ordinal)
   }
   return mappings
@@ -102,11 +117,14 @@ function checkMappings(
   }
 
   function checkSystems(mapping: Mapping, ordinal: number): void {
-    const names = mapping.data === undefined ? (['source', 'target'] as const) : ['target' as const]
-    for (const name of names) {
-      if (rules.systems.has(mapping[name])) continue
-      const detail = unknownSystem(mapping[name], rules.systems)
-      problems.add('unknown_system', [...place(ordinal), name], detail)
+    for (const name of ['source', 'target'] as const) {
+      const isCalled = name === 'target' || mapping.data === undefined
+      if (isCallbackName(mapping[name])) {
+        problems.add('reserved_name', [...place(ordinal), name], RESERVED)
+      } else if (isCalled && !rules.systems.has(mapping[name])) {
+        const detail = unknownSystem(mapping[name], rules.systems)
+        problems.add('unknown_system', [...place(ordinal), name], detail)
+      }
     }
   }
 
@@ -116,6 +134,8 @@ function checkMappings(
     }
   }
 }
+
+const RESERVED = 'Names that begin with callback: are for callbacks; ask for one with callback_url.'
 
 function place(ordinal: number): readonly (string | number)[] {
   return ['mappings', ordinal]

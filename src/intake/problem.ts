@@ -22,6 +22,9 @@ export type ProblemCode =
   | 'duplicate_mapping_id'
   | 'unknown_system'
   | 'invalid_expression'
+  | 'reserved_name'
+  | 'forbidden_url'
+  | 'callbacks_not_configured'
   | 'too_many_mappings'
   | 'too_many_targets'
   | 'invalid_idempotency_key'
@@ -37,6 +40,7 @@ export type BadInput =
   | 'duplicate-mapping-id'
   | 'unknown-system'
   | 'invalid-expression'
+  | 'forbidden-url'
   | 'invalid-cursor'
   | 'too-many-mappings'
 
@@ -57,6 +61,7 @@ const SLUGS: { readonly [Code in ProblemCode]?: BadInput } = {
   duplicate_mapping_id: 'duplicate-mapping-id',
   unknown_system: 'unknown-system',
   invalid_expression: 'invalid-expression',
+  forbidden_url: 'forbidden-url',
   invalid_cursor: 'invalid-cursor',
   too_many_mappings: 'too-many-mappings',
 }

@@ -44,10 +44,10 @@ export type KeyUse =
 /** Does all that `accept` does with a submission, but keeps nothing of it; it calls no system. */
 export async function rehearse(
   submission: Submission,
-  ports: Pick<IntakePorts, 'systems' | 'limits'> & RehearsalPorts,
+  ports: Pick<IntakePorts, 'systems' | 'callbacks' | 'limits'> & RehearsalPorts,
 ): Promise<Rehearsal | Refusal> {
-  const { systems, limits } = ports
-  const parsed = parse(submission.body, { systems, mappingsMax: limits.maxMappings })
+  const { systems, callbacks, limits } = ports
+  const parsed = parse(submission.body, { systems, callbacks, mappingsMax: limits.maxMappings })
   if (parsed.kind === 'refused') return parsed
   const plan = planOf(parsed, limits.batchSize, systems)
   return rehearsalOf(plan, submission.tenant, idempotencyOf(submission), ports)

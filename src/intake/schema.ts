@@ -51,6 +51,9 @@ export const MappingSchema = Type.Object(
 /** How much a request may carry along for its caller. */
 const METADATA = { keys: 16, keyLength: 128, valueLength: 1024 } as const
 
+/** No callback URL is longer. */
+export const CALLBACK_URL_LENGTH_MAX = 2048
+
 const options = {
   priority: Type.Optional(
     Type.Enum(PRIORITIES, {
@@ -65,6 +68,15 @@ const options = {
       maximum: BATCH_SIZE.max,
       description: 'How many mappings are carried out as one unit. Absent: Sluice chooses.',
       examples: [5],
+    }),
+  ),
+  callback_url: Type.Optional(
+    Type.String({
+      minLength: 1,
+      maxLength: CALLBACK_URL_LENGTH_MAX,
+      description:
+        'Who is told when the request is finished: an http:// or https:// URL that takes a signed POST (Standard Webhooks).',
+      examples: ['https://ops.example.com/sluice'],
     }),
   ),
   metadata: Type.Optional(

@@ -41,6 +41,23 @@ export type Event =
       readonly tenant: string
       readonly closing: Closing
     }
+  /** Who wanted to know of the end of a request was told of it. */
+  | ({ readonly event: 'callback_delivered' } & ToldCallback)
+  /** Who wanted to know of the end of a request will not be told of it. */
+  | ({
+      readonly event: 'callback_failed'
+      readonly code: string
+      readonly message: string
+      readonly httpStatus: number | null
+    } & ToldCallback)
+  /** A receiver has answered that it is gone: until an operator says so, it is not called again. */
+  | {
+      readonly event: 'callback_disabled'
+      readonly request: string
+      readonly tenant: string
+      /** Its lane. Its URL may hold a secret of its own, and is in the status of the request. */
+      readonly system: string
+    }
   | {
       readonly event: 'http_answered'
       readonly method: string
@@ -71,6 +88,16 @@ export type Event =
   | { readonly event: 'store_unavailable'; readonly message: string }
   /** The process that computes expressions could not be started; mappings with any wait for it. */
   | { readonly event: 'transformer_unavailable'; readonly message: string }
+
+interface ToldCallback {
+  readonly request: string
+  readonly tenant: string
+  /** The lane of its receiver. */
+  readonly system: string
+  readonly attempts: number
+  /** Of the last call; 0 where it did not end with one. */
+  readonly durationMs: DurationMs
+}
 
 /** Never throws and never waits. */
 export type Emit = (event: Event) => void

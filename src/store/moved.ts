@@ -75,6 +75,10 @@ export const MOVED_TABLES = [
   },
   { name: 'request_lanes', columns: { request: 'bigint', lane: 'text', open: 'bigint' } },
   {
+    name: 'disabled_callbacks',
+    columns: { tenant: 'text', url: 'text', lane: 'text', at: 'bigint' },
+  },
+  {
     name: 'systems',
     columns: {
       ...{ system: 'text', state: 'text', until: 'bigint', reason: 'text' },

@@ -5,6 +5,7 @@
  *
  * Expected endings are values. A rejection is a `StoreError` (below) or a bug.
  */
+import type { Endpoint } from '../core/callback.ts'
 import type { Closed } from '../core/closed.ts'
 import type { FailureGroup, FailureRun } from '../core/failures.ts'
 import type { ClosedGate, Gate } from '../core/gate.ts'
@@ -16,7 +17,7 @@ import type { Request, RequestState } from '../core/request.ts'
 import type { EpochMs } from '../core/units.ts'
 import type { BatchRange } from '../core/walk.ts'
 import type { ClosedSome, ControlStore } from './control.ts'
-import type { IntakeStore, Ordinals } from './intake.ts'
+import type { IntakeStore, Ordinals, RequestName } from './intake.ts'
 
 export type { BatchRange } from '../core/walk.ts'
 export type * from './control.ts'
@@ -59,6 +60,10 @@ export interface DispatchStore {
   /**
    * Writes verdicts and what becomes of their batches, and finishes requests that are done. A batch
    * that is let go of open is ended there and then, if its request was closed.
+   *
+   * Whatever finishes a request, here or anywhere else, also queues its callback: a request of the same
+   * id, whose tenant and lane are what `core/callback.ts` makes of the tenant and the URL. Its mapping's
+   * data is the request.
    */
   settle(settlements: readonly Settlement[], now: EpochMs): Promise<Settled>
   /**
@@ -81,6 +86,10 @@ export interface DispatchStore {
    * `now`; null where nothing is known.
    */
   release(now: EpochMs): Promise<EpochMs | null>
+  /** Remembers that the receiver at this URL is gone; forgotten like an old request. */
+  disableCallback(endpoint: Endpoint, now: EpochMs): Promise<void>
+  /** Whether it is remembered to be gone. */
+  isCallbackDisabled(endpoint: Endpoint): Promise<boolean>
   /** Returns the batches of dead workers to `ready`, mends what does not add up, deletes old requests. */
   sweep(now: EpochMs, retainedSince: EpochMs): Promise<Sweep>
   /**
@@ -116,7 +125,7 @@ export interface Work {
   /** That of the last worker that joined and is not gone: as in `Beat`, but dead ones count. */
   readonly epoch: number
   /** The closed requests that are not finished: nothing more of them may start. The first thousand. */
-  readonly closing: readonly string[]
+  readonly closing: readonly RequestName[]
   /** There is something for `closeSome`. */
   readonly toClose: boolean
   /** When there is something to `release`; null where nothing is known. */
@@ -186,6 +195,8 @@ export interface ClaimedBatch {
   readonly verdicts: string | null
   /** Its lane's gate lets one mapping through, to see. */
   readonly probe: boolean
+  /** Its request has a callback. */
+  readonly callback: boolean
 }
 
 export interface Settlement {
@@ -204,6 +215,8 @@ export interface Settlement {
    * more than what is stored.
    */
   readonly failures: readonly FailureRun[]
+  /** As it was claimed: only a settlement whose request has one need look for it. */
+  readonly callback: boolean
   readonly next: NextState
 }
 
@@ -256,6 +269,8 @@ export interface OperatorStore {
   override(system: string, change: Partial<Override>): Promise<Override>
   /** Lets a closed gate be probed, or pass, now. Gives the gate; null where it was open. */
   resume(system: string, now: EpochMs): Promise<Gate>
+  /** Forgets which receivers of a lane are gone, whoever's they are; gives how many there were. */
+  enableCallbacks(lane: string): Promise<number>
 }
 
 export interface Waiting extends SystemControl {
@@ -327,6 +342,7 @@ export interface StoredBatch {
   readonly closed: Closed | null
 }
 
+/** Callbacks do not count. */
 export interface Totals {
   readonly activeRequests: number
   /** Mappings accepted and not yet final. */

@@ -61,6 +61,7 @@ export class FakeRequest {
       eta_seconds: finished ? null : 130,
       waiting_on: [],
       retry_of: this.#retryOf,
+      callback: null,
       metadata: this.#request.metadata ?? {},
     }
   }

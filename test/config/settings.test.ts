@@ -36,6 +36,8 @@ describe('settings', () => {
       maxBody: 64_000_000,
       maxMappings: 1_000_000,
       maxBacklog: 100_000_000,
+      callbackSecrets: null,
+      callbackAllowPrivate: null,
       simulatedSuccessRate: 0.9,
       simulatedLatency: 50,
       drainTimeout: 25_000,
@@ -132,13 +134,58 @@ describe('settings', () => {
   })
 
   test('show no secret', () => {
-    const env = { DATABASE_URL: 'postgres://user:secret@host/db', SLUICE_LISTEN_URL: 'off' }
-    const described = describeSettings(env, { 'listen-url': 'postgres://user:secret@host/db' })
-    expect(JSON.stringify(described)).not.toContain('secret')
-    expect(described).toContainEqual(
-      expect.objectContaining({ env: 'DATABASE_URL', value: '***', from: 'DATABASE_URL' }),
+    const env = {
+      DATABASE_URL: 'postgres://user:canary@host/db',
+      SLUICE_LISTEN_URL: 'off',
+      SLUICE_CALLBACK_SECRETS: 'whsec_canary',
+    }
+    const described = describeSettings(env, { 'listen-url': 'postgres://user:canary@host/db' })
+    expect(JSON.stringify(described)).not.toContain('canary')
+    for (const name of ['DATABASE_URL', 'SLUICE_CALLBACK_SECRETS']) {
+      expect(described).toContainEqual(
+        expect.objectContaining({ env: name, value: '***', from: name }),
+      )
+    }
+  })
+
+  const secretOf = (bytes: number) => `whsec_${Buffer.alloc(bytes, 7).toString('base64')}`
+
+  test('take one secret for callbacks, or two', () => {
+    const [one, two] = [secretOf(24), secretOf(64)]
+    expect(settings({ SLUICE_CALLBACK_SECRETS: one }).callbackSecrets).toEqual([one])
+    expect(settings({ SLUICE_CALLBACK_SECRETS: `${one},${two}` }).callbackSecrets).toEqual([
+      one,
+      two,
+    ])
+  })
+
+  test.each([
+    ['too short', secretOf(23)],
+    ['too long', secretOf(65)],
+    ['without its prefix', secretOf(24).slice('whsec_'.length)],
+    ['not base64', `whsec_${'é'.repeat(40)}`],
+    ['of another alphabet', `whsec_${'-_'.repeat(20)}`],
+    ['three', [24, 25, 26].map(secretOf).join()],
+    ['one and nothing', `${secretOf(24)},`],
+  ])('refuse a secret that is %s, and do not repeat it', (_, text) => {
+    expect(problems({ SLUICE_CALLBACK_SECRETS: text })).toEqual([
+      'SLUICE_CALLBACK_SECRETS must be one secret, or two with a comma between, each whsec_ and 24 to 64 random bytes in base64.',
+    ])
+  })
+
+  test('take ranges of addresses for callbacks', () => {
+    const text = '10.0.0.0/8,fd00::/8,127.0.0.1/32'
+    expect(settings({ SLUICE_CALLBACK_ALLOW_PRIVATE: text }).callbackAllowPrivate).toEqual(
+      text.split(','),
     )
   })
+
+  test.each(['10.0.0.1', '10.0.0.0/33', 'fd00::/129', '10.0.0/8', 'host/8', '10.0.0.0/8, ::1/128'])(
+    'refuse %s as ranges of addresses',
+    (text) => {
+      expect(problems({ SLUICE_CALLBACK_ALLOW_PRIVATE: text })).toHaveLength(1)
+    },
+  )
 
   test('leave alone what Kubernetes sets for a service called sluice', () => {
     const links = {

@@ -110,6 +110,12 @@ systems:
     })
   })
 
+  test('does not take a name that is for callbacks', () => {
+    expect(problems('systems:\n  callback:crm: {kind: simulated}')).toEqual([
+      '2: systems.callback:crm must not begin with callback:, which is for callbacks',
+    ])
+  })
+
   test('can be shown: no byte of what a reference brings is in it', () => {
     const result = read(
       crm(`headers: &common {x-key: "k \${CRM_TOKEN} \${file:/run/secrets/crm}", x-plain: blue}

@@ -1,7 +1,7 @@
 import { expect } from 'vitest'
 import type { Request } from '../../src/core/request.ts'
 import { resultsOf } from '../../src/core/results.ts'
-import type { ClosedSome, NewRequest, Store, WorkHint } from '../../src/store/store.ts'
+import type { ClosedSome, NewRequest, RequestName, Store, WorkHint } from '../../src/store/store.ts'
 import { done, ERROR, LANE, NOW, newBatch, TENANT, unfinished } from '../support/requests.ts'
 import {
   allBatches,
@@ -178,7 +178,7 @@ export const cancel = {
     expect(first.cancelled).toBeGreaterThan(0)
     expect(first.cancelled).toBeLessThan(MANY / 2)
     expect(await claimed(store)).toEqual([])
-    expect(await store.work(NOW)).toMatchObject({ closing: [request.id], toClose: true })
+    expect(await store.work(NOW)).toMatchObject({ closing: [nameOf(request)], toClose: true })
     let before = first.cancelled
     for (let more = true; more; ) {
       const some = await store.closeSome(NOW)
@@ -189,7 +189,7 @@ export const cancel = {
       more = some.more
     }
     expect(before).toBe(MANY - 1)
-    expect(await store.work(NOW)).toMatchObject({ closing: [request.id], toClose: false })
+    expect(await store.work(NOW)).toMatchObject({ closing: [nameOf(request)], toClose: false })
     expect((await settled(store, [done(held)])).finished).toEqual([await audited(store, request)])
     expect(await store.work(NOW)).toMatchObject({ closing: [], toClose: false })
   },
@@ -380,6 +380,11 @@ export async function closedAll(store: Store, now: number): Promise<readonly Req
     more = some.more || (await store.work(now)).toClose
   }
   return finished
+}
+
+/** By what the store names it. */
+export function nameOf({ tenant, id }: NewRequest): RequestName {
+  return { tenant, id }
 }
 
 /** The one request that is finished. */

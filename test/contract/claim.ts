@@ -30,6 +30,7 @@ export const claim = {
         metadata: JSON.stringify(metadata),
         verdicts: null,
         probe: false,
+        callback: false,
       },
     ])
   },

@@ -2,7 +2,7 @@ import { expect } from 'vitest'
 import { EXPIRED } from '../../src/core/closed.ts'
 import { resultsOf } from '../../src/core/results.ts'
 import { done, ERROR, LANE, NOW, newBatch, TENANT, unfinished } from '../support/requests.ts'
-import { closedAll, closedOne } from './cancel.ts'
+import { closedAll, closedOne, nameOf } from './cancel.ts'
 import {
   allBatches,
   audited,
@@ -80,7 +80,7 @@ export const expiry = {
     const [first, second] = await claimed(store)
     if (first === undefined || second === undefined) throw new Error('two')
     await closedAll(store, LATER)
-    expect(await store.work(LATER)).toMatchObject({ closing: [request.id], toClose: false })
+    expect(await store.work(LATER)).toMatchObject({ closing: [nameOf(request)], toClose: false })
     await settled(store, [done(first)], LATER)
     const letGo = unfinished(second, { state: 'ready' }, { completed: 1, failed: 1 })
     await settled(store, [letGo], LATER)

@@ -5,6 +5,7 @@
 import { describe, test } from 'vitest'
 import type { Store } from '../../src/store/store.ts'
 import { accounting } from './accounting.ts'
+import { callbacks } from './callbacks.ts'
 import { cancel } from './cancel.ts'
 import { claim } from './claim.ts'
 import { expiry } from './expiry.ts'
@@ -36,6 +37,7 @@ const TOPICS = {
   failures,
   cancel,
   expiry,
+  callbacks,
   keep,
   workers,
   joining,

@@ -69,7 +69,7 @@ describe('a name', () => {
     const connection = connect({ base_url: 'http://shop.test' }, { resolve })
     expect(await connection.write(call(), {})).toMatchObject({
       kind: 'unanswered',
-      message: 'The host name in base_url is unknown (ENOTFOUND).',
+      message: 'The host name in the URL is unknown (ENOTFOUND).',
     })
   })
 

@@ -4,14 +4,14 @@ import { failureOf } from '../../src/deliver/kinds/http/failure.ts'
 
 test.each([
   ['UND_ERR_CONNECT_TIMEOUT', 'timeout', 'No connection could be made in time'],
-  ['ENOTFOUND', 'connection_failed', 'The host name in base_url is unknown'],
-  ['EAI_AGAIN', 'connection_failed', 'The host name in base_url could not be looked up'],
+  ['ENOTFOUND', 'connection_failed', 'The host name in the URL is unknown'],
+  ['EAI_AGAIN', 'connection_failed', 'The host name in the URL could not be looked up'],
   ['EHOSTUNREACH', 'connection_failed', 'The host cannot be reached'],
   ['CERT_HAS_EXPIRED', 'connection_failed', 'The certificate of the host has expired'],
   [
     'DEPTH_ZERO_SELF_SIGNED_CERT',
     'connection_failed',
-    'The certificate of the host is not trusted; tls.ca can name who signed it',
+    'The certificate of the host is not trusted; in the systems file, tls.ca can name who signed it',
   ],
   [
     'ERR_TLS_CERT_ALTNAME_INVALID',

@@ -88,7 +88,7 @@ test('https to a plain port says that it may need http', async () => {
   const connection = connect({ base_url: url.replace('http:', 'https:') })
   expect(await connection.write(call(), {})).toMatchObject({
     code: 'connection_failed',
-    message: expect.stringContaining('perhaps base_url needs http://'),
+    message: expect.stringContaining('perhaps the URL needs http://'),
   })
 })
 

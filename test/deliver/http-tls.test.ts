@@ -45,7 +45,7 @@ describe('a certificate', () => {
   })
 
   test.each([
-    ['server', {}, 'The certificate of the host is not trusted; tls.ca can name who signed it'],
+    ['server', {}, 'is not trusted; in the systems file, tls.ca can name who signed it'],
     ['self-signed', { ca: CA }, 'The certificate of the host is not trusted'],
     ['expired', { ca: CA }, 'The certificate of the host has expired'],
     ['elsewhere', { ca: CA }, 'The certificate of the host is for another name'],

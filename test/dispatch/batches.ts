@@ -29,6 +29,7 @@ export function claimedBatch({ count = 1, standings, ...rest }: BatchOptions = {
     metadata: '{}',
     verdicts: standings === undefined ? null : JSON.stringify(standings),
     probe: false,
+    callback: false,
     ...rest,
   }
 }

@@ -75,6 +75,18 @@ describe('a request that is cancelled', () => {
     expect(await found(request)).toMatchObject({ state: 'cancelled' })
   })
 
+  test('does not hold up another tenant’s request of the same id, as a callback’s is', async () => {
+    stage.latencyOf = ({ target }) => (target === 'slow' ? 20_000 : 100)
+    stage.start()
+    const request = await stage.post({ lane: 'slow', total: 100 })
+    const other = await stage.post({ total: 100, id: request.id, tenant: 'other' })
+    await stage.until(() => stage.calls.some(({ target }) => target === 'slow'))
+    await cancel(request)
+    await stage.pass(10_000)
+    expect(await found(request)).toMatchObject({ closing: 'cancelled', finishedAt: null })
+    expect(await stage.store.request('other', other.id)).toMatchObject({ completed: 100 })
+  })
+
   test('has its lane left to the others at once', async () => {
     stage.latency = 50
     stage.start()

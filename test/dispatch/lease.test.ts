@@ -69,7 +69,7 @@ test("the request's metadata is there where an expression may ask for it, and no
 
 describe('what is written', () => {
   test('in a checkpoint: all that is known, and the batch stays leased', () => {
-    const own = lease({ id: 7, token: 3, count: 3 })
+    const own = lease({ id: 7, token: 3, count: 3, callback: true })
     own.start()
     own.start()
     complete(own, 1)
@@ -77,7 +77,10 @@ describe('what is written', () => {
     const verdicts = JSON.stringify([null, ['completed', 1, NOW, 40, { ok: true }], null])
     const counts = { completed: 1, failed: 0, cancelled: 0, failures: [] }
     const next = { state: 'leased' }
-    expect(own.checkpoint()).toEqual({ batch: 7, token: 3, verdicts, ...counts, next })
+    expect(own.checkpoint()).toEqual({
+      ...{ batch: 7, token: 3, verdicts, ...counts },
+      ...{ callback: true, next },
+    })
     expect(own.changed).toBe(false)
   })
 

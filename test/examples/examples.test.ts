@@ -33,4 +33,10 @@ describe('examples', { timeout: 60_000 }, () => {
     expect(told).toContain('rude failed: no: mind your words')
     expect(told).toContain('The board has heard {"word":"hello"} and {"word":"thanks"}.')
   })
+
+  test('4-callback is told when a request is finished', async () => {
+    const told = await run('4-callback')
+    const [, request] = /Accepted (\S+); now for something else\./.exec(told) ?? []
+    expect(told).toContain(`request.failed: 3 of the mappings of ${request} failed.`)
+  })
 })

@@ -70,7 +70,7 @@ async function settleAll(
     return {
       ...{ batch: id, token, verdicts: JSON.stringify(standings) },
       ...{ completed: count('completed'), failed: count('failed'), cancelled: 0 },
-      ...{ failures, next: { state: 'done' } as const },
+      ...{ failures, next: { state: 'done' } as const, callback: false },
     }
   })
   await store.settle(settlements, 2000)

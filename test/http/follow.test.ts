@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest'
+import { UNTOLD } from '../../src/core/callback.ts'
 import type { Request } from '../../src/core/request.ts'
 import { createFollowing, type Following } from '../../src/http/follow.ts'
 import { statusOf } from '../../src/http/status.ts'
@@ -24,7 +25,7 @@ function aRequest(clock: SimulatedClock) {
   const following = createFollowing(async () => {
     looks.push(clock.now())
     if (fault !== null) throw fault
-    const status = request === null ? null : statusOf(request, [], clock.now())
+    const status = request === null ? null : statusOf(request, [], clock.now(), UNTOLD)
     await gate
     return status
   }, clock)

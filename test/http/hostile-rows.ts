@@ -146,7 +146,33 @@ export const ROWS: readonly Row[] = [
     code: 'invalid_type',
     pointer: '#/mappings/0/id',
   },
-  ...['color', 'callback_url', 'not_before', 'expires_in'].map((name) => ({
+  ...['5', 'null', '[]', '""', `"https://ops.example.com/${'x'.repeat(2048)}"`].map((url) => ({
+    name: `a callback URL ${url.slice(0, 10)} that is none`,
+    body: withOption(`"callback_url":${url}`),
+    ...invalid,
+    pointer: '#/callback_url',
+  })),
+  ...[
+    'ftp://ops.example.com/',
+    'http://127.0.0.1/',
+    'http://[::1]/',
+    'http://169.254.169.254/',
+  ].map((url) => ({
+    name: `the callback URL ${url}`,
+    body: withOption(`"callback_url":"${url}"`),
+    status: 400,
+    slug: 'forbidden-url',
+    code: 'forbidden_url',
+    pointer: '#/callback_url',
+  })),
+  {
+    name: 'a target that is for callbacks',
+    body: JSON.stringify({ mappings: [mapping({ target: 'callback:https://ops.example.com' })] }),
+    ...invalid,
+    code: 'reserved_name',
+    pointer: '#/mappings/0/target',
+  },
+  ...['color', 'not_before', 'expires_in'].map((name) => ({
     name: `the unknown property ${name}`,
     body: withOption(`"${name}":"x"`),
     status: 400,

@@ -28,10 +28,17 @@ const Operation = Type.Object({
     Type.Object({ description: Type.String({ minLength: 1 }), content: Type.Optional(Media) }),
   ),
 })
+/** Its answers come from others. */
+const Webhook = Type.Object({
+  post: Type.Interface([Type.Omit(Operation, ['responses'])], {
+    responses: Type.Record(Type.String(), Type.Object({ description: Type.String() })),
+  }),
+})
 const Document = Type.Object({
   openapi: Type.Literal('3.1.0'),
   info: Type.Object({ title: Type.String(), version: Type.String() }),
   paths: Type.Record(Type.String({ pattern: '^/' }), Type.Record(Type.String(), Operation)),
+  webhooks: Type.Record(Type.String(), Webhook),
   components: Type.Object({ schemas: Type.Record(Type.String(), Type.Object({})) }),
 })
 
@@ -66,6 +73,18 @@ describe('/openapi.json', () => {
     ])
   })
 
+  test('has what we send by ourselves', async () => {
+    const { webhooks } = await readDocument()
+    expect(Object.keys(webhooks)).toEqual(['requestFinished'])
+    const { post } = webhooks['requestFinished'] ?? {}
+    expect(post?.parameters?.map(({ name }) => name)).toEqual([
+      'webhook-id',
+      'webhook-timestamp',
+      'webhook-signature',
+    ])
+    expect(JSON.stringify(post?.requestBody)).toContain('#/components/schemas/RequestStatus')
+  })
+
   test('can be tried out at /docs, whatever the method', async () => {
     const { server } = await openServer()
     const { payload } = await server.app.inject({ url: '/docs/static/swagger-initializer.js' })
@@ -85,7 +104,9 @@ describe('/openapi.json', () => {
     const document = await readDocument()
     const [media] = Object.values(document.paths['/ingest']?.['post']?.requestBody?.content ?? {})
     const fields = JSON.stringify(media?.schema)
-    for (const name of ['mappings', 'priority', 'batch_size', 'metadata', 'transformation']) {
+    for (const name of [
+      ...['mappings', 'priority', 'batch_size', 'callback_url', 'metadata', 'transformation'],
+    ]) {
       expect(fields).toMatch(new RegExp(`"${name}":\\{.*"description"`))
     }
     expect(media).toHaveProperty('example.mappings.0.id', 'map_001')

@@ -35,7 +35,7 @@ async function settleAll(store: Store, lane: string, standingOf: (id: string) =>
   await store.join({ id: 'w', host: 'here' }, Number.MAX_SAFE_INTEGER)
   const want = { lane, mappings: 1_000_000, below: null, turn: 0 }
   const { batches } = await store.claim('w', [want], 1000)
-  const settlements = batches.map(({ id, token, mappings }) => {
+  const settlements = batches.map(({ id, token, mappings, callback }) => {
     const standings = unpack(mappings).ids.map(standingOf)
     const count = (state: string) => standings.filter(([status]) => status === state).length
     const failures: FailureRun[] = []
@@ -51,6 +51,7 @@ async function settleAll(store: Store, lane: string, standingOf: (id: string) =>
       failed: count('failed'),
       cancelled: 0,
       failures,
+      callback,
       next: { state: 'done' } as const,
     }
   })
@@ -188,8 +189,27 @@ describe('GET /status/{id}', () => {
       eta_seconds: null,
       waiting_on: [],
       retry_of: null,
+      callback: null,
       metadata: {},
     })
+  })
+
+  test('tells what has become of its callback, at each stage', async () => {
+    const fixture = await openServer()
+    const callback_url = 'https://ops.example.com/done'
+    const { body } = await post(fixture, { mappings: mappings(1), callback_url })
+    const callback = async () => (await get(fixture, `/status/${body.request_id}`)).body.callback
+    const pending = { url: callback_url, state: 'pending', attempts: 0, last_error: null }
+    expect(await callback()).toEqual(pending)
+    await settleAll(fixture.store, 'target_1', () => COMPLETED)
+    expect(await callback()).toEqual(pending)
+
+    const lane = 'callback:https://ops.example.com'
+    await settleAll(fixture.store, lane, () => FAILED)
+    const last_error = { code: 'target_rejected', message: 'no', http_status: 422 }
+    expect(await callback()).toEqual({ ...pending, state: 'failed', attempts: 5, last_error })
+    const list = await get(fixture, '/requests')
+    expect(list.body.requests).toMatchObject([{ callback: { state: 'failed' } }])
   })
 })
 

@@ -1,5 +1,6 @@
 import type { DatabaseSync } from 'node:sqlite'
 import { onTestFinished } from 'vitest'
+import { addressFault } from '../../src/deliver/connect/addresses.ts'
 import { type HttpPorts, TIMEOUTS } from '../../src/http/ports.ts'
 import { download } from '../../src/http/results/download.ts'
 import { createServer, type HttpServer } from '../../src/http/server.ts'
@@ -15,6 +16,12 @@ export interface Fixture {
   readonly server: HttpServer
   readonly store: Store
   readonly events: readonly Event[]
+}
+
+/** Callbacks may go to the public internet. */
+const SIGNED: HttpPorts['callbacks'] = {
+  areSigned: true,
+  addressFault: (address) => addressFault(address, []),
 }
 
 /** Everything but the limits can be replaced as a whole, the limits one by one. */
@@ -51,6 +58,7 @@ export async function openServer({
     newId,
     emit: (event) => events.push(event),
     systems: { mode: 'demo', has: () => true, reads: () => false, names: [] },
+    callbacks: SIGNED,
     describe: () => ({ kind: 'simulated', limits: { concurrency: 20, rate: null } }),
     facts: () => FACTS,
     preview: async () => [],

@@ -1,4 +1,7 @@
 import { describe, expect, test } from 'vitest'
+import { describer } from '../../src/catalogue.ts'
+import { USUAL_ANSWERS } from '../../src/core/answers.ts'
+import { DEFAULT_RETRY } from '../../src/core/retry.ts'
 import { newId } from '../../src/lib/random.ts'
 import { newRequest, TENANT } from '../support/requests.ts'
 import { type Changes, type Fixture, openServer } from './server.ts'
@@ -6,6 +9,14 @@ import { type Changes, type Fixture, openServer } from './server.ts'
 const CRM = {
   kind: 'http',
   limits: { concurrency: 20, rate: [{ count: 100, per: 1000 }], cost: { read: 1, write: 2 } },
+}
+const ENTRY = {
+  ...CRM,
+  timeout: 1000,
+  retry: DEFAULT_RETRY,
+  answers: USUAL_ANSWERS,
+  config: {},
+  shown: {},
 }
 const CONFIGURED: Changes = {
   systems: {
@@ -130,6 +141,70 @@ describe('GET /systems', () => {
       url = `/systems?limit=3&cursor=${body.next_cursor}`
     }
     expect(names).toEqual(['a', 'b', 'c', 'd'])
+  })
+})
+
+describe('a lane of callbacks', () => {
+  const LANE = 'callback:https://ops.example.com'
+  const PATH = `/systems/${encodeURIComponent(LANE)}`
+  const withCallbacks: Changes = {
+    ...CONFIGURED,
+    describe: describer([{ ...ENTRY, name: 'crm' }], 20),
+  }
+
+  test('is listed beside the systems of the file, in order, as soon as something is known', async () => {
+    const fixture = await openServer(withCallbacks)
+    await fixture.store.insert(newRequest({ lane: LANE }))
+    await fixture.store.insert(newRequest({ lane: 'of an older file' }))
+    const names: string[] = []
+    let url: string | null = '/systems?limit=1'
+    while (url !== null) {
+      const { body }: Awaited<ReturnType<typeof call>> = await call(fixture, 'GET', url)
+      names.push(...body.systems.map(({ name }: { name: string }) => name))
+      url = body.next_cursor === null ? null : `/systems?limit=1&cursor=${body.next_cursor}`
+    }
+    expect(names).toEqual([LANE, 'crm'])
+  })
+
+  test('is shown, changed and resumed as any system is', async () => {
+    const fixture = await openServer(withCallbacks)
+    expect(await call(fixture, 'GET', PATH)).toMatchObject({
+      status: 200,
+      body: { name: LANE, kind: 'callback', limits: { configured: { concurrency: 20, rate: [] } } },
+    })
+    const changed = await call(fixture, 'PATCH', PATH, { concurrency: 2, paused: true })
+    expect(changed.body).toMatchObject({ gate: { state: 'paused' }, override: { concurrency: 2 } })
+    await fixture.store.gate(LANE, { state: 'tripped', until: Date.now() + 60_000, reason: 'no' })
+    expect((await call(fixture, 'POST', `${PATH}/resume`)).status).toBe(200)
+  })
+
+  test('may have a host as long as there are', async () => {
+    const fixture = await openServer(withCallbacks)
+    const name = `callback:https://${'x'.repeat(249)}.com:65535`
+    const { body } = await call(fixture, 'GET', `/systems/${encodeURIComponent(name)}`)
+    expect(body.name).toBe(name)
+  })
+
+  test('is enabled again by its resume, even where its gate is open', async () => {
+    const fixture = await openServer(withCallbacks)
+    const gone = { tenant: TENANT, url: 'https://ops.example.com/done' }
+    await fixture.store.disableCallback(gone, Date.now())
+    expect((await call(fixture, 'POST', `${PATH}/resume`)).status).toBe(200)
+    expect(await fixture.store.isCallbackDisabled(gone)).toBe(false)
+    expect((await call(fixture, 'POST', `${PATH}/resume`)).status).toBe(409)
+    expect(fixture.events).toContainEqual({ event: 'system_resumed', system: LANE })
+  })
+
+  test.each([
+    ...['callback:', 'callback:crm', 'callback:https://a/b', 'callback:ftp://a'],
+    ...['callback:https://', 'callback:https://a\0b', `callback:https://${'x'.repeat(300)}`],
+  ])('is not %j', async (name) => {
+    for (const demo of [withCallbacks, { describe: describer(null, 20) }]) {
+      const path = `/systems/${encodeURIComponent(name)}`
+      const { status, body } = await call(await openServer(demo), 'GET', path)
+      expect(status).toBe(404)
+      expect(body.detail).toContain('callback:https://ops.example.com')
+    }
   })
 })
 

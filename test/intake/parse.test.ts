@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest'
+import type { CallbackPolicy } from '../../src/intake/callback.ts'
 import { parse } from '../../src/intake/parse.ts'
 import type { SystemCatalogue } from '../../src/intake/systems.ts'
 
@@ -8,9 +9,11 @@ function configured(...names: readonly string[]): SystemCatalogue {
   return { mode: 'configured', has: (name) => names.includes(name), reads: () => false, names }
 }
 
+const callbacks: CallbackPolicy = { areSigned: true, addressFault: () => null }
+
 function read(body: unknown, systems: SystemCatalogue = DEMO) {
   const text = typeof body === 'string' ? body : JSON.stringify(body)
-  return parse(Buffer.from(text), { systems, mappingsMax: 2000 })
+  return parse(Buffer.from(text), { systems, callbacks, mappingsMax: 2000 })
 }
 
 function mapping(changes: object = {}) {
@@ -24,7 +27,39 @@ test('a good body is read as it is', () => {
     batch_size: 7,
     metadata: { run: 'nightly' },
   }
-  expect(read(body)).toEqual({ kind: 'parsed', ...body })
+  expect(read(body)).toEqual({ kind: 'parsed', ...body, callbackUrl: null })
+})
+
+test('a callback is read as it will be called', () => {
+  const body = { mappings: [mapping()], callback_url: 'HTTPS://Ops.Example.com:443/done' }
+  expect(read(body)).toMatchObject({ callbackUrl: 'https://ops.example.com/done' })
+  expect(read(body)).not.toHaveProperty('callback_url')
+})
+
+test('what is wrong with a callback is told with everything else', () => {
+  const body = { mappings: [mapping({ id: 1 })], callback_url: 'mailto:a@b' }
+  expect(read(body)).toMatchObject({
+    slug: 'validation-failed',
+    problems: [
+      { pointer: '#/mappings/0/id', code: 'invalid_type' },
+      { pointer: '#/callback_url', code: 'forbidden_url' },
+    ],
+  })
+  expect(read({ ...body, mappings: [mapping()] })).toMatchObject({ slug: 'forbidden-url' })
+})
+
+test('a name that begins as those of callbacks do is nobody’s, even of one who is not asked', () => {
+  const reserved = 'callback:https://ops.example.com'
+  for (const systems of [DEMO, configured('crm', 'erp')]) {
+    expect(
+      read({ mappings: [mapping({ target: reserved, source: reserved, data: 1 })] }, systems),
+    ).toMatchObject({
+      problems: [
+        { pointer: '#/mappings/0/source', code: 'reserved_name' },
+        { pointer: '#/mappings/0/target', code: 'reserved_name' },
+      ],
+    })
+  }
 })
 
 test('everything that is wrong is told at once, with its place and line', () => {

@@ -16,7 +16,7 @@ function mapping(ordinal: number, changes: Partial<Mapping> = {}): Mapping {
 }
 
 function plan(mappings: readonly Mapping[], options = {}, size: number | null = null) {
-  return planOf({ kind: 'parsed', mappings, ...options }, size, SYSTEMS)
+  return planOf({ kind: 'parsed', mappings, callbackUrl: null, ...options }, size, SYSTEMS)
 }
 
 describe('a plan', () => {

@@ -3,6 +3,7 @@ import type { Mapping } from '../../src/core/mapping.ts'
 import type { PreviewMappings } from '../../src/core/preview.ts'
 import type { SystemReport } from '../../src/core/report.ts'
 import { accept, idempotencyOf } from '../../src/intake/accept.ts'
+import type { CallbackPolicy } from '../../src/intake/callback.ts'
 import type { SystemFacts } from '../../src/intake/outlooks.ts'
 import { planOf } from '../../src/intake/plan.ts'
 import { rehearsalOf, rehearse } from '../../src/intake/rehearse.ts'
@@ -46,6 +47,8 @@ beforeEach(async () => {
   looked = []
 })
 
+const callbacks: CallbackPolicy = { areSigned: true, addressFault: () => 'private' }
+
 /** Says nothing of any mapping but that it was looked at. */
 const preview: PreviewMappings = async (mappings) =>
   mappings.map(({ mapping: { id, source, target } }) => {
@@ -57,7 +60,7 @@ const preview: PreviewMappings = async (mappings) =>
 function ports() {
   const clock = { now: () => NOW, after: () => () => {} }
   const limits = { maxMappings: 2000, batchSize: null }
-  return { store, systems: SYSTEMS, clock, newId, limits, facts, preview }
+  return { store, systems: SYSTEMS, callbacks, clock, newId, limits, facts, preview }
 }
 
 /** A submission of mappings that are all alike. */
@@ -79,6 +82,16 @@ describe('a rehearsal', () => {
     const bad = submission(2, { priority: 'high' })
     expect(await rehearse(bad, ports())).toEqual(await accept(bad, ports()))
     expect(await rehearse(bad, ports())).toMatchObject({ kind: 'refused' })
+  })
+
+  test('judges who wants to be told of the end as the real thing does, and tells nobody', async () => {
+    const bad = submission(1, { callback_url: 'http://10.0.0.1/done' })
+    const refusal = await rehearse(bad, ports())
+    expect(refusal).toMatchObject({ kind: 'refused', problems: [{ code: 'forbidden_url' }] })
+    expect(refusal).toEqual(await accept(bad, ports()))
+    const changes = { callback_url: 'https://ops.example.com/done' }
+    expect(await rehearsed(1, changes)).toEqual(await rehearsed(1))
+    expect(await store.systemNames('', 10)).toEqual([])
   })
 
   test('plans what the real thing stores', async () => {
@@ -115,7 +128,7 @@ describe('a rehearsal', () => {
 
   test('can be told of a plan that was made elsewhere', async () => {
     const mappings: Mapping[] = [{ id: 'm0', source: 'erp', target: LANE, data: 1 }]
-    const plan = planOf({ kind: 'parsed', mappings }, null, SYSTEMS)
+    const plan = planOf({ kind: 'parsed', mappings, callbackUrl: null }, null, SYSTEMS)
     const key = idempotencyOf(submission(1, {}, 'key'))
     const told = await rehearsalOf(structuredClone(plan), TENANT, key, ports())
     expect(told).toEqual(await rehearsed(1, {}, 'key'))

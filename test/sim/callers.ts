@@ -1,6 +1,7 @@
 import { NO_TERMS } from '../../src/core/request.ts'
 import { resultsOf } from '../../src/core/results.ts'
 import type { DurationMs, EpochMs, Random } from '../../src/core/units.ts'
+import type { CallbackPolicy } from '../../src/intake/callback.ts'
 import { retry } from '../../src/intake/retry.ts'
 import type { SystemCatalogue } from '../../src/intake/systems.ts'
 import type { Clock } from '../../src/lib/clock.ts'
@@ -10,6 +11,7 @@ import type { NewRequest, Store } from '../../src/store/store.ts'
 const CLOSED_WITHIN_MS: DurationMs = 1500
 const EXPIRED_WITHIN_MS: DurationMs = 3000
 
+const UNSIGNED: CallbackPolicy = { areSigned: false, addressFault: () => null }
 const DEMO: SystemCatalogue = { mode: 'demo', has: () => true, reads: () => false, names: [] }
 const ALL = { from: 0, to: Number.MAX_SAFE_INTEGER, reaching: 0, state: null }
 
@@ -86,11 +88,11 @@ export class Callers {
     const first = await store.request('default', id)
     if (first === null || this.#retried.has(id)) return
     const limits = { maxMappings: 1_000_000, batchSize: 5 }
-    const ports = { store, systems: DEMO, clock, newId, limits }
+    const ports = { store, systems: DEMO, callbacks: UNSIGNED, clock, newId, limits }
     const made = await retry(first, { code: null, target: null }, null, ports)
     if (made.kind !== 'accepted') return
     this.#retried.add(id)
-    const terms = { ...NO_TERMS, retryOf: id }
+    const terms = { ...NO_TERMS, callbackUrl: first.terms.callbackUrl, retryOf: id }
     requests.push({ id: made.request, total: made.total, terms, since: clock.now() })
     const [left, taken] = [await this.#ids(id, true), await this.#ids(made.request, false)]
     if (JSON.stringify(left) !== JSON.stringify(taken)) {

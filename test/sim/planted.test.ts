@@ -41,6 +41,10 @@ const BUGS = {
     'SELECT id FROM requests WHERE closing IS NULL AND 1 = 0',
   ],
   'the time of a request is never over': ['WHERE expires_at <= ', 'WHERE 1 = 0 AND expires_at <= '],
+  'the callback of a request that is finished is taken for queued': [
+    'SELECT 1 FROM requests WHERE tenant = ? AND id = ?',
+    'SELECT 1 WHERE ? IS NOT NULL AND ? IS NOT NULL',
+  ],
   'workers that joined are not made room for': [
     'count(*) FILTER (WHERE seen < ?1 AND epoch < ?1) AS late',
     '0 AS late',

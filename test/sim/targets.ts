@@ -1,3 +1,4 @@
+import { callbackLane } from '../../src/core/callback.ts'
 import type { Random } from '../../src/core/units.ts'
 import type { Call, Connection, WriteAnswer } from '../../src/deliver/kind.ts'
 import { type Clock, sleep } from '../../src/lib/clock.ts'
@@ -35,6 +36,10 @@ export const MANNERS: Readonly<Record<string, Manner>> = {
   guarded: (random) => (random() < 0.98 ? delivered : refused(401)),
 }
 
+/** Who is told of the ends of requests, and how it behaves. */
+export const RECEIVER = 'https://receiver.example/done'
+const hearing: Manner = (random) => (random() < 0.8 ? delivered : refused(500))
+
 /** The outside world: remembers every call, and how many were under way at once. */
 export class Targets {
   readonly calls: SeenCall[] = []
@@ -50,7 +55,7 @@ export class Targets {
 
   /** A target as one node reaches it; `near` is the node's own time, which may stand still. */
   connection(lane: string, near: Clock): Connection {
-    const manner = MANNERS[lane]
+    const manner = lane === callbackLane(RECEIVER) ? hearing : MANNERS[lane]
     if (manner === undefined) throw new Error(`no target ${lane}`)
     return {
       read: async (call) => {

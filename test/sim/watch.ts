@@ -1,3 +1,4 @@
+import { callbackTenant } from '../../src/core/callback.ts'
 import { standingOf } from '../../src/core/closed.ts'
 import type { Request } from '../../src/core/request.ts'
 import type { Standing } from '../../src/core/verdict.ts'
@@ -5,6 +6,7 @@ import type { ClaimedBatch, Settlement, Store } from '../../src/store/store.ts'
 
 interface WatchedBatch {
   readonly request: string
+  readonly tenant: string
   token: number
   standings: readonly (Standing | null)[]
 }
@@ -19,7 +21,7 @@ export class Watch {
   readonly #byFirst = new Map<string, WatchedBatch>()
   readonly #finished = new Set<string>()
   /** Requests that were closed: nothing of them may be claimed any more. */
-  readonly #closed = new Set<string>()
+  readonly #closed = new Map<string, Pick<Request, 'tenant' | 'id'>>()
 
   constructor(store: Store) {
     this.#store = store
@@ -42,8 +44,10 @@ export class Watch {
           const written = settlements.filter(({ batch }) => !refused.has(batch))
           for (const settlement of lastOfEach(written)) this.#written(settlement)
           this.#finishedOnce(settled.finished)
-          const requests = new Set(written.map(({ batch }) => this.#batches.get(batch)?.request))
-          for (const request of requests) if (request !== undefined) await this.#addsUp(request)
+          for (const { tenant, request } of this.#requestsOf(written)) {
+            await this.#addsUp(tenant, request)
+          }
+          await this.#told(settled.finished)
           return settled
         }),
       cancel: (tenant, id, now) =>
@@ -51,18 +55,22 @@ export class Watch {
           const cancelled = await this.#store.cancel(tenant, id, now)
           if (cancelled.kind !== 'closed') return cancelled
           const { request } = cancelled
-          this.#closed.add(id)
+          this.#closed.set(nameOf(request), request)
           if (request.finishedAt !== null) this.#finishedOnce([request])
-          await this.#addsUp(id)
+          await this.#addsUp(tenant, id)
+          if (request.finishedAt !== null) await this.#told([request])
           return cancelled
         }),
       closeSome: (now) =>
         this.#alone(async () => {
           const some = await this.#store.closeSome(now)
-          for (const { id } of some.expired) this.#closed.add(id)
+          for (const request of some.expired) this.#closed.set(nameOf(request), request)
           this.#finishedOnce(some.finished)
-          for (const id of this.#closed) if (!this.#finished.has(id)) await this.#addsUp(id)
-          for (const { id } of some.finished) await this.#addsUp(id)
+          for (const [name, { tenant, id }] of this.#closed) {
+            if (!this.#finished.has(name)) await this.#addsUp(tenant, id)
+          }
+          for (const { tenant, id } of some.finished) await this.#addsUp(tenant, id)
+          await this.#told(some.finished)
           return some
         }),
     }
@@ -76,9 +84,9 @@ export class Watch {
   }
 
   /** Fencing: a token rises at every claim. */
-  #claimed({ id, request, token, verdicts, ordinals: { first } }: ClaimedBatch): void {
+  #claimed({ id, request, tenant, token, verdicts, ordinals: { first } }: ClaimedBatch): void {
     const before = this.#batches.get(id)
-    if (this.#closed.has(request)) {
+    if (this.#closed.has(nameOf({ tenant, id: request }))) {
       this.violations.push(`batch ${id} was claimed after its request was closed`)
     }
     if (before !== undefined && token <= before.token) {
@@ -88,9 +96,9 @@ export class Watch {
     if (JSON.stringify(before?.standings ?? []) !== JSON.stringify(standings)) {
       this.violations.push(`batch ${id} was claimed with verdicts other than those last written`)
     }
-    const watched = { request, token, standings }
+    const watched = { request, tenant, token, standings }
     this.#batches.set(id, watched)
-    this.#byFirst.set(`${request}:${first}`, watched)
+    this.#byFirst.set(`${tenant} ${request}:${first}`, watched)
   }
 
   /** Fencing: only the last claim may write. Settled never changes. */
@@ -110,21 +118,43 @@ export class Watch {
   }
 
   #finishedOnce(finished: readonly Request[]): void {
-    for (const { id } of finished) {
-      if (this.#finished.has(id)) this.violations.push(`request ${id} finished twice`)
-      this.#finished.add(id)
+    for (const request of finished) {
+      const key = nameOf(request)
+      if (this.#finished.has(key)) this.violations.push(`request ${key} finished twice`)
+      this.#finished.add(key)
     }
   }
 
+  /** A request that is finished has its callback, in the same commit, if and only if it wants one. */
+  async #told(finished: readonly Request[]): Promise<void> {
+    for (const { tenant, id, terms } of finished) {
+      const callback = await this.#store.request(callbackTenant(tenant), id)
+      if ((callback !== null) !== (terms.callbackUrl !== null)) {
+        this.violations.push(`request ${id} of ${tenant} is finished: ${terms.callbackUrl}`)
+      }
+    }
+  }
+
+  #requestsOf(settlements: readonly Settlement[]): Iterable<WatchedBatch> {
+    const requests = new Map<string, WatchedBatch>()
+    for (const { batch } of settlements) {
+      const watched = this.#batches.get(batch)
+      if (watched !== undefined) requests.set(`${watched.tenant} ${watched.request}`, watched)
+    }
+    return requests.values()
+  }
+
   /** Where mappings stand, by the verdicts that were written, and by how their batches were ended. */
-  async #standings(id: string): Promise<readonly Standing[]> {
-    if (!this.#closed.has(id)) {
-      const watched = [...this.#batches.values()].filter(({ request }) => request === id)
+  async #standings(tenant: string, id: string): Promise<readonly Standing[]> {
+    if (!this.#closed.has(nameOf({ tenant, id }))) {
+      const watched = [...this.#batches.values()].filter(
+        (batch) => batch.request === id && batch.tenant === tenant,
+      )
       return watched.flatMap(({ standings }) => standings.map((known) => standingOf(known, null)))
     }
-    const { batches } = await this.#store.batches('default', id, ALL)
+    const { batches } = await this.#store.batches(tenant, id, ALL)
     return batches.flatMap(({ ordinals: { first, count }, closed }) => {
-      const known = this.#byFirst.get(`${id}:${first}`)?.standings ?? []
+      const known = this.#byFirst.get(`${tenant} ${id}:${first}`)?.standings ?? []
       return Array.from({ length: count }, (_, position) =>
         standingOf(known[position] ?? null, closed),
       )
@@ -132,14 +162,16 @@ export class Watch {
   }
 
   /** Conservation, counted once, and finished if and only if every mapping is final. */
-  async #addsUp(id: string): Promise<void> {
-    const request = await this.#store.request('default', id)
+  async #addsUp(tenant: string, id: string): Promise<void> {
+    const request = await this.#store.request(tenant, id)
     if (request === null) {
       this.violations.push(`request ${id} is gone`)
       return
     }
     const counted = { completed: 0, failed: 0, cancelled: 0 }
-    for (const [state] of await this.#standings(id)) if (state !== 'pending') counted[state] += 1
+    for (const [state] of await this.#standings(tenant, id)) {
+      if (state !== 'pending') counted[state] += 1
+    }
     const { completed, failed, cancelled, total } = request
     const stored = { completed, failed, cancelled }
     if (JSON.stringify(stored) !== JSON.stringify(counted)) {
@@ -147,7 +179,7 @@ export class Watch {
         `request ${id} says ${JSON.stringify(stored)}, its verdicts ${JSON.stringify(counted)}`,
       )
     }
-    const groups = await this.#store.failures('default', id)
+    const groups = await this.#store.failures(tenant, id)
     const grouped = groups.reduce((sum, { count }) => sum + count, 0)
     if (grouped !== failed) {
       this.violations.push(`request ${id} says ${failed} failed, its groups ${grouped}`)
@@ -157,6 +189,10 @@ export class Watch {
       this.violations.push(`request ${id}: done is ${done}, finished ${request.finishedAt}`)
     }
   }
+}
+
+function nameOf({ tenant, id }: Pick<Request, 'tenant' | 'id'>): string {
+  return `${tenant} ${id}`
 }
 
 const ALL = { from: 0, to: Number.MAX_SAFE_INTEGER, reaching: 0, state: null }

@@ -1,4 +1,5 @@
 import type { DatabaseSync } from 'node:sqlite'
+import { callbackLane, callbackTenant } from '../../src/core/callback.ts'
 import { standingOf } from '../../src/core/closed.ts'
 import { NO_OVERRIDE } from '../../src/core/limits.ts'
 import { PRIORITIES, type Priority } from '../../src/core/mapping.ts'
@@ -15,7 +16,7 @@ import { SimulatedClock } from './clock.ts'
 import { PEACE, type Trouble } from './faults.ts'
 import { LIMITS, Node, RETRY } from './node.ts'
 import { batches } from './requests.ts'
-import { MANNERS, Targets } from './targets.ts'
+import { MANNERS, RECEIVER, Targets } from './targets.ts'
 import { upload } from './upload.ts'
 import { isFinal, Watch } from './watch.ts'
 
@@ -208,7 +209,7 @@ class World {
       tenant: 'default',
       priority: pick<Priority>(PRIORITIES, random),
       metadata: {},
-      terms: { ...NO_TERMS, notBefore, expiresAt },
+      terms: { ...NO_TERMS, notBefore, expiresAt, callbackUrl: pick([RECEIVER, null], random) },
       createdAt: now,
       total,
       sources: {},
@@ -236,15 +237,21 @@ class World {
   async #allFinished(): Promise<boolean> {
     const posted = this.#requests.filter(({ terms }) => terms.retryOf === null)
     if (posted.length + this.#interrupted.length < this.#posts || this.#callers.busy) return false
-    for (const { id } of this.#requests) {
-      const request = await this.#base.request('default', id)
-      if (request?.finishedAt == null) return false
+    for (const { id, terms } of this.#requests) {
+      if (!(await this.#isFinished('default', id))) return false
+      if (terms.callbackUrl === null) continue
+      if (!(await this.#isFinished(callbackTenant('default'), id))) return false
     }
     return true
   }
 
+  async #isFinished(tenant: string, id: string): Promise<boolean> {
+    return (await this.#base.request(tenant, id))?.finishedAt != null
+  }
+
   async #checkTheEnd(): Promise<void> {
     for (const request of this.#requests) await this.#checkRequest(request)
+    for (const request of this.#requests) await this.#checkCallback(request)
     if ((await this.#base.totals()).openMappings !== 0) this.violations.push('something is open')
     for (const request of this.#interrupted) await this.#checkInterrupted(request)
     for (const [lane, calls] of this.#targets.underWayMax) {
@@ -279,6 +286,23 @@ class World {
     }
   }
 
+  /** Who wants to know of the end of a request is told of it, or as often as may be tried; nobody else. */
+  async #checkCallback({ id, terms }: Known): Promise<void> {
+    const tenant = callbackTenant('default')
+    const told = this.#targets.calls.filter(
+      ({ key, lane }) => key === `${id}:0` && lane === callbackLane(RECEIVER),
+    )
+    const heard = told.some(({ answer }) => answer?.kind === 'delivered')
+    const state = (await this.#base.request(tenant, id))?.state ?? null
+    if (terms.callbackUrl === null) {
+      if (state !== null || told.length > 0) this.violations.push(`${id} told who did not ask`)
+    } else if (state !== 'completed' && (state !== 'failed' || told.length < RETRY.attempts)) {
+      this.violations.push(`the callback of ${id} is ${state} after ${told.length} calls`)
+    } else if (state === 'completed' && !heard) {
+      this.violations.push(`the callback of ${id} is completed, and nobody heard it`)
+    }
+  }
+
   /** Nobody was called for it, and nothing is left of it: its id may be used again. */
   async #checkInterrupted(request: NewRequest): Promise<void> {
     const { id } = request
@@ -288,7 +312,9 @@ class World {
   }
 
   #callsOf(id: string) {
-    return this.#targets.calls.filter(({ key }) => key.startsWith(`${id}:`))
+    return this.#targets.calls.filter(
+      ({ key, lane }) => key.startsWith(`${id}:`) && lane !== callbackLane(RECEIVER),
+    )
   }
 
   async #standings(id: string, total: number): Promise<readonly Standing[]> {
@@ -312,12 +338,17 @@ class World {
   }
 
   #wasDelivered(key: string): boolean {
-    return this.#targets.calls.some((call) => call.key === key && call.answer?.kind === 'delivered')
+    return this.#targets.calls.some(
+      (call) =>
+        call.key === key &&
+        call.lane !== callbackLane(RECEIVER) &&
+        call.answer?.kind === 'delivered',
+    )
   }
 
   #nothingTwice(): void {
     const delivered = this.#targets.calls.filter(({ answer }) => answer?.kind === 'delivered')
-    const keys = new Set(delivered.map(({ key }) => key))
+    const keys = new Set(delivered.map(({ key, lane }) => `${key} to ${lane}`))
     if (keys.size < delivered.length) this.violations.push('something was delivered twice')
   }
 }

@@ -61,16 +61,20 @@ test('every column there is goes along, but for who holds a batch', async () => 
   expect(columns.map((row) => `${row['table']}.${row['column']}`).sort()).toEqual(moved.sort())
 })
 
+const ENDPOINT = { tenant: TENANT, url: 'https://a.example/done' }
+const TELLING = { terms: { callbackUrl: ENDPOINT.url } }
+const RECEIVER = 'callback:https://a.example'
+
 /**
  * Requests in every state there is: finished, with failures, half done, waiting, leased, untouched,
- * before their time, and on their way to being ready.
+ * before their time, and on their way to being ready; one has a callback.
  */
 const RELEASING = newRequest({
   batches: Array.from({ length: 2005 }, (_, at) => newBatch([at], { lane: 'erp' })),
 })
 const REQUESTS: readonly NewRequest[] = [
   newRequest({ total: 12, idempotency: { key: 'again', fingerprint: 'same' } }),
-  newRequest({ total: 7, priority: 'HIGH', metadata: { who: 'Zoë' } }),
+  newRequest({ total: 7, priority: 'HIGH', metadata: { who: 'Zoë' }, ...TELLING }),
   newRequest({ total: 30, tenant: 'other' }),
   newRequest({ total: 10, lane: 'shop' }),
   newRequest({ total: 8, lane: 'erp', terms: { notBefore: NOW + 60_000 } }),
@@ -100,6 +104,7 @@ async function fill(): Promise<void> {
   await store.settle(settlements, NOW)
   await store.gate('shop', { state: 'held', until: NOW + 60_000, reason: 'credentials refused' })
   await store.override('crm', { concurrency: 3, paused: true })
+  await store.disableCallback(ENDPOINT, NOW)
   await store.close()
 }
 
@@ -116,7 +121,8 @@ async function contents(store: Store): Promise<unknown> {
     batches: await Promise.all(REQUESTS.map(({ tenant, id }) => store.batches(tenant, id, range))),
     failed: await store.batches(TENANT, REQUESTS[1]?.id ?? '', { ...range, state: 'failed' }),
     waiting: await store.waiting('other', REQUESTS[2]?.id ?? ''),
-    systems: await Promise.all([LANE, 'shop'].map((name) => store.system(name))),
+    systems: await Promise.all([LANE, 'shop', RECEIVER].map((name) => store.system(name))),
+    disabled: await store.isCallbackDisabled(ENDPOINT),
     work: await store.work(NOW),
   }
 }
@@ -134,7 +140,7 @@ describe('a move', () => {
     await fill()
     const progress: { done: number; total: number }[] = []
     const moved = await moveToPostgres(directory, url, (step) => progress.push(step))
-    expect(moved).toEqual({ requests: 6, batches: 2020, mappings: 2072 })
+    expect(moved).toEqual({ requests: 7, batches: 2021, mappings: 2073 })
     expect(await contents(target)).toEqual(await embedded())
     expect(progress.at(-1)?.done).toBe(progress.at(-1)?.total)
   })
@@ -161,7 +167,7 @@ describe('a move', () => {
     const later = NOW + 120_000
     await released(target, later)
     await target.join({ id: 'next', host: 'there' }, later + 15_000)
-    const wants = [want(LANE, 1000), want('shop', 1000), want('erp', 5000)]
+    const wants = [...[want(LANE, 1000), want('shop', 1000), want('erp', 5000)], want(RECEIVER, 1)]
     const { batches } = await target.claim('next', wants, later)
     const { refused } = await target.settle(
       batches.map((batch) => done(batch)),
@@ -205,7 +211,7 @@ describe('a move', () => {
     }
     await expect(moveToPostgres(directory, url, interrupt)).rejects.toThrow('interrupted')
     expect(await target.totals()).toEqual({ activeRequests: 0, openMappings: 0 })
-    expect(await moveToPostgres(directory, url, silent)).toMatchObject({ requests: 6 })
+    expect(await moveToPostgres(directory, url, silent)).toMatchObject({ requests: 7 })
   })
 
   test('leaves nothing behind when the copy differs in a single letter', async () => {

@@ -4,7 +4,7 @@ import { BEAT_EVERY_MS, LIFETIME_MS } from '../../src/dispatch/membership.ts'
 import { systemClock } from '../../src/lib/clock.ts'
 import { migrate } from '../../src/store/postgres/migrate.ts'
 import { postgresStore } from '../../src/store/postgres/store.ts'
-import type { Store } from '../../src/store/store.ts'
+import type { ClaimedBatch, Store } from '../../src/store/store.ts'
 import { audited, claimed, inserted, join, MINUTE, settled, two } from '../contract/steps.ts'
 import { eventually } from '../support/eventually.ts'
 import { emptyTables, execute, postgresDatabase } from '../support/postgres.ts'
@@ -49,6 +49,42 @@ describe('two sessions that are in each other’s way', () => {
     await eventually(() => expectLocked('requests'))
     await Promise.all([settled(store, [done(first)]), settled(store, [done(second)]), other])
     expect(await audited(store, request)).toMatchObject({ state: 'completed', completed: 10 })
+  })
+
+  test('that finish requests at once: each has one callback, and no other is lost', async () => {
+    const stores = [open(url), open(url)] as const
+    await join(stores[0])
+    const lanes = [81, 82].map((port) => `callback:http://a.example:${port}`)
+    const told: string[] = []
+    const requests = await Promise.all(
+      Array.from({ length: 200 }, (_, turn) => {
+        const terms = { callbackUrl: `http://a.example:${81 + (turn % 2)}/` }
+        return inserted(stores[0], { total: 2, batchSize: 1, terms })
+      }),
+    )
+    const batches = await claimed(stores[0])
+
+    /** Finishes some requests, and carries out what callbacks there are, while the others do so, too. */
+    async function work(store: Store, group: readonly ClaimedBatch[]) {
+      await settled(
+        store,
+        group.map((batch) => done(batch)),
+      )
+      for (const lane of lanes) {
+        const callbacks = await claimed(store, { lane })
+        told.push(...callbacks.map(({ request }) => request))
+        await settled(
+          store,
+          callbacks.map((batch) => done(batch)),
+        )
+      }
+    }
+
+    const groups = Array.from({ length: 40 }, (_, at) => batches.slice(at * 10, at * 10 + 10))
+    await Promise.all(groups.map((group, at) => work(stores[at % 2 === 0 ? 0 : 1], group)))
+    await work(stores[0], [])
+    expect(told.sort()).toEqual(requests.map(({ id }) => id).sort())
+    expect(await stores[0].totals()).toEqual({ activeRequests: 0, openMappings: 0 })
   })
 })
 

@@ -51,6 +51,8 @@ const REPORT = {
   ...{ learned: null, learnedRate: null, lastError: null },
 }
 
+const ENDPOINT = { tenant: TENANT, url: 'https://a.example/gone' }
+
 const WRITES: Readonly<Record<string, Prepare>> = {
   insert: async () => {
     const request = newRequest({ total: 12 })
@@ -101,6 +103,18 @@ const WRITES: Readonly<Record<string, Prepare>> = {
     const [first, second] = await holding(store)
     const settlements = [done(first, { failed: 1 }), unfinished(second, { state: 'ready' })]
     return (again) => again.settle(settlements, NOW)
+  },
+  'settle, with callbacks': async (store) => {
+    await join(store)
+    const terms = { callbackUrl: 'https://a.example/' }
+    for (let n = 0; n < 2; n += 1) await inserted(store, { terms })
+    const settlements = (await claimed(store)).map((batch) => done(batch))
+    return (again) => again.settle(settlements, NOW)
+  },
+  disableCallback: async () => (store) => store.disableCallback(ENDPOINT, NOW),
+  enableCallbacks: async (store) => {
+    await store.disableCallback(ENDPOINT, NOW)
+    return (again) => again.enableCallbacks('callback:https://a.example')
   },
   gate: async () => (store) => store.gate(LANE, GATE),
   probe: async (store) => {
@@ -189,6 +203,7 @@ const READS: Readonly<Record<string, (store: Store) => Promise<unknown>>> = {
   systemNames: (store) => store.systemNames('', 10),
   system: (store) => store.system(LANE),
   load: (store) => store.load(LANE, { tenant: TENANT, priority: 'LOW', mappings: 5 }),
+  isCallbackDisabled: (store) => store.isCallbackDisabled(ENDPOINT),
 }
 
 describe('a line that breaks at any statement of', () => {
@@ -284,6 +299,7 @@ async function contents() {
        ARRAY(SELECT (lane, open)::text FROM request_lanes ORDER BY lane) AS request_lanes,
        ARRAY(SELECT (lane, tenant, priority, requests, mappings)::text FROM flows ORDER BY lane) AS flows,
        ARRAY(SELECT (key, fingerprint)::text FROM idempotency_keys) AS keys,
+       ARRAY(SELECT (tenant, url, lane)::text FROM disabled_callbacks) AS disabled,
        ARRAY(SELECT (id, deadline)::text FROM workers ORDER BY id) AS workers,
        ARRAY(SELECT report FROM reports) AS reports,
        ARRAY(SELECT s::text FROM systems s) AS systems,

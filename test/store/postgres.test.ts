@@ -356,6 +356,23 @@ describe('the sweep', () => {
     expect(await store.request(TENANT, request.id)).toMatchObject(mended)
   })
 
+  test('queues the callback of a request that it finishes, once', async () => {
+    const store = await open()
+    await join(store)
+    const request = await inserted(store)
+    await store.settle([done(await claimedOne(store))], NOW)
+    for (let time = 0; time < 2; time += 1) {
+      await execute(
+        url,
+        `UPDATE requests SET state = 'in_progress', finished_at = NULL, open = 1,
+           callback_url = 'https://a.example/' WHERE tenant = '${TENANT}'`,
+      )
+      expect((await store.sweep(NOW, 0)).repaired).toContain(request.id)
+      expect(await store.system('callback:https://a.example')).toMatchObject({ open: 1 })
+    }
+    expect(await claimed(store, { lane: 'callback:https://a.example' })).toHaveLength(1)
+  })
+
   test('takes back what is leased to a worker that nobody knows', async () => {
     const store = await open()
     await join(store)

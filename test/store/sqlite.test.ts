@@ -226,6 +226,24 @@ describe('the sweep', () => {
     expect(await store.request(TENANT, request.id)).toMatchObject(mended)
   })
 
+  test('queues the callback of a request that it finishes, once', async () => {
+    const dataDir = await temporaryDirectory()
+    const store = await open(dataDir)
+    await joined(store)
+    const request = await inserted(store)
+    await store.settle([done(await claimedOne(store))], NOW)
+    for (let time = 0; time < 2; time += 1) {
+      execute(
+        dataDir,
+        `UPDATE requests SET state = 'in_progress', finished_at = NULL,
+           callback_url = 'https://a.example/' WHERE tenant = '${TENANT}'`,
+      )
+      expect((await store.sweep(NOW, 0)).repaired).toContain(request.id)
+      expect(await store.system('callback:https://a.example')).toMatchObject({ open: 1 })
+    }
+    expect(await claimed(store, { lane: 'callback:https://a.example' })).toHaveLength(1)
+  })
+
   test('leaves not one row of a request that it deletes', async () => {
     const dataDir = await temporaryDirectory()
     const store = await open(dataDir)

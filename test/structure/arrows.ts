@@ -40,6 +40,7 @@ const HOMES: Readonly<Record<string, readonly string[]>> = {
   'node:sqlite': ['store'],
   fastify: ['http'],
   undici: ['deliver'],
+  standardwebhooks: ['deliver'],
   amqplib: ['deliver'],
   mongodb: ['deliver'],
   redis: ['deliver'],

@@ -65,6 +65,7 @@ describe('README.md', () => {
     const [body] = all(text, /-d '\s*(\{[\s\S]*?\})'/g)
     const rules = {
       systems: { mode: 'demo' as const, has: () => true, reads: () => false, names: [] },
+      callbacks: { areSigned: false, addressFault: () => null },
       mappingsMax: 10,
     }
     expect(parse(Buffer.from(body ?? ''), rules)).toMatchObject({ kind: 'parsed' })
@@ -134,6 +135,7 @@ describe('docs/results.md', () => {
     expect(error).toHaveProperty('code', 'target_rejected')
     const rules = {
       systems: { mode: 'demo' as const, has: () => true, reads: () => false, names: [] },
+      callbacks: { areSigned: false, addressFault: () => null },
       mappingsMax: 1,
     }
     const body = Buffer.from(JSON.stringify({ mappings: [mapping] }))

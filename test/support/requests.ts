@@ -158,7 +158,8 @@ function settlement(batch: ClaimedBatch, finals: Finals, next: NextState): Settl
   const id = `map_${batch.ordinals.first}`
   for (let place = 0; place < failed; place += 1) addFailure(failures, id, ERROR)
   const counts = { completed, failed, cancelled }
-  return { batch: batch.id, token: batch.token, verdicts, ...counts, failures, next }
+  const { token, callback } = batch
+  return { batch: batch.id, token, verdicts, ...counts, failures, callback, next }
 }
 
 export const ERROR: MappingError = {

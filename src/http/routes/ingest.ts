@@ -62,6 +62,7 @@ const schema = {
       'duplicate-mapping-id',
       'unknown-system',
       'invalid-expression',
+      'forbidden-url',
       'body-too-large',
       'too-many-mappings',
       'unsupported-media-type',

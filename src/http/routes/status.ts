@@ -1,5 +1,6 @@
 import type { FastifyInstance } from 'fastify'
 import Type from 'typebox'
+import { CALLBACK_RANGE, callbackReport, callbackTenant, UNTOLD } from '../../core/callback.ts'
 import type { Request } from '../../core/request.ts'
 import { answer, refusals, STORE_PROBLEMS } from '../documented.ts'
 import type { Following } from '../follow.ts'
@@ -69,14 +70,24 @@ export async function lookUp(
   return request === null ? null : await statusNow(ports, request)
 }
 
-/** A request as its caller sees it now. What is finished, or about to be, waits for nothing. */
+/**
+ * A request as its caller sees it now. What is finished, or about to be, waits for nothing; what is
+ * finished may have been told of.
+ */
 export async function statusNow(
   { store, tenant, clock }: Pick<HttpPorts, 'store' | 'tenant' | 'clock'>,
   request: Request,
 ): Promise<RequestStatus> {
-  const mayWait = request.finishedAt === null && request.closing === null
-  const waiting = mayWait ? await store.waiting(tenant, request.id) : []
-  return statusOf(request, waiting, clock.now())
+  const { id, finishedAt, closing, terms } = request
+  if (finishedAt === null) {
+    const waiting = closing === null ? await store.waiting(tenant, id) : []
+    return statusOf(request, waiting, clock.now(), UNTOLD)
+  }
+  if (terms.callbackUrl === null) return statusOf(request, [], clock.now(), UNTOLD)
+  const { batches } = await store.batches(callbackTenant(tenant), id, CALLBACK_RANGE)
+  const [callback] = batches
+  const report = callback === undefined ? UNTOLD : callbackReport(callback)
+  return statusOf(request, [], clock.now(), report)
 }
 
 export const NO_REQUEST = 'There is no request with this id.'

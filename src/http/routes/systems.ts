@@ -1,5 +1,6 @@
 import type { FastifyInstance, FastifyReply } from 'fastify'
 import Type, { type Static } from 'typebox'
+import { CALLBACK_NAMES, isCallbackLane, isCallbackName } from '../../core/callback.ts'
 import { MAPPING_LIMITS } from '../../core/mapping.ts'
 import { unknownSystem } from '../../intake/systems.ts'
 import { NO_BODY, refuseBody } from '../body.ts'
@@ -25,7 +26,7 @@ const tags = ['Systems']
 const listSchema = {
   summary: 'List systems',
   description:
-    'By name. Without a systems file, those that have open mappings, or of which something is known.',
+    'By name: those of the systems file; without one, those that have open mappings, or of which something is known. So are lanes of callbacks, `callback:` and where they go, in any case.',
   operationId: 'listSystems',
   tags,
   querystring: Query,
@@ -77,7 +78,7 @@ const patchSchema = {
 const resumeSchema = {
   summary: 'Try a system again now',
   description:
-    'A held or tripped gate lets one mapping through at once, to see; a throttled one opens.',
+    'A held or tripped gate lets one mapping through at once, to see; a throttled one opens. Of a lane of callbacks, every URL that has answered `410` is called again.',
   operationId: 'resumeSystem',
   tags,
   params: Params,
@@ -113,11 +114,12 @@ export function systemsRoutes(app: FastifyInstance, ports: HttpPorts): void {
   }
 
   function find(name: string): SystemDescription | null {
-    return isName(name) ? ports.describe(name) : null
+    return isName(name) || isCallbackLane(name) ? ports.describe(name) : null
   }
 
   function sendUnknown(reply: FastifyReply, name: string): FastifyReply {
-    return sendProblem(reply, 'not-found', unknownSystem(name, systems))
+    const detail = isCallbackName(name) ? NO_LANE : unknownSystem(name, systems)
+    return sendProblem(reply, 'not-found', detail)
   }
 
   app.get<{ Querystring: Static<typeof Query> }>(
@@ -174,8 +176,9 @@ export function systemsRoutes(app: FastifyInstance, ports: HttpPorts): void {
       const described = find(name)
       if (described === null) return sendUnknown(reply, name)
       if (request.body?.length) return sendBadInput(reply, NO_BODY)
+      const enabled = isCallbackLane(name) ? await store.enableCallbacks(name) : 0
       const gate = await store.resume(name, clock.now())
-      if (gate === null) return sendProblem(reply, 'invalid-state', NOT_CLOSED)
+      if (gate === null && enabled === 0) return sendProblem(reply, 'invalid-state', NOT_CLOSED)
       emit({ event: 'system_resumed', system: name })
       return reply.send(await view(name, described))
     },
@@ -185,13 +188,20 @@ export function systemsRoutes(app: FastifyInstance, ports: HttpPorts): void {
 const NOT_CLOSED =
   'Its gate is not closed. If it is paused, PATCH it with {"paused": false} to let it go on.'
 
-/** In demo mode every name is a system: those are listed that the store knows of. */
+const NO_LANE = 'The lane of callbacks to a host is called as callback:https://ops.example.com is.'
+
+/** In demo mode every name is a system: those are listed that the store knows of. So are lanes of callbacks. */
 async function namesAfter(
   { store, systems }: HttpPorts,
   after: string,
   limit: number,
 ): Promise<readonly string[]> {
   if (systems.mode === 'demo') return store.systemNames(after, limit)
-  const names = systems.names.filter((name) => name > after)
+  const { from } = CALLBACK_NAMES
+  const callbacks = await store.systemNames(after > from ? after : from, limit)
+  const names = [
+    ...systems.names.filter((name) => name > after),
+    ...callbacks.filter(isCallbackLane),
+  ]
   return names.sort().slice(0, limit)
 }

@@ -101,7 +101,7 @@ export const LEASE = `
     FROM probes p WHERE s.system = p.system AND p.system IN (SELECT lane FROM leased)
   )
   SELECT l.*, r.id AS request, r.tenant, r.metadata, v.verdicts,
-    p.first, p.last, p.count, p.ordinals, p.mappings
+    r.callback_url IS NOT NULL AS callback, p.first, p.last, p.count, p.ordinals, p.mappings
   FROM leased l JOIN payloads p ON p.batch = l.id JOIN requests r ON r.seq = l.seq
     LEFT JOIN verdicts v ON v.batch = l.id
   ORDER BY l.lane, l.at`

@@ -115,8 +115,9 @@ function more(want: Open, rows: readonly LeasedRow[]): readonly Open[] {
 }
 
 function toClaimed(row: LeasedRow, probe: boolean): ClaimedBatch {
-  const { id, token, request, tenant, lane, rank, rescues, mappings, metadata, verdicts } = row
+  const { id, token, request, tenant, lane, rank, rescues } = row
+  const { mappings, metadata, verdicts, callback } = row
   const ordinals = toOrdinals(row)
   const texts = { mappings, metadata, verdicts }
-  return { id, token, request, tenant, lane, rank, rescues, ordinals, ...texts, probe }
+  return { id, token, request, tenant, lane, rank, rescues, ordinals, ...texts, probe, callback }
 }

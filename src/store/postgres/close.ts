@@ -2,10 +2,13 @@ import { EXPIRED, firstOpen } from '../../core/closed.ts'
 import type { Request } from '../../core/request.ts'
 import type { EpochMs } from '../../core/units.ts'
 import { type RequestRow, toRequest } from '../rows.ts'
+import type { WorkHint } from '../store.ts'
+import { hintCallbacks } from './callbacks.ts'
 import type { StoreClock } from './clock.ts'
 import { COUNT } from './count.ts'
 import type { Database } from './database.ts'
 import { GROUP } from './failures.ts'
+import { closeFlowsAndTell } from './finish.ts'
 
 const OPEN = 'b.count - b.completed - b.failed - b.cancelled'
 
@@ -29,7 +32,7 @@ const END = `
     INSERT INTO verdicts AS v (batch, completed, failed, cancelled)
     SELECT id, completed, failed + more_failed, cancelled + more_cancelled FROM held
     ON CONFLICT (batch) DO UPDATE SET failed = excluded.failed, cancelled = excluded.cancelled
-  ), ${COUNT}, failing AS MATERIALIZED (
+  ), ${COUNT(closeFlowsAndTell)}, failing AS MATERIALIZED (
     SELECT h.request, h.lane AS target, '${EXPIRED.code}' AS code, 0::bigint AS http_status,
       sum(h.more_failed)::bigint AS count, coalesce(min(s.sample), '') AS sample,
       '${EXPIRED.message}' AS message
@@ -75,20 +78,30 @@ interface FirstRow {
   readonly verdicts: string | null
 }
 
-/** Ends batches of closed requests. What is open of them is counted, and nothing is written for it. */
-export function closeOperations(database: Database, clock: StoreClock) {
+/**
+ * Ends batches of closed requests. What is open of them is counted, and nothing is written for it.
+ *
+ * @param hint told of every lane that got a callback, after the transaction is committed
+ */
+export function closeOperations(
+  database: Database,
+  clock: StoreClock,
+  hint: (hint: WorkHint) => void,
+) {
   /** Ends those of these batches that are of closed requests, and that nobody has in hand. */
   async function end(batches: readonly number[], now: EpochMs): Promise<readonly Request[]> {
     if (batches.length === 0) return []
     const first = await database.query<FirstRow>(FIRST, [batches])
-    const finished = await database.query<RequestRow>(END, [
+    const rows = await database.query<RequestRow>(END, [
       clock.given(now),
       batches,
       first.map(({ request }) => request),
       first.map(({ lane }) => lane),
       first.map(({ mappings, verdicts }) => firstOpen(mappings, verdicts)),
     ])
-    return finished.map(toRequest)
+    const finished = rows.map(toRequest)
+    hintCallbacks(finished, hint)
+    return finished
   }
 
   /** Goes on through the batches of closed requests, and looks at no more than `max` of each. */

@@ -44,7 +44,7 @@ export function controlOperations(
   clock: StoreClock,
   hint: (hint: WorkHint) => void,
 ) {
-  const { endNext } = closeOperations(database, clock)
+  const { endNext } = closeOperations(database, clock, hint)
 
   async function find(tenant: string, id: string): Promise<RequestRow | undefined> {
     const [row] = await database.query<RequestRow>(FIND, [tenant, id])

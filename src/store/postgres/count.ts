@@ -1,7 +1,7 @@
 /** What every statement has in common that counts what has become of mappings: settle, and close. */
 import type { DurationMs } from '../../core/units.ts'
 import { NOW } from './clock.ts'
-import { closeFlows, FINISH } from './finish.ts'
+import { type closeFlows, FINISH } from './finish.ts'
 
 /** A request's speed is measured over this long at least, and mostly no longer than twice that. */
 const PACE_MS: DurationMs = 5000
@@ -12,8 +12,10 @@ const IS_MARK_OLD = `r.marked_at <= ${NOW} - ${PACE_MS}`
  * and `done` for those that are open no more. Rows are locked in one order for all: batches by id,
  * requests by seq, flows by name, so nobody waits in a circle. What it gives to the statement is
  * `counted`, the requests as they are then.
+ *
+ * @param close takes it off the flows, and queues callbacks or not
  */
-export const COUNT = `changes AS MATERIALIZED (
+export const COUNT = (close: typeof closeFlows) => `changes AS MATERIALIZED (
     SELECT request, lane, sum(more_completed)::bigint AS completed, sum(more_failed)::bigint AS failed,
       sum(more_cancelled)::bigint AS cancelled, count(*) FILTER (WHERE state = 'done') AS done
     FROM held GROUP BY request, lane
@@ -40,7 +42,7 @@ export const COUNT = `changes AS MATERIALIZED (
     SET open = l.open - (c.completed + c.failed + c.cancelled)
     FROM changes c JOIN counted r ON r.seq = c.request
     WHERE l.request = c.request AND l.lane = c.lane AND r.open > 0
-  ), ${closeFlows(`
+  ), ${close(`
       SELECT c.lane, r.tenant, r.priority, 0 AS requests,
         -(c.completed + c.failed + c.cancelled) AS mappings
       FROM changes c JOIN counted r ON r.seq = c.request`)}`

@@ -1,4 +1,5 @@
-/** What every statement that may finish a request has in common: the settle, and the sweep's audit. */
+/** What every statement that may finish a request has in common: settle, close, and the sweep's audit. */
+import { QUEUE_CALLBACKS } from './callbacks.ts'
 import { NOW } from './clock.ts'
 
 /** Sets a request's state and end when none of its batches is open. As core's `finalState` has it. */
@@ -32,4 +33,10 @@ export function closeFlows(settled: string): string {
     ON CONFLICT (lane, tenant, priority) DO UPDATE
     SET requests = f.requests + excluded.requests, mappings = f.mappings + excluded.mappings
   )`
+}
+
+/** The same, and queues the callbacks of the requests that are finished. */
+export function closeFlowsAndTell(settled: string): string {
+  const queued = 'SELECT lane, tenant, priority, 1 AS requests, 1 AS mappings FROM callbacks'
+  return `${QUEUE_CALLBACKS}, ${closeFlows(`${settled} UNION ALL ${queued}`)}`
 }

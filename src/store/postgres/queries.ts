@@ -1,3 +1,4 @@
+import { CALLBACK_NAMES } from '../../core/callback.ts'
 import type { FailureGroup } from '../../core/failures.ts'
 import type { Request } from '../../core/request.ts'
 import type { MappingState } from '../../core/verdict.ts'
@@ -66,10 +67,13 @@ interface SomeRow extends BatchRow {
   readonly length: number
 }
 
+/** A callback is an open request of one mapping in one lane. */
 const TOTALS = `
   SELECT (SELECT count(*) FROM requests WHERE finished_at IS NULL AND state <> 'receiving')
-      AS "activeRequests",
-    (SELECT coalesce(sum(mappings), 0)::bigint FROM flows) AS "openMappings"`
+      - coalesce(sum(requests) FILTER (WHERE callback), 0)::bigint AS "activeRequests",
+    coalesce(sum(mappings) FILTER (WHERE NOT callback), 0)::bigint AS "openMappings"
+  FROM (SELECT *, lane > '${CALLBACK_NAMES.from}' AND lane < '${CALLBACK_NAMES.to}' AS callback
+    FROM flows) f`
 
 /** Reads what people ask for; nothing here writes. */
 export function queryOperations(database: Database) {

@@ -1,19 +1,21 @@
 import type { Request } from '../../core/request.ts'
 import type { EpochMs } from '../../core/units.ts'
 import { type RequestRow, toRequest } from '../rows.ts'
-import type { Settled, Settlement } from '../store.ts'
+import type { Settled, Settlement, WorkHint } from '../store.ts'
+import { hintCallbacks } from './callbacks.ts'
 import { NOW, type StoreClock } from './clock.ts'
 import { closeOperations } from './close.ts'
 import { COUNT } from './count.ts'
 import type { Database } from './database.ts'
 import { countFailures, failureParameters } from './failures.ts'
+import { closeFlows, closeFlowsAndTell } from './finish.ts'
 
 /**
  * Every settlement of a group at once, as parallel arrays. What a row held before is read under its
  * lock (`held`), so a settlement counts once though it is written twice, even by a statement that its
  * caller has given up.
  */
-const settleAll = (counting: string) => `
+const settleAll = (close: typeof closeFlows, counting: string) => `
   WITH held AS MATERIALIZED (
     SELECT b.id, b.request, b.lane, g.state, g.delay, g.verdicts, g.completed, g.failed, g.cancelled,
       g.completed - b.completed AS more_completed, g.failed - b.failed AS more_failed,
@@ -36,26 +38,41 @@ const settleAll = (counting: string) => `
     SELECT id, completed, failed, cancelled, verdicts FROM held
     ON CONFLICT (batch) DO UPDATE SET completed = excluded.completed, failed = excluded.failed,
       cancelled = excluded.cancelled, verdicts = coalesce(excluded.verdicts, v.verdicts)
-  ), ${COUNT}${counting}
+  ), ${COUNT(close)}${counting}
   SELECT h.written, r.*
   FROM (SELECT coalesce(array_agg(id), '{}') AS written FROM held) h
     LEFT JOIN (SELECT * FROM counted WHERE open = 0 OR closing IS NOT NULL) r ON true`
 
-/** Most settlements bring no failure: then nothing has to be planned for them. */
-const SETTLE = settleAll('')
-const SETTLE_FAILURES = settleAll(`, ${countFailures(10)}`)
+/** Most settlements bring no failure, and few requests have a callback: then neither is planned for. */
+const SETTLE = statements(closeFlows)
+const SETTLE_AND_TELL = statements(closeFlowsAndTell)
+
+function statements(close: typeof closeFlows) {
+  return { plain: settleAll(close, ''), failing: settleAll(close, `, ${countFailures(10)}`) }
+}
 
 /** Beside the batches that were written, the requests that are finished or were closed. */
 type SettledRow = { readonly written: readonly number[] } & (RequestRow | { readonly seq: null })
 
-/** Writes what became of leased batches, counts it, and finishes requests. */
-export function settleOperations(database: Database, clock: StoreClock) {
-  const { end } = closeOperations(database, clock)
+/**
+ * Writes what became of leased batches, counts it, and finishes requests.
+ *
+ * @param hint told of every lane that got a callback, after the transaction is committed
+ */
+export function settleOperations(
+  database: Database,
+  clock: StoreClock,
+  hint: (hint: WorkHint) => void,
+) {
+  const { end } = closeOperations(database, clock, hint)
 
   async function write(settlements: readonly Settlement[], now: EpochMs): Promise<Settled> {
-    const failing = settlements.filter(({ failures }) => failures.length > 0)
-    const counting = failing.length === 0 ? [] : failureParameters(failing)
-    const statement = failing.length === 0 ? SETTLE : SETTLE_FAILURES
+    const { plain, failing } = settlements.some(({ callback }) => callback)
+      ? SETTLE_AND_TELL
+      : SETTLE
+    const failed = settlements.filter(({ failures }) => failures.length > 0)
+    const counting = failed.length === 0 ? [] : failureParameters(failed)
+    const statement = failed.length === 0 ? plain : failing
     const rows = await database.query<SettledRow>(statement, [
       clock.given(now),
       settlements.map(({ batch }) => batch),
@@ -71,6 +88,7 @@ export function settleOperations(database: Database, clock: StoreClock) {
     const written = new Set(rows[0]?.written)
     const requests = rows.flatMap((row) => (row.seq === null ? [] : [toRequest(row)]))
     const finished = requests.filter(({ finishedAt }) => finishedAt !== null)
+    hintCallbacks(finished, hint)
     if (finished.length < requests.length) finished.push(...(await endLetGo(settlements, now)))
     return { refused: refusedOf(settlements, written), finished }
   }

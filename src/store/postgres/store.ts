@@ -1,6 +1,7 @@
 import { systemClock } from '../../lib/clock.ts'
 import { newId } from '../../lib/random.ts'
 import { type Store, StoreUnavailable, type WorkHint } from '../store.ts'
+import { callbackOperations } from './callbacks.ts'
 import { claimOperations } from './claim.ts'
 import { clearOperations } from './clear.ts'
 import { callerClock, databaseClock } from './clock.ts'
@@ -84,8 +85,9 @@ export function postgresStore(options: PostgresConnections, prepared?: Promise<v
     ...systemOperations(database, clock, hint),
     ...claimOperations(database, clock),
     ...workOperations(database, clock),
-    ...settleOperations(database, clock),
+    ...settleOperations(database, clock, hint),
     ...controlOperations(database, clock, hint),
+    ...callbackOperations(database, clock),
     ...sweepOperations(database, clock),
     ...clearOperations(database, clock),
     ...touchOperations(database),

@@ -3,7 +3,7 @@ import type { Sweep } from '../store.ts'
 import { NOW, type StoreClock } from './clock.ts'
 import type { Database } from './database.ts'
 import { REGROUP } from './failures.ts'
-import { closeFlows, FINISH } from './finish.ts'
+import { closeFlowsAndTell, FINISH } from './finish.ts'
 
 /** How much one sweep checks and deletes: it must not hold up the writes it stands between. */
 const AUDITED_MAX = 20
@@ -62,7 +62,7 @@ const AUDIT = `
       AND (c.open = 0 OR c.grouped <> c.failed OR (r.completed, r.failed, r.cancelled, r.open)
         <> (c.completed, c.failed, c.cancelled, c.open))
     RETURNING r.*
-  ), ${REGROUP}, ${closeFlows(`
+  ), ${REGROUP}, ${closeFlowsAndTell(`
       SELECT NULL::text AS lane, NULL::text AS tenant, NULL::text AS priority, 0 AS requests,
         0 AS mappings WHERE false`)}
   SELECT (SELECT max(seq) FROM audited) AS last, (SELECT count(*) FROM audited) AS audited,
@@ -85,7 +85,8 @@ const LOOK_AGAIN = `
 
 /**
  * Hides old requests, wholly and at once (`clear` takes away what they have left), and deletes what says
- * nothing any more: gates that have opened, systems without a word, flows without work.
+ * nothing any more: gates that have opened, systems without a word, flows without work, receivers of
+ * callbacks that were gone long ago.
  */
 const DELETE = `
   WITH old AS MATERIALIZED (
@@ -98,6 +99,8 @@ const DELETE = `
   ), opened AS (
     UPDATE systems SET state = NULL, until = NULL, reason = NULL
     WHERE state = 'throttled' AND until < ${NOW}
+  ), enabled AS (
+    DELETE FROM disabled_callbacks WHERE at < ${NOW} - $2
   ), plain AS (
     DELETE FROM systems
     WHERE state IS NULL AND concurrency IS NULL AND rate IS NULL AND paused = 0

@@ -27,8 +27,9 @@ const WORK = `
       FROM ready r FULL JOIN waiting w ON w.lane = r.lane) l) AS lanes,
     (SELECT coalesce(json_agg(s), '[]') FROM systems s) AS systems,
     (SELECT coalesce(max(epoch), 0) FROM workers) AS epoch, ${RELEASE_AT} AS release,
-    ARRAY(SELECT id FROM requests WHERE closing IS NOT NULL AND finished_at IS NULL
-      ORDER BY seq LIMIT ${CLOSING_MAX}) AS closing,
+    (SELECT coalesce(json_agg(c), '[]') FROM (
+      SELECT tenant, id FROM requests WHERE closing IS NOT NULL AND finished_at IS NULL
+      ORDER BY seq LIMIT ${CLOSING_MAX}) c) AS closing,
     EXISTS (SELECT 1 FROM requests
       WHERE closing IS NOT NULL AND finished_at IS NULL AND closing_from IS NOT NULL)
     OR EXISTS (SELECT 1 FROM requests

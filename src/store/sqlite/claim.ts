@@ -4,7 +4,7 @@ import { takesOldest } from '../../core/rank.ts'
 import type { Closing } from '../../core/request.ts'
 import type { EpochMs } from '../../core/units.ts'
 import { type OrdinalsRow, type SystemRow, toControl, toOrdinals } from '../rows.ts'
-import type { Claim, ClaimedBatch, LaneWork, Want, Work } from '../store.ts'
+import type { Claim, ClaimedBatch, LaneWork, RequestName, Want, Work } from '../store.ts'
 import { prepare } from './database.ts'
 
 /** How many waiting batches of a lane one claim makes ready: bounds the transaction. */
@@ -34,6 +34,7 @@ interface ReadyRow extends OrdinalsRow {
   readonly rescues: number
   readonly mappings: string
   readonly metadata: string
+  readonly callback_url: string | null
   readonly verdicts: string | null
 }
 
@@ -58,9 +59,9 @@ export function claimOperations(database: DatabaseSync, releaseAt: () => EpochMs
     database,
     'SELECT coalesce(max(epoch), 0) AS epoch FROM workers',
   )
-  const closing = prepare<{ id: string }>(
+  const closing = prepare<RequestName>(
     database,
-    `SELECT id FROM requests WHERE closing IS NOT NULL AND finished_at IS NULL
+    `SELECT tenant, id FROM requests WHERE closing IS NOT NULL AND finished_at IS NULL
      ORDER BY seq LIMIT ${CLOSING_MAX}`,
   )
   const toClose = prepare(
@@ -80,7 +81,7 @@ export function claimOperations(database: DatabaseSync, releaseAt: () => EpochMs
   )
   const ready = (which: string) => `
     SELECT b.id, b.token, b.rank, b.rescues, b.first, b.last, b.count, p.ordinals, p.mappings,
-      v.verdicts, r.seq, r.id AS request, r.tenant, r.metadata, r.closing
+      v.verdicts, r.seq, r.id AS request, r.tenant, r.metadata, r.callback_url, r.closing
     FROM (SELECT * FROM batches WHERE lane = ? AND state = 'ready' ${which} LIMIT 1) b
       JOIN requests r ON r.seq = b.request
       LEFT JOIN payloads p ON p.batch = b.id AND r.closing IS NULL
@@ -135,7 +136,8 @@ export function claimOperations(database: DatabaseSync, releaseAt: () => EpochMs
     const token = row.token + 1
     const ordinals = toOrdinals(row)
     const texts = { mappings, metadata, verdicts }
-    return { id, token, request, tenant, lane, rank, rescues, ordinals, ...texts, probe }
+    const callback = row.callback_url !== null
+    return { id, token, request, tenant, lane, rank, rescues, ordinals, ...texts, probe, callback }
   }
 
   function claim(worker: string, wants: readonly Want[], now: EpochMs): Claim {
@@ -180,7 +182,7 @@ export function claimOperations(database: DatabaseSync, releaseAt: () => EpochMs
       lanes: [...lanes.values()],
       systems: allSystems.all().map(toControl),
       epoch: lastEpoch.get()?.epoch ?? 0,
-      closing: closing.all().map(({ id }) => id),
+      closing: closing.all(),
       toClose: toClose.get(now) !== undefined,
       release: releaseAt(),
     }

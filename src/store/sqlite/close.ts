@@ -3,6 +3,7 @@ import { EXPIRED, firstOpen } from '../../core/closed.ts'
 import type { Request } from '../../core/request.ts'
 import type { EpochMs } from '../../core/units.ts'
 import type { RequestRow } from '../rows.ts'
+import type { WorkHint } from '../store.ts'
 import { addToLane, countOperations, noChange } from './count.ts'
 import { prepare } from './database.ts'
 import { failureOperations } from './failures.ts'
@@ -16,9 +17,13 @@ interface BatchRow {
   readonly open: number
 }
 
-/** Ends batches of closed requests. What is open of them is counted, and nothing is written for it. */
-export function closeOperations(database: DatabaseSync) {
-  const { count } = countOperations(database)
+/**
+ * Ends batches of closed requests. What is open of them is counted, and nothing is written for it.
+ *
+ * @param hint told of every lane that got a callback, before the transaction is committed
+ */
+export function closeOperations(database: DatabaseSync, hint: (hint: WorkHint) => void) {
+  const { count } = countOperations(database, hint)
   const { countFailures } = failureOperations(database)
   const COLUMNS = 'id, lane, state, first, count - completed - failed - cancelled AS open'
   const find = prepare<BatchRow>(database, `SELECT ${COLUMNS} FROM batches WHERE id = ?`)

@@ -17,7 +17,7 @@ const EXPIRED_MAX = 100
 
 /** Closes requests: because they were cancelled, or because their time is over. */
 export function controlOperations(database: DatabaseSync, hint: (hint: WorkHint) => void) {
-  const { endNext } = closeOperations(database)
+  const { endNext } = closeOperations(database, hint)
   const find = prepare<RequestRow>(
     database,
     `SELECT * FROM requests WHERE tenant = ? AND id = ? AND state <> 'receiving'`,

@@ -3,6 +3,7 @@ import type { Priority } from '../../core/mapping.ts'
 import { processed, type Request } from '../../core/request.ts'
 import type { EpochMs } from '../../core/units.ts'
 import type { RequestRow } from '../rows.ts'
+import type { WorkHint } from '../store.ts'
 import { prepare } from './database.ts'
 import { finishOperations } from './finish.ts'
 
@@ -34,9 +35,13 @@ export interface Counted {
   readonly finished: Request | null
 }
 
-/** Counts what has become of mappings, wherever their number is kept. */
-export function countOperations(database: DatabaseSync) {
-  const { finishIfDone } = finishOperations(database)
+/**
+ * Counts what has become of mappings, wherever their number is kept.
+ *
+ * @param hint told of every lane that got a callback, before the transaction is committed
+ */
+export function countOperations(database: DatabaseSync, hint: (hint: WorkHint) => void) {
+  const { finishIfDone } = finishOperations(database, hint)
   const add = prepare<RequestRow>(
     database,
     `UPDATE requests SET completed = completed + ?1, failed = failed + ?2,

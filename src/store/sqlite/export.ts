@@ -28,6 +28,7 @@ const EXPORTS: Readonly<Record<MovedName, string>> = {
   releases: `SELECT * FROM releases WHERE request IN ${KNOWN}`,
   failure_groups: `SELECT * FROM failure_groups WHERE request IN ${KNOWN}`,
   request_lanes: 'SELECT * FROM request_lanes',
+  disabled_callbacks: 'SELECT * FROM disabled_callbacks',
   systems: 'SELECT * FROM systems',
 }
 

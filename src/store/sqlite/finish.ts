@@ -1,11 +1,21 @@
 import type { DatabaseSync } from 'node:sqlite'
 import { finalState, type Request } from '../../core/request.ts'
 import type { EpochMs } from '../../core/units.ts'
+import { callbackOf } from '../callback.ts'
 import { type RequestRow, toRequest } from '../rows.ts'
+import type { WorkHint } from '../store.ts'
 import { prepare } from './database.ts'
+import { intakeOperations } from './intake.ts'
 
-/** Finishes a request none of whose batches is open. Every path that settles one ends here. */
-export function finishOperations(database: DatabaseSync) {
+/**
+ * Finishes a request none of whose batches is open, and queues its callback. Every path that settles one
+ * ends here.
+ *
+ * @param hint told of every lane that got a callback, before the transaction is committed
+ */
+export function finishOperations(database: DatabaseSync, hint: (hint: WorkHint) => void) {
+  const { insert } = intakeOperations(database, hint)
+  const findCallback = prepare(database, 'SELECT 1 FROM requests WHERE tenant = ? AND id = ?')
   const openBatch = prepare(
     database,
     `SELECT 1 FROM batches WHERE request = ? AND state <> 'done' LIMIT 1`,
@@ -35,7 +45,17 @@ export function finishOperations(database: DatabaseSync) {
       closeFlow.run(counted, lane, row.tenant, row.priority)
       dropFlow.run(lane, row.tenant, row.priority)
     }
-    return toRequest({ ...row, state, finished_at: now })
+    const finished = toRequest({ ...row, state, finished_at: now })
+    queueCallback(finished, now)
+    return finished
+  }
+
+  /** Once, even for a request that an audit finishes again. */
+  function queueCallback(request: Request, now: EpochMs): void {
+    const { callbackUrl } = request.terms
+    if (callbackUrl === null) return
+    const callback = callbackOf(request, callbackUrl, now)
+    if (findCallback.get(callback.tenant, callback.id) === undefined) insert(callback)
   }
 
   return { finishIfDone }

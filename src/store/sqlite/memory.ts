@@ -47,6 +47,8 @@ export async function openMemoryStore(database = openWriter(':memory:')): Promis
     report: (worker, reports) => call(() => writes.report(worker, reports)),
     override: (system, change) => call(() => writes.override(system, change)),
     resume: (system, now) => call(() => writes.resume(system, now)),
+    disableCallback: (endpoint, now) => call(() => writes.disableCallback(endpoint, now)),
+    enableCallbacks: (lane) => call(() => writes.enableCallbacks(lane)),
     release: (now) => call(() => writes.release(now)),
     sweep: (now, retainedSince) => call(() => writes.sweep(now, retainedSince)),
     clear: (now) => call(() => writes.clear(now)),
@@ -61,6 +63,7 @@ export async function openMemoryStore(database = openWriter(':memory:')): Promis
     systemNames: (after, limit) => call(() => reads.systemNames(after, limit)),
     system: (name) => call(() => reads.system(name)),
     load: (system, prospect) => call(() => reads.load(system, prospect)),
+    isCallbackDisabled: (endpoint) => call(() => reads.isCallbackDisabled(endpoint)),
     onWork(listener) {
       listeners.add(listener)
       return () => listeners.delete(listener)

@@ -1,5 +1,6 @@
 import type { DatabaseSync } from 'node:sqlite'
 import type { Store, WorkHint } from '../store.ts'
+import { callbackOperations } from './callbacks.ts'
 import { claimOperations } from './claim.ts'
 import { clearOperations } from './clear.ts'
 import { controlOperations } from './control.ts'
@@ -41,6 +42,8 @@ export const WRITES = [
   'report',
   'override',
   'resume',
+  'disableCallback',
+  'enableCallbacks',
   'release',
   'sweep',
   'clear',
@@ -57,6 +60,7 @@ export const READS = [
   'systemNames',
   'system',
   'load',
+  'isCallbackDisabled',
 ] as const
 
 export type Writes = Synchronous<Pick<Store, (typeof WRITES)[number]>>
@@ -64,7 +68,7 @@ export type Reads = Synchronous<Pick<Store, (typeof READS)[number]>>
 
 /** Everything that must go through the one writing connection. */
 export function writeOperations(database: DatabaseSync, hint: (hint: WorkHint) => void) {
-  const { rescueAll, sweep } = sweepOperations(database)
+  const { rescueAll, sweep } = sweepOperations(database, hint)
   const { giveUpReceived, clear } = clearOperations(database)
   const { releaseAt, release } = releaseOperations(database, hint)
   const operations: Writes = {
@@ -73,8 +77,9 @@ export function writeOperations(database: DatabaseSync, hint: (hint: WorkHint) =
     ...workerOperations(database),
     ...systemOperations(database, hint),
     ...claimOperations(database, releaseAt),
-    ...settleOperations(database),
+    ...settleOperations(database, hint),
     ...controlOperations(database, hint),
+    ...callbackOperations(database),
     ...touchOperations(database),
     release,
     sweep,

@@ -1,4 +1,5 @@
 import type { DatabaseSync } from 'node:sqlite'
+import { CALLBACK_NAMES } from '../../core/callback.ts'
 import type { FailureGroup } from '../../core/failures.ts'
 import type { Request } from '../../core/request.ts'
 import type { MappingState } from '../../core/verdict.ts'
@@ -76,9 +77,13 @@ export function queryOperations(database: DatabaseSync) {
     database,
     `SELECT count(*) AS n FROM requests WHERE finished_at IS NULL AND state <> 'receiving'`,
   )
-  const countOpen = prepare<{ n: number }>(
+  // A callback is an open request of one mapping in one lane.
+  const countOpen = prepare<{ mappings: number; callbacks: number }>(
     database,
-    'SELECT coalesce(sum(mappings), 0) AS n FROM flows',
+    `SELECT coalesce(sum(mappings) FILTER (WHERE NOT callback), 0) AS mappings,
+       coalesce(sum(requests) FILTER (WHERE callback), 0) AS callbacks
+     FROM (SELECT *, lane > '${CALLBACK_NAMES.from}' AND lane < '${CALLBACK_NAMES.to}' AS callback
+       FROM flows)`,
   )
 
   function request(tenant: string, id: string): Request | null {
@@ -114,7 +119,8 @@ export function queryOperations(database: DatabaseSync) {
   }
 
   function totals(): Totals {
-    return { activeRequests: countActive.get()?.n ?? 0, openMappings: countOpen.get()?.n ?? 0 }
+    const { mappings, callbacks } = countOpen.get() ?? { mappings: 0, callbacks: 0 }
+    return { activeRequests: (countActive.get()?.n ?? 0) - callbacks, openMappings: mappings }
   }
 
   return { request, keyed, requests, batches, failures, totals }

@@ -2,7 +2,7 @@ import type { DatabaseSync } from 'node:sqlite'
 import { lastFailures } from '../../core/failures.ts'
 import { processed, type Request } from '../../core/request.ts'
 import type { EpochMs } from '../../core/units.ts'
-import type { Settled, Settlement } from '../store.ts'
+import type { Settled, Settlement, WorkHint } from '../store.ts'
 import { closeOperations } from './close.ts'
 import { addToLane, type Change, countOperations, noChange } from './count.ts'
 import { prepare } from './database.ts'
@@ -23,10 +23,14 @@ interface Settling {
   readonly letGo: number[]
 }
 
-/** Writes what became of leased batches, counts it, and finishes requests. */
-export function settleOperations(database: DatabaseSync) {
-  const { count } = countOperations(database)
-  const { endLetGo } = closeOperations(database)
+/**
+ * Writes what became of leased batches, counts it, and finishes requests.
+ *
+ * @param hint told of every lane that got a callback, before the transaction is committed
+ */
+export function settleOperations(database: DatabaseSync, hint: (hint: WorkHint) => void) {
+  const { count } = countOperations(database, hint)
+  const { endLetGo } = closeOperations(database, hint)
   const { countFailures } = failureOperations(database)
   const findLeased = prepare<LeasedRow>(
     database,

@@ -1,7 +1,7 @@
 import type { DatabaseSync } from 'node:sqlite'
 import type { EpochMs } from '../../core/units.ts'
 import type { RequestRow } from '../rows.ts'
-import type { Sweep } from '../store.ts'
+import type { Sweep, WorkHint } from '../store.ts'
 import { prepare } from './database.ts'
 import { failureOperations } from './failures.ts'
 import { finishOperations } from './finish.ts'
@@ -24,9 +24,11 @@ interface Counts {
 /**
  * Takes back what the dead held, mends what does not add up, and deletes what is old. A batch of a
  * closed request that was given back like that is left to `closeSome`.
+ *
+ * @param hint told of every lane that got a callback, before the transaction is committed
  */
-export function sweepOperations(database: DatabaseSync) {
-  const { finishIfDone } = finishOperations(database)
+export function sweepOperations(database: DatabaseSync, hint: (hint: WorkHint) => void) {
+  const { finishIfDone } = finishOperations(database, hint)
   const { regroup } = failureOperations(database)
   const findDead = prepare<{ id: string }>(database, 'SELECT id FROM workers WHERE deadline < ?')
   const removeWorker = prepare(database, 'DELETE FROM workers WHERE id = ?')
@@ -79,6 +81,7 @@ export function sweepOperations(database: DatabaseSync) {
     `DELETE FROM systems WHERE state IS NULL AND concurrency IS NULL AND rate IS NULL
        AND paused = 0`,
   )
+  const forgetDisabled = prepare(database, 'DELETE FROM disabled_callbacks WHERE at < ?')
   const deleteKeysOf = prepare(database, 'DELETE FROM idempotency_keys WHERE request = ?')
 
   const lookAgain = prepare(
@@ -137,6 +140,7 @@ export function sweepOperations(database: DatabaseSync) {
     const deleted = deleteOld(retainedSince)
     dropOpenGates.run(now)
     dropPlainSystems.run()
+    forgetDisabled.run(retainedSince)
     deleteKeys.run(now - KEY_LIFETIME_MS)
     return { rescued, repaired, deleted }
   }

@@ -1,4 +1,5 @@
 import type { DatabaseSync } from 'node:sqlite'
+import type { Endpoint } from '../../core/callback.ts'
 import { processed } from '../../core/request.ts'
 import { heldUp, plain, type RequestRow, type SystemRow, toControl } from '../rows.ts'
 import type { Prospect, StoredSystem, SystemControl, SystemLoad, Waiting } from '../store.ts'
@@ -64,6 +65,10 @@ export function watchOperations(database: DatabaseSync) {
     database,
     'SELECT created_at FROM requests WHERE seq = ?',
   )
+  const findDisabled = prepare(
+    database,
+    'SELECT 1 FROM disabled_callbacks WHERE tenant = ? AND url = ?',
+  )
   const queueFor = queueIn(database)
   const findReports = prepare<{ report: string }>(
     database,
@@ -120,5 +125,9 @@ export function watchOperations(database: DatabaseSync) {
     return { ...control(system), queue: queueFor(system, prospect), reports: reports(system) }
   }
 
-  return { waiting, systemNames, system, load }
+  function isCallbackDisabled({ tenant, url }: Endpoint): boolean {
+    return findDisabled.get(tenant, url) !== undefined
+  }
+
+  return { waiting, systemNames, system, load, isCallbackDisabled }
 }

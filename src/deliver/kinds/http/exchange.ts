@@ -1,5 +1,5 @@
 import type { IncomingHttpHeaders } from 'node:http'
-import type { Dispatcher, Pool } from 'undici'
+import type { Dispatcher } from 'undici'
 import type { DurationMs } from '../../../core/units.ts'
 import type { Answer } from './answer.ts'
 import { decode, tooLarge } from './decode.ts'
@@ -15,7 +15,8 @@ export type Exchanged =
 
 /** What all calls to one system share. */
 export interface Line {
-  readonly pool: Pool
+  /** Whatever makes the connections. */
+  readonly pool: Dispatcher
   readonly inFlight: InFlight
   /** From the start of a call to the last byte of its answer. */
   readonly timeout: DurationMs

@@ -1,5 +1,7 @@
-import { Pool } from 'undici'
+import { Agent, Pool } from 'undici'
 import { parseSize } from '../../../core/quantity.ts'
+import type { DurationMs } from '../../../core/units.ts'
+import type { Clock } from '../../../lib/clock.ts'
 import { safeConnector } from '../../connect/connector.ts'
 import type { Guard } from '../../connect/guard.ts'
 import type { SystemContext } from '../../kind.ts'
@@ -9,6 +11,19 @@ import { InFlight } from './in-flight.ts'
 
 const HEADER_BYTES_MAX = 16_384
 const KEEP_ALIVE_MS = 4000
+
+/** What holds of connections wherever they lead. */
+const CONNECTIONS = {
+  // How many calls there are is not for the pool to say: their limit holds over all workers, and
+  // an operator may change it while they run.
+  connections: null,
+  pipelining: 1,
+  keepAliveTimeout: KEEP_ALIVE_MS,
+  maxHeaderSize: HEADER_BYTES_MAX,
+  // One deadline of our own bounds a call; see `Exchange`.
+  headersTimeout: 0,
+  bodyTimeout: 0,
+} as const
 
 /** Opens the way to the system's own address. */
 export function openLine(system: SystemContext<HttpConfig>, guard: Guard): Line {
@@ -30,18 +45,24 @@ export function openLineTo(
   const { ca, cert, key } = config.tls ?? {}
   const allowH2 = config.http2 ?? false
   const pool = new Pool(new URL(url).origin, {
-    // How many calls there are is not for the pool to say: their limit holds over all workers, and
-    // an operator may change it while they run.
-    connections: null,
-    pipelining: 1,
+    ...CONNECTIONS,
     allowH2,
-    keepAliveTimeout: KEEP_ALIVE_MS,
-    maxHeaderSize: HEADER_BYTES_MAX,
-    // One deadline of our own bounds a call; see `Exchange`.
-    headersTimeout: 0,
-    bodyTimeout: 0,
     connect: safeConnector(guard, { ca, cert, key, ...name, allowH2, preferH2: allowH2, timeout }),
   })
   const maxResponse = parseSize(config.max_response ?? MAX_RESPONSE_DEFAULT) ?? 0
+  return { pool, inFlight: new InFlight(clock, timeout), timeout, maxResponse }
+}
+
+/** What holds of every call, wherever it goes. */
+export interface LineLimits {
+  readonly clock: Clock
+  readonly timeout: DurationMs
+  /** In bytes. */
+  readonly maxResponse: number
+}
+
+/** Opens the way to any address: each call says to which. One that nobody is connected to is forgotten. */
+export function openLineToAny(guard: Guard, { clock, timeout, maxResponse }: LineLimits): Line {
+  const pool = new Agent({ ...CONNECTIONS, connect: safeConnector(guard, { timeout }) })
   return { pool, inFlight: new InFlight(clock, timeout), timeout, maxResponse }
 }

@@ -44,3 +44,15 @@ CREATE TABLE failure_groups (
   message      text NOT NULL,
   PRIMARY KEY (request, target, code, http_status)
 );
+
+-- Receivers of callbacks that have said, to a tenant's callback, that they are gone.
+CREATE TABLE disabled_callbacks (
+  tenant       text COLLATE "C" NOT NULL,
+  url          text COLLATE "C" NOT NULL,
+  lane         text COLLATE "C" NOT NULL,
+  at           bigint NOT NULL,
+  PRIMARY KEY (tenant, url)
+);
+
+CREATE INDEX disabled_callbacks_of_lane ON disabled_callbacks (lane);
+CREATE INDEX disabled_callbacks_age ON disabled_callbacks (at);

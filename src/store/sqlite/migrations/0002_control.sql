@@ -45,3 +45,15 @@ CREATE TABLE failure_groups (
   message      TEXT NOT NULL,
   PRIMARY KEY (request, target, code, http_status)
 ) STRICT, WITHOUT ROWID;
+
+-- Receivers of callbacks that have said, to a tenant's callback, that they are gone.
+CREATE TABLE disabled_callbacks (
+  tenant       TEXT NOT NULL,
+  url          TEXT NOT NULL,
+  lane         TEXT NOT NULL,
+  at           INTEGER NOT NULL,
+  PRIMARY KEY (tenant, url)
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX disabled_callbacks_of_lane ON disabled_callbacks (lane);
+CREATE INDEX disabled_callbacks_age ON disabled_callbacks (at);
