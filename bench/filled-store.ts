@@ -104,6 +104,6 @@ function completed({ id, token, ordinals: { count } }: ClaimedBatch): Settlement
   const standing: Standing = ['completed', 1, Date.now(), 48, {}]
   const verdicts = JSON.stringify(Array.from({ length: count }, () => standing))
   const next = { state: 'done' } as const
-  const counts = { completed: count, failed: 0, cancelled: 0 }
+  const counts = { completed: count, failed: 0, cancelled: 0, failures: [] }
   return { batch: id, token, verdicts, ...counts, callback: false, next }
 }

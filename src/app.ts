@@ -15,6 +15,8 @@ import {
 } from './catalogue.ts'
 import type { Settings } from './config/settings.ts'
 import type { DurationMs } from './core/units.ts'
+import { previewer } from './deliver/preview.ts'
+import { openTransformer, type Transformer } from './deliver/transform/transformer.ts'
 import { type Delivery, startDelivery } from './delivery.ts'
 import { type HttpPorts, TIMEOUTS } from './http/ports.ts'
 import type { HttpServer } from './http/server.ts'
@@ -65,7 +67,8 @@ export async function startApp(settings: Settings): Promise<App> {
     await delivery?.drain(systemClock.now())
     await delivery?.ended()
   })
-  const ports = await httpPorts(settings, systems, storage, emit)
+  const transformer = started.adopt(computeForApi(emit), (open) => open.close())
+  const ports = await httpPorts(settings, systems, storage, transformer, emit)
   const server = ports === null || api === null ? null : (await api).createServer(ports)
   const url = server === null ? null : await orStartError(server.listen())
   if (storage.isThere) await delivery?.started
@@ -77,7 +80,7 @@ export async function startApp(settings: Settings): Promise<App> {
   flushCompileCache()
   const stopped = Promise.withResolvers<void>()
   const stop = once(async () => {
-    await stopAll(settings.drainTimeout, server, delivery, storage, log)
+    await stopAll(settings.drainTimeout, { server, transformer, delivery, storage }, log)
     stopped.resolve()
   })
   const failures = delivery === null ? [] : [delivery.failed]
@@ -95,11 +98,16 @@ function once(action: () => Promise<void>): () => Promise<void> {
   }
 }
 
+interface Parts {
+  readonly server: HttpServer | null
+  readonly transformer: Transformer
+  readonly delivery: Delivery | null
+  readonly storage: Storage
+}
+
 async function stopAll(
   drainTimeout: DurationMs,
-  server: HttpServer | null,
-  delivery: Delivery | null,
-  storage: Storage,
+  { server, transformer, delivery, storage }: Parts,
   log: Log,
 ): Promise<void> {
   const deadline = systemClock.now() + drainTimeout
@@ -107,6 +115,7 @@ async function stopAll(
   await delivery?.drain(deadline - WRAP_UP_MS)
   log.emit({ event: 'draining', deadlineMs: drainTimeout })
   await Promise.all([closed, delivery?.ended()])
+  await transformer.close()
   await storage.close()
   log.emit({ event: 'stopped' })
   log.close()
@@ -125,6 +134,12 @@ function deliver(settings: Settings, systems: Systems, storage: Storage, emit: E
   return startDelivery({ threads, ready: storage.ready, data, emit })
 }
 
+/** The expressions of rehearsals; those that are delivered have their own process in each thread. */
+function computeForApi(emit: Emit): Transformer {
+  const onUnavailable = (message: string) => emit({ event: 'transformer_unavailable', message })
+  return openTransformer({ clock: systemClock, onUnavailable })
+}
+
 /** Null where it answers nowhere. */
 function portOf({ role, healthPort, port }: Settings): number | null {
   return role === 'worker' ? healthPort : port
@@ -135,10 +150,12 @@ async function httpPorts(
   settings: Settings,
   systems: Systems,
   { store }: Storage,
+  { transform }: Transformer,
   emit: Emit,
 ): Promise<HttpPorts | null> {
   const port = portOf(settings)
   if (port === null) return null
+  const { previewable, ...known } = await catalogue(systems, settings)
   return {
     store,
     emit,
@@ -146,8 +163,9 @@ async function httpPorts(
     offers: settings.role === 'worker' ? 'health' : 'everything',
     clock: systemClock,
     newId,
-    systems: await catalogue(systems, settings),
+    ...known,
     callbacks: callbackPolicy(settings),
+    preview: previewer(previewable, transform, systemClock),
     describe: describer(systems, settings.concurrency),
     limits: settings,
     timeouts: TIMEOUTS,

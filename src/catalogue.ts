@@ -5,11 +5,14 @@ import { environment } from './config/environment.ts'
 import type { Settings } from './config/settings.ts'
 import { kindsNamed, readSystems } from './config/systems.ts'
 import { isCallbackLane, isCallbackName } from './core/callback.ts'
-import type { SystemEntry } from './core/system.ts'
+import { DEFAULT_TIMEOUT_MS, type SystemEntry } from './core/system.ts'
 import { callbackRules } from './deliver/callbacks/rules.ts'
 import { addressFault, parseRange } from './deliver/connect/addresses.ts'
-import { connectSystems, type KindSettings, kindsFor } from './deliver/kinds.ts'
+import { type KindSettings, kindsFor, previewDemo, previewSystems } from './deliver/kinds.ts'
+import type { FindPreviewable, Previewable } from './deliver/preview.ts'
 import type { CallbackPolicy } from './intake/callback.ts'
+import type { SystemFacts } from './intake/outlooks.ts'
+import type { RehearsalPorts } from './intake/rehearse.ts'
 import type { SystemCatalogue } from './intake/systems.ts'
 import { systemClock } from './lib/clock.ts'
 import { systemRandom } from './lib/random.ts'
@@ -60,22 +63,51 @@ export function kindSettings(settings: Settings): KindSettings {
   }
 }
 
-/** What intake must know of the systems: which names there are, and from which can be read. */
-export async function catalogue(systems: Systems, settings: Settings): Promise<SystemCatalogue> {
-  if (systems === null) return { mode: 'demo', names: [], has: () => true, reads: () => false }
-  const ports = { clock: systemClock, random: systemRandom }
-  // Only a connection knows, and to make one touches no network.
-  const connected = await connectSystems(systems, kindSettings(settings), ports)
-  const { names } = connected
-  const readable = new Set(names.filter((name) => connected.get(name)?.readable))
-  await connected.close()
-  const known = new Set(names)
+/** What the API must know of the systems. */
+export interface Catalogue {
+  readonly systems: SystemCatalogue
+  readonly facts: RehearsalPorts['facts']
+  readonly previewable: FindPreviewable
+}
+
+/** Tells which systems there are and what is known of them; none of them is called for it. */
+export async function catalogue(systems: Systems, settings: Settings): Promise<Catalogue> {
+  const kinds = kindSettings(settings)
+  if (systems === null) return demoCatalogue(previewDemo(kinds), settings.concurrency)
+  const previews = await previewSystems(systems, kinds, {
+    clock: systemClock,
+    random: systemRandom,
+  })
+  const entries = new Map(systems.map((entry) => [entry.name, entry]))
   return {
-    mode: 'configured',
-    names,
-    has: (name) => known.has(name),
-    reads: (name) => readable.has(name),
+    systems: {
+      mode: 'configured',
+      names: [...previews.keys()],
+      has: (name) => previews.has(name),
+      reads: (name) => previews.get(name)?.readable === true,
+    },
+    facts(name) {
+      const [entry, previewable] = [entries.get(name), previews.get(name)]
+      return entry === undefined || previewable === undefined ? null : factsOf(entry, previewable)
+    },
+    previewable: (name) => previews.get(name) ?? null,
   }
+}
+
+function demoCatalogue(demo: Previewable, concurrency: number): Catalogue {
+  const facts = factsOf({ limits: { concurrency, rate: null }, timeout: DEFAULT_TIMEOUT_MS }, demo)
+  return {
+    systems: { mode: 'demo', names: [], has: () => true, reads: () => false },
+    facts: () => facts,
+    previewable: () => demo,
+  }
+}
+
+function factsOf(
+  { limits, timeout }: Pick<SystemEntry, 'limits' | 'timeout'>,
+  { together, preview }: Previewable,
+): SystemFacts {
+  return { limits, timeout, together, latency: preview?.latency ?? null }
 }
 
 /**

@@ -1,3 +1,5 @@
+import { MASK } from '../core/preview.ts'
+
 /**
  * `${NAME}` and `${file:/path}` in the systems file. YAML gives braces a meaning of their own, so
  * references are put into characters that it has no use for before it reads the text, one for one,
@@ -43,6 +45,11 @@ export function resolveReferences(
       return ''
     }
   }
+}
+
+/** Puts a mask in the place of hidden references. */
+export function maskReferences(text: string): string {
+  return text.replaceAll(/\uE000\uE000[^\uE001]*\uE001/g, MASK)
 }
 
 /** Whether a text holds a hidden reference. */

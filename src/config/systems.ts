@@ -10,7 +10,7 @@ import { faults, isRecord } from './check.ts'
 import { breakerOf, limitsOf } from './limits.ts'
 import type { Surroundings } from './secrets.ts'
 import { CommonConfig, NAME, NAME_MAX, SystemsFile } from './systems-schema.ts'
-import { type Problem, readYaml } from './yaml.ts'
+import { type Problem, readYaml, type YamlFile } from './yaml.ts'
 
 /** What the file may hold for one kind of system, beyond what every system has. */
 export interface KindConfig {
@@ -46,7 +46,7 @@ export function readSystems(source: SystemsSource): ReadSystems {
   const report = (path: readonly string[], message: string) => {
     problems.push(yaml.problemAt(path, message))
   }
-  const systems = problems.length === 0 ? readEntries(yaml.value, source, report) : []
+  const systems = problems.length === 0 ? readEntries(yaml, source, report) : []
   problems.sort((a, b) => a.line - b.line)
   return problems.length === 0 ? { ok: true, systems } : { ok: false, problems }
 }
@@ -55,21 +55,34 @@ export function readSystems(source: SystemsSource): ReadSystems {
 export function kindsNamed(text: string): readonly string[] {
   const nothing = { env: {}, readFile: () => '' }
   const { value } = readYaml(text, '', nothing)
-  const entries = isRecord(value) && isRecord(value['systems']) ? value['systems'] : {}
-  return Object.values(entries)
+  return Object.values(entriesIn(value))
     .map((entry) => (isRecord(entry) ? entry['kind'] : null))
     .filter((kind) => typeof kind === 'string')
 }
 
 type Report = (path: readonly string[], message: string) => void
 
-function readEntries(value: unknown, source: SystemsSource, report: Report): SystemEntry[] {
+function readEntries(
+  { value, shown }: Pick<YamlFile, 'value' | 'shown'>,
+  source: SystemsSource,
+  report: Report,
+): SystemEntry[] {
   for (const fault of faults(SystemsFile, value)) report(fault.path, fault.message)
-  const entries = isRecord(value) && isRecord(value['systems']) ? value['systems'] : {}
-  return Object.entries(entries).flatMap(([name, entry]) => {
+  const masked = new Map(Object.entries(entriesIn(shown)))
+  return Object.entries(entriesIn(value)).flatMap(([name, entry]) => {
     const system = readEntry(name, entry, source, report)
-    return system === null ? [] : [system]
+    return system === null ? [] : [{ ...system, shown: configOf(masked.get(name)) }]
   })
+}
+
+function entriesIn(value: unknown): Record<string, unknown> {
+  return isRecord(value) && isRecord(value['systems']) ? value['systems'] : {}
+}
+
+/** What an entry says to its kind. */
+function configOf(entry: unknown): Record<string, unknown> {
+  const own = Object.entries(isRecord(entry) ? entry : {})
+  return Object.fromEntries(own.filter(([name]) => !Object.hasOwn(CommonConfig.properties, name)))
 }
 
 function readEntry(name: string, entry: unknown, source: SystemsSource, report: Report) {
@@ -110,9 +123,8 @@ function propertiesOf({ config }: KindConfig) {
   return Type.IsObject(config) ? config.properties : {}
 }
 
-function assemble(name: string, entry: CommonConfig, source: SystemsSource): SystemEntry {
-  const { kind, concurrency, rate, burst, cost, breaker, timeout, retry, ...more } = entry
-  const { fail_on, hold_on, retry_on, ...config } = more
+function assemble(name: string, entry: CommonConfig, source: SystemsSource) {
+  const { kind, timeout, retry, fail_on, hold_on, retry_on } = entry
   const policy = breakerOf(entry)
   return {
     name,
@@ -122,7 +134,7 @@ function assemble(name: string, entry: CommonConfig, source: SystemsSource): Sys
     timeout: milliseconds(timeout) ?? DEFAULT_TIMEOUT_MS,
     retry: assembleRetry(retry),
     answers: { failOn: ranges(fail_on), holdOn: ranges(hold_on), retryOn: ranges(retry_on) },
-    config,
+    config: configOf(entry),
   }
 }
 

@@ -1,5 +1,11 @@
 import { type Document, isNode, LineCounter, parseDocument, visit } from 'yaml'
-import { hasReference, hideReferences, resolveReferences, type Surroundings } from './secrets.ts'
+import {
+  hasReference,
+  hideReferences,
+  maskReferences,
+  resolveReferences,
+  type Surroundings,
+} from './secrets.ts'
 
 /** Something wrong with a file. */
 export interface Problem {
@@ -12,6 +18,8 @@ export interface Problem {
 
 export interface YamlFile {
   readonly value: unknown
+  /** The same with a mask in the place of every reference. */
+  readonly shown: unknown
   readonly problems: readonly Problem[]
   /** A problem with what is at `path`, or at the nearest place that is there. */
   problemAt(path: readonly string[], message: string): Problem
@@ -31,25 +39,49 @@ export function readYaml(text: string, file: string, surroundings: Surroundings)
     problemAtOffset(pos[0], `is not valid YAML: ${code.toLowerCase().replaceAll('_', ' ')}`),
   )
 
+  const resolvers: (() => void)[] = []
   visit(document, {
     Scalar(key, node) {
-      if (typeof node.value !== 'string' || !hasReference(node.value)) return
+      const { value: hidden } = node
+      if (typeof hidden !== 'string' || !hasReference(hidden)) return
       const report = (message: string) => {
         problems.push(problemAtOffset(node.range?.[0] ?? 0, message))
       }
-      if (key === 'key') report('a name cannot hold a reference; only a value can')
-      else node.value = resolveReferences(node.value, surroundings, report)
+      if (key === 'key') {
+        report('a name cannot hold a reference; only a value can')
+        return
+      }
+      node.value = maskReferences(hidden)
+      resolvers.push(() => {
+        node.value = resolveReferences(hidden, surroundings, report)
+      })
     },
   })
-
-  const problemAt: YamlFile['problemAt'] = (path, message) =>
-    problemAtOffset(offsetOf(document, path), [path.join('.'), message].filter(Boolean).join(' '))
-  try {
-    return { value: document.toJS(), problems, problemAt }
-  } catch {
-    // Aliases: unknown ones, or so many that the text would grow without bound.
+  const shown = plain(document)
+  for (const resolve of resolvers) resolve()
+  const value = plain(document)
+  if (value === undefined) {
     problems.push(problemAtOffset(0, 'has an alias that is unknown or used too often'))
-    return { value: null, problems, problemAt }
+  }
+
+  return {
+    value,
+    shown,
+    problems,
+    problemAt: (path, message) =>
+      problemAtOffset(
+        offsetOf(document, path),
+        [path.join('.'), message].filter(Boolean).join(' '),
+      ),
+  }
+}
+
+/** Undefined where it has aliases that are unknown, or so many that the text would grow without bound. */
+function plain(document: Document): unknown {
+  try {
+    return document.toJS()
+  } catch {
+    return undefined
   }
 }
 

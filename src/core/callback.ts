@@ -78,9 +78,12 @@ export const CALLBACK_STATES = ['pending', 'delivered', 'failed', 'disabled'] as
 /** Nothing was tried yet. */
 export const UNTOLD: CallbackReport = { state: 'pending', attempts: 0, error: null }
 
+/** A callback has one mapping. */
+export const CALLBACK_RANGE = { from: 0, to: 1, state: null } as const
+
 /** What the one batch of a callback says. */
 export function callbackReport(batch: BatchTexts): CallbackReport {
-  const [result] = resultsOf(batch, { from: 0, to: 1, state: null })
+  const [result] = resultsOf(batch, CALLBACK_RANGE)
   if (result === undefined) throw new Error('a callback has one mapping')
   const { state, attempts, error } = result
   if (state === 'pending') return { state, attempts, error }

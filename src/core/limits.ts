@@ -81,6 +81,17 @@ export function rateTaken(rate: Rate, tat: EpochMs, now: EpochMs, cost = 1): Epo
   return Math.max(tat, now) + (cost * rate.per) / rate.count
 }
 
+/**
+ * How long after the first of some calls the last of them may begin, where nothing but this rate holds
+ * them up: from a rate that has rested, or from one whose burst is used up.
+ *
+ * @param cost what those before the last count as, together
+ */
+export function rateSpan(rate: Rate, cost: number, isRested: boolean): DurationMs {
+  const span = (cost * rate.per) / rate.count
+  return Math.max(0, span - (isRested ? lead(rate) : 0))
+}
+
 /** The state of a rate whose burst is used up: what comes now is spread evenly. */
 export function rateSpent(rate: Rate, now: EpochMs): EpochMs {
   return now + lead(rate)

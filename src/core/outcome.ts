@@ -47,6 +47,8 @@ export type Outcome =
       readonly stage: Stage
       readonly code: string
       readonly message: string
+      /** It is so of many together, and need not be of each. */
+      readonly divisible?: true
     }
   /** It could not be tried as the system is set up; mending that makes it possible. */
   | {

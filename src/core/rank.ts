@@ -32,3 +32,23 @@ export function takesOldest(turn: number): boolean {
 export function oldestTurns(turn: number, picks: number): number {
   return Math.floor((turn + picks) / OLDEST_EVERY) - Math.floor(turn / OLDEST_EVERY)
 }
+
+/** Where a new request would stand among what is open in a lane. */
+export interface Queue {
+  /** Where its ranks would begin, and that of its last batch. */
+  readonly start: number
+  readonly end: number
+  /** How many mappings that are open have a rank below … */
+  readonly before: number
+  /** … this: the end, unless there are so many that they were not all counted. */
+  readonly counted: number
+  /** How many mappings are open in all. */
+  readonly open: number
+}
+
+/** About how many of the mappings that are open would go before the last one of a new request. */
+export function mappingsBefore({ start, end, before, counted, open }: Queue): number {
+  if (counted >= end) return before
+  // What was not counted is taken to lie as close as what was.
+  return Math.min(open, Math.round((before * (end - start)) / (counted - start)))
+}

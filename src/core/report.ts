@@ -1,3 +1,4 @@
+import type { Limits } from './limits.ts'
 import type { Quota } from './quota.ts'
 import type { DurationMs, EpochMs } from './units.ts'
 import type { MappingError } from './verdict.ts'
@@ -12,6 +13,8 @@ export interface SystemReport {
   readonly learned: (Quota & { readonly at: EpochMs }) | null
   /** How many calls a second the system's refusals have taught it to make; null for none. */
   readonly learnedRate: number | null
+  /** How long a call to it takes; null where none has ended. Reports of older versions lack it. */
+  readonly callLength?: DurationMs | null
   readonly lastError: (MappingError & { readonly at: EpochMs }) | null
 }
 
@@ -21,6 +24,7 @@ export interface Reported {
   readonly perMinute: number
   readonly learned: SystemReport['learned']
   readonly learnedRate: number | null
+  readonly callLength: DurationMs | null
   readonly lastError: SystemReport['lastError']
 }
 
@@ -37,8 +41,21 @@ export function together(reports: readonly SystemReport[], now: EpochMs): Report
     perMinute: sum(fresh.map(({ perMinute }) => perMinute)),
     learned: latest(reports.map(({ learned }) => learned)),
     learnedRate: rates.length === 0 ? null : sum(rates),
+    callLength: latest(reports.filter(tellsLength))?.callLength ?? null,
     lastError: latest(reports.map(({ lastError }) => lastError)),
   }
+}
+
+/** How many calls may be under way at once: where that is found out by trial, as far as it is. */
+export function concurrencyInForce(
+  { concurrency, adaptiveFrom }: Limits,
+  reported: Reported,
+): number {
+  return adaptiveFrom === undefined ? concurrency : (reported.concurrency ?? adaptiveFrom)
+}
+
+function tellsLength({ callLength }: SystemReport): boolean {
+  return callLength !== undefined && callLength !== null
 }
 
 function latest<T extends { readonly at: EpochMs }>(all: readonly (T | null)[]): T | null {

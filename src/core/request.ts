@@ -64,6 +64,12 @@ export interface Pace {
   readonly processed: number
 }
 
+/** What is worth telling of a request that is finished. */
+export function endOf({ id, tenant, state, total, failed, createdAt, finishedAt }: Request) {
+  const durationMs = (finishedAt ?? createdAt) - createdAt
+  return { request: id, tenant, state, total, failed, durationMs }
+}
+
 type Counts = Pick<Request, 'total' | 'completed' | 'failed' | 'cancelled'>
 
 /** How many mappings have a final verdict. */

@@ -1,3 +1,4 @@
+import { type Closed, standingOf } from './closed.ts'
 import { sourceAt, unpack } from './packed.ts'
 import type { DurationMs, EpochMs, Json } from './units.ts'
 import type { MappingError, MappingState, Standing } from './verdict.ts'
@@ -12,7 +13,7 @@ export interface Result {
   readonly attempts: number
   /** What the target answered; null until it did. */
   readonly result: Json
-  /** Why it failed or, while it is pending, why its last attempt did. */
+  /** Why it failed or, where it is pending or cancelled, why its last attempt did. */
   readonly error: MappingError | null
   readonly finishedAt: EpochMs | null
   readonly duration: DurationMs | null
@@ -27,6 +28,8 @@ export interface BatchTexts {
   readonly mappings: string
   /** A JSON array of `Standing | null`, one for each mapping; null where nothing is known yet. */
   readonly verdicts: string | null
+  /** Why it was ended although mappings of it were open; null where none are, or where it is open. */
+  readonly closed: Closed | null
 }
 
 /** Which results of a batch are wanted. */
@@ -43,17 +46,16 @@ export interface ResultFilter {
 export function resultsOf(batch: BatchTexts, { from, to, state }: ResultFilter): Result[] {
   const mappings = unpack(batch.mappings)
   const standings: readonly (Standing | null)[] = JSON.parse(batch.verdicts ?? '[]')
+  const { closed } = batch
   const { first, list } = batch.ordinals
   return mappings.ids.flatMap((id, position) => {
     const ordinal = list?.[position] ?? first + position
-    const standing = standings[position] ?? UNTRIED
+    const standing = standingOf(standings[position] ?? null, closed)
     if (ordinal < from || ordinal >= to || (state !== null && standing[0] !== state)) return []
     const source = sourceAt(mappings, position)
     return [{ ordinal, id, source, target: batch.lane, ...progressOf(standing) }]
   })
 }
-
-const UNTRIED: Standing = ['pending', 0, 0, null]
 
 function progressOf(standing: Standing): Omit<Result, 'ordinal' | 'id' | 'source' | 'target'> {
   const [state, attempts] = standing
@@ -67,8 +69,10 @@ function progressOf(standing: Standing): Omit<Result, 'ordinal' | 'id' | 'source
       const [, , finishedAt, duration, error] = standing
       return { ...base, finishedAt, duration, error }
     }
-    case 'cancelled':
-      return { ...base, finishedAt: standing[2] }
+    case 'cancelled': {
+      const [, , finishedAt, error] = standing
+      return { ...base, finishedAt, error }
+    }
     case 'pending':
       return { ...base, error: standing[3] }
   }

@@ -17,6 +17,8 @@ export interface SystemEntry {
   readonly breaker?: BreakerPolicy
   /** The rest of the entry; the kind's own schema has accepted it. */
   readonly config: unknown
+  /** The same to be looked at: whatever came from the environment or from a file is masked. */
+  readonly shown: unknown
 }
 
 /** No call takes longer where the systems file does not say. */

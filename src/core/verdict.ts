@@ -38,7 +38,12 @@ export type Standing =
       duration: DurationMs,
       error: MappingError,
     ]
-  | readonly [status: 'cancelled', attempts: number, finishedAt: EpochMs]
+  | readonly [
+      status: 'cancelled',
+      attempts: number,
+      finishedAt: EpochMs,
+      lastError: MappingError | null,
+    ]
   | readonly [status: 'pending', attempts: number, runAt: EpochMs, lastError: MappingError | null]
 
 /** What a caller sees of a mapping; `pending` stands for everything that is not final. */

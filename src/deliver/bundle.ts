@@ -4,6 +4,7 @@ import type { Bulk, Call, Delivery, WriteAnswer } from './kind.ts'
 import type { Turns } from './turns.ts'
 
 interface Waiting extends Delivery {
+  readonly closed: AbortSignal
   readonly resolve: (answer: WriteAnswer) => void
 }
 
@@ -29,13 +30,26 @@ export class Bundles {
     this.#clock = clock
   }
 
-  /** Hands a payload over in some bundle; resolves with its own part of the answer. */
-  write(call: Call, payload: Json): Promise<WriteAnswer> {
+  /**
+   * Hands a payload over in some bundle; resolves with its own part of the answer.
+   *
+   * @param closed takes it out of a bundle that has not been sent
+   */
+  write(call: Call, payload: Json, closed: AbortSignal): Promise<WriteAnswer> {
     const { promise, resolve } = Promise.withResolvers<WriteAnswer>()
-    this.#waiting.push({ call, payload, resolve })
+    const waiting = { call, payload, closed, resolve }
+    this.#waiting.push(waiting)
+    closed.addEventListener('abort', () => this.#takeOut(waiting), { once: true })
     if (this.#waiting.length >= this.#bulk.max * (this.#asking + 1)) this.#ask()
     else this.#gather()
     return promise
+  }
+
+  #takeOut(waiting: Waiting): void {
+    const at = this.#waiting.indexOf(waiting)
+    if (at === -1) return
+    this.#waiting.splice(at, 1)
+    waiting.resolve(INTERRUPTED)
   }
 
   #gather(): void {
@@ -64,15 +78,16 @@ export class Bundles {
   }
 
   async #send(bundle: readonly Waiting[], mayCall: boolean): Promise<void> {
-    const wanted = bundle.filter(({ call }) => mayCall && !call.signal.aborted)
+    const wanted: Waiting[] = []
+    for (const each of bundle) {
+      if (mayCall && isWanted(each)) wanted.push(each)
+      else each.resolve(INTERRUPTED)
+    }
     const answers = await this.#deliver(wanted)
     const told = answers.find(({ kind }) => TELLING.has(kind)) ?? answers[0] ?? INTERRUPTED
     this.#turns.give(this.#system, 'write', told)
     if (wanted.length > 1 && answers.some(isDivisible)) this.#divide(wanted)
     else for (const [place, { resolve }] of wanted.entries()) resolve(answers[place] ?? MISSING)
-    for (const { call, resolve } of bundle) {
-      if (!mayCall || call.signal.aborted) resolve(INTERRUPTED)
-    }
   }
 
   /** Sends each half by itself, so that what one payload spoils is not spoilt for all. */
@@ -89,8 +104,12 @@ export class Bundles {
   }
 }
 
+function isWanted({ call, closed }: Waiting): boolean {
+  return !call.signal.aborted && !closed.aborted
+}
+
 function isDivisible(answer: WriteAnswer): boolean {
-  return answer.kind === 'refused' && answer.divisible === true
+  return (answer.kind === 'refused' || answer.kind === 'impossible') && answer.divisible === true
 }
 
 /** What says something of the system, not only of one payload; it must not be overheard. */

@@ -2,12 +2,20 @@
  * What a kind of your own is made with; `sluice/kind` is this file. docs/kinds.md shows one.
  */
 import type { Static, TObject } from 'typebox'
-import type { Json } from '../core/units.ts'
-import type { Bulk, Call, ReadAnswer, SystemContext, WriteAnswer } from './kind.ts'
+import type { Json, JsonObject } from '../core/units.ts'
+import type { Bulk, Call, ReadAnswer, ShownSystem, SystemContext, WriteAnswer } from './kind.ts'
 
 export { Type } from 'typebox'
 export type { Json, JsonObject } from '../core/units.ts'
-export type { Bulk, Call, Delivery, ReadAnswer, SystemContext, WriteAnswer } from './kind.ts'
+export type {
+  Bulk,
+  Call,
+  Delivery,
+  ReadAnswer,
+  ShownSystem,
+  SystemContext,
+  WriteAnswer,
+} from './kind.ts'
 
 /** How one kind of system is spoken to. */
 export interface KindDefinition<Config extends TObject> {
@@ -18,6 +26,20 @@ export interface KindDefinition<Config extends TObject> {
    * must not touch the network yet.
    */
   connect(system: SystemContext<Static<Config>>): OwnConnection
+  /**
+   * Shows calls as they would be made, to whoever rehearses a request. Its config is that of the systems
+   * file with `***` in the place of what came from the environment or from files; what else in it had
+   * better not be seen is for you to leave out. Leave it out where there is nothing to show.
+   */
+  preview?(system: ShownSystem<Static<Config>>): OwnPreview
+}
+
+/** Calls in whatever form tells best what they are: any JSON object, of at most 20,000 characters. */
+export interface OwnPreview {
+  /** The call that would read a mapping's record. */
+  read?(call: Call): JsonObject
+  /** The call that would hand over a payload. */
+  write?(call: Call, payload: Json): JsonObject
 }
 
 /**

@@ -6,7 +6,7 @@ import type { Clock } from '../lib/clock.ts'
 import { holdsExpressions } from '../lib/expression.ts'
 import { Bundles } from './bundle.ts'
 import type { Bulk, Call, Connection } from './kind.ts'
-import { payload } from './template.ts'
+import { inputOf, payload } from './template.ts'
 import type { Transform } from './transform/job.ts'
 import type { Step, Turns } from './turns.ts'
 
@@ -17,6 +17,8 @@ export interface Task {
   readonly mapping: Mapping
   /** The request's, for expressions to see; null where it is known that there are none. */
   readonly metadata: Readonly<Record<string, string>> | null
+  /** Aborted when nothing more of its request may start: a call under way goes on, and no other begins. */
+  readonly closed: AbortSignal
 }
 
 /**
@@ -44,10 +46,11 @@ export function deliverer(find: FindConnection, transform: Transform, clock: Clo
     call: Call,
     turns: Turns,
   ): Promise<Outcome> {
+    if (task.closed.aborted) return INTERRUPTED
     const system = call.mapping.source
-    const turn = turns.take(system, 'read')
+    const turn = turns.take(system, 'read', task.closed)
     const mayCall = typeof turn === 'boolean' ? turn : await turn
-    const answer = mayCall && !call.signal.aborted ? await read(call) : INTERRUPTED
+    const answer = mayCall && !isCalledOff(call, task.closed) ? await read(call) : INTERRUPTED
     turns.give(system, 'read', answer)
     return answer.kind === 'record'
       ? shapeAndWrite(target, task, call, answer.record, turns)
@@ -56,27 +59,32 @@ export function deliverer(find: FindConnection, transform: Transform, clock: Clo
 
   function shapeAndWrite(
     target: Connection,
-    { mapping, metadata }: Task,
+    { mapping, metadata, closed }: Task,
     call: Call,
     record: Json | undefined,
     turns: Turns,
   ): Promise<Outcome> {
     const { transformation } = mapping
     if (metadata === null || transformation === undefined || !holdsExpressions(transformation)) {
-      return write(target, call, payload(mapping, record), turns)
+      return write(target, call, payload(mapping, record), turns, closed)
     }
-    const { id, source, target: name } = mapping
-    const coordinates = { id, source, target: name, metadata }
-    const input = record === undefined ? coordinates : { ...coordinates, record }
+    const input = inputOf(mapping, metadata, record)
     return transform(transformation, input, call.signal).then((shaped) =>
-      shaped.kind === 'payload' ? write(target, call, shaped.payload, turns) : shaped,
+      shaped.kind === 'payload' ? write(target, call, shaped.payload, turns, closed) : shaped,
     )
   }
 
-  function write(target: Connection, call: Call, body: Json, turns: Turns): Promise<Outcome> {
+  function write(
+    target: Connection,
+    call: Call,
+    body: Json,
+    turns: Turns,
+    closed: AbortSignal,
+  ): Promise<Outcome> {
+    if (closed.aborted) return Promise.resolve(INTERRUPTED)
     return target.bulk === null
-      ? writeAlone(target, call, body, turns)
-      : bundlesFor(call.mapping.target, target.bulk, turns).write(call, body)
+      ? writeAlone(target, call, body, turns, closed)
+      : bundlesFor(call.mapping.target, target.bulk, turns).write(call, body, closed)
   }
 
   function bundlesFor(system: string, bulk: Bulk, turns: Turns): Bundles {
@@ -107,13 +115,19 @@ async function writeAlone(
   call: Call,
   body: Json,
   turns: Turns,
+  closed: AbortSignal,
 ): Promise<Outcome> {
   const system = call.mapping.target
-  const turn = turns.take(system, 'write')
+  const turn = turns.take(system, 'write', closed)
   const mayCall = typeof turn === 'boolean' ? turn : await turn
-  const answer = mayCall && !call.signal.aborted ? await target.write(call, body) : INTERRUPTED
+  const isWanted = mayCall && !isCalledOff(call, closed)
+  const answer = isWanted ? await target.write(call, body) : INTERRUPTED
   turns.give(system, 'write', answer)
   return answer
+}
+
+function isCalledOff({ signal }: Call, closed: AbortSignal): boolean {
+  return signal.aborted || closed.aborted
 }
 
 const INTERRUPTED = { kind: 'interrupted' } as const

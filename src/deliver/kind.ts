@@ -6,7 +6,7 @@ import type { TSchema } from 'typebox'
 import type { Mapping } from '../core/mapping.ts'
 import type { Outcome } from '../core/outcome.ts'
 import type { Quota } from '../core/quota.ts'
-import type { DurationMs, Json, Random } from '../core/units.ts'
+import type { DurationMs, Json, JsonObject, Random } from '../core/units.ts'
 import type { Clock } from '../lib/clock.ts'
 
 /** `config` is what one entry of the systems file may hold, beyond what every system has. */
@@ -18,6 +18,8 @@ export interface Kind<Config = never> {
    * accepted; it must not touch the network yet.
    */
   connect(system: SystemContext<Config>): Connection
+  /** Left out where its calls are not shown. */
+  preview?(system: ShownSystem<Config>): Preview
 }
 
 export interface SystemContext<Config> {
@@ -29,6 +31,37 @@ export interface SystemContext<Config> {
   readonly clock: Clock
   readonly random: Random
 }
+
+/** A system as it may be shown: in its config whatever came from the environment or a file is masked. */
+export interface ShownSystem<Config> {
+  readonly name: string
+  readonly config: Config
+}
+
+/**
+ * Shows the calls to one system as they would be made. It makes none, and has nothing to make them with:
+ * what is secret never comes near it, and what a config may hold that had better be, it masks.
+ */
+export interface Preview {
+  /** How long a call takes, where that is known before one is made. */
+  readonly latency: DurationMs | null
+  /** Null where this system has nothing to read. */
+  readonly read: ((call: Call) => Shown) | null
+  /**
+   * What one call would hold that hands all of these over; one answer for each, in the same order.
+   * Those that share the call are given the same one.
+   */
+  write(deliveries: readonly Delivery[]): readonly Shown[]
+}
+
+/** A call as it would be made, or why it could not be, or why it is not shown. */
+export type Shown =
+  | { readonly kind: 'call'; readonly call: JsonObject }
+  | Impossible
+  | { readonly kind: 'hidden'; readonly because: string }
+
+/** What can never be done for a mapping. */
+export type Impossible = Extract<Outcome, { kind: 'impossible' }>
 
 /** A live system. Neither call ever rejects: every ending is an answer. */
 export interface Connection {

@@ -82,6 +82,7 @@ export function openDemoSystems(kind: Kind, concurrency: number, ports: SystemPo
       retry: DEFAULT_RETRY,
       answers: USUAL_ANSWERS,
       config: {},
+      shown: {},
     }
     const system = open({ name, kind: kind.name, limits, ...common }, kind, ports)
     systems.set(name, system)

@@ -125,7 +125,7 @@ export class Claimer {
     const { clock, onClaim } = this.#ports
     this.#claiming = true
     // A hint that comes while the claim is on its way must not be forgotten with its answer.
-    for (const want of wants) this.#expect(want, false)
+    for (const want of wants) this.#expectNothing(want)
     const claim = await this.#orUnavailable(() => this.#take(worker, wants))
     this.#claiming = false
     if (claim === null) {
@@ -134,7 +134,7 @@ export class Claimer {
         this.wakeAt(this.#ports.lane(want.lane), clock.now() + POLL_EVERY_MS)
       return
     }
-    for (const want of wants) if (filled(want, claim)) this.#expect(want, true)
+    for (const want of wants) this.#expectMore(want, claim)
     for (const { lane: name, at } of claim.due) this.wakeAt(this.#ports.lane(name), at)
     onClaim(worker, claim)
     this.consider()
@@ -149,10 +149,19 @@ export class Claimer {
     return wants.length === 0 ? NOTHING : store.claim(worker, wants, clock.now())
   }
 
-  #expect({ lane: name, below }: Want, more: boolean): void {
+  #expectNothing({ lane: name, below }: Want): void {
     const lane = this.#ports.lane(name)
-    if (below === null) lane.more = more
-    if (!more) lane.hinted = null
+    if (below === null) lane.more = false
+    lane.hinted = null
+  }
+
+  /** A store that gave all it was asked for may have more: of no lower rank than the last of it. */
+  #expectMore({ lane: name, below, mappings }: Want, { batches }: Claim): void {
+    const got = batches.filter((batch) => batch.lane === name)
+    if (got.reduce((sum, { ordinals }) => sum + ordinals.count, 0) < mappings) return
+    const lane = this.#ports.lane(name)
+    if (below === null) lane.more = true
+    else lane.hinted = Math.min(lane.hinted ?? below, got.at(-1)?.rank ?? below)
   }
 
   #pollStore(): void {
@@ -200,10 +209,3 @@ export class Claimer {
 }
 
 const NOTHING: Claim = { batches: [], closed: [], due: [] }
-
-/** Whether the store gave all it was asked for, so that it may have more. */
-function filled({ lane, mappings }: Want, { batches }: Claim): boolean {
-  let got = 0
-  for (const batch of batches) if (batch.lane === lane) got += batch.ordinals.count
-  return got >= mappings
-}

@@ -9,52 +9,32 @@
  * 5. A call has a turn of its system's limiter. A system whose gate is closed is not called, but by
  *    one probe; mappings that would read from it are put off, and spend nothing.
  * 6. No lane waits for another: they share the claim, and nothing else.
- * 7. After `stop` has resolved nothing is under way, and nothing is leased to this worker.
+ * 7. Of a request that was closed no call starts; those under way end, and count.
+ * 8. After `stop` has resolved nothing is under way, and nothing is leased to this worker.
  */
 
 import { decide } from '../core/decide.ts'
 import type { Outcome } from '../core/outcome.ts'
-import type { DurationMs, EpochMs, Random } from '../core/units.ts'
-import type { Deliver } from '../deliver/deliver.ts'
+import type { Request } from '../core/request.ts'
+import type { EpochMs } from '../core/units.ts'
 import type { Answer, Step, Turns } from '../deliver/turns.ts'
-import type { Cancel, Clock } from '../lib/clock.ts'
-import type { Emit } from '../observe/events.ts'
-import type { Claim, ClaimedBatch, DispatchStore, NextState, Work } from '../store/store.ts'
+import type { Claim, ClaimedBatch, NextState, Settlement, Work } from '../store/store.ts'
 import { type Access, putOffUntil } from './access.ts'
 import { Accesses } from './accesses.ts'
-import { tellCallback } from './callback.ts'
+import { tellLeased } from './callback.ts'
+import { Checkpoints } from './checkpoints.ts'
 import { Claimer } from './claimer.ts'
+import { tellFinished } from './finished.ts'
 import { Gates } from './gates.ts'
 import { condemn, Isolation } from './isolation.ts'
 import { Lane } from './lane.ts'
 import { Lease } from './lease.ts'
 import { Membership } from './membership.ts'
+import type { DispatcherPorts } from './ports.ts'
 import { Reporter } from './reporter.ts'
-import { policyFor, type SystemRules } from './rules.ts'
+import { policyFor } from './rules.ts'
 import { Settler } from './settler.ts'
-import { Sweeper } from './sweeper.ts'
-
-/** A crash repeats about this much of a batch's calls, whatever the batch's size. */
-const CHECKPOINT_EVERY_MS: DurationMs = 1000
-
-export interface DispatcherPorts {
-  readonly store: DispatchStore
-  readonly deliver: Deliver
-  readonly rules: (system: string) => SystemRules
-  readonly clock: Clock
-  readonly random: Random
-  readonly newId: () => string
-  readonly emit: Emit
-  readonly host: string
-  /** How long finished requests are kept. */
-  readonly retention: DurationMs
-}
-
-/**
- * How long a lane claims nothing more after mappings were put off that wait for their source, unless
- * new work comes: what waits behind them is looked at by and by, and a backlog is not turned over.
- */
-const REST_MS: DurationMs = 1000
+import { Upkeep } from './upkeep.ts'
 
 /** One worker, from `start` to `stop`; the invariants above hold in between. */
 export class Dispatcher {
@@ -63,20 +43,21 @@ export class Dispatcher {
   readonly #settler: Settler
   readonly #claimer: Claimer
   readonly #gates: Gates
-  readonly #sweeper: Sweeper
   readonly #reporter: Reporter
+  readonly #upkeep: Upkeep
+  readonly #checkpoints: Checkpoints
   readonly #isolation = new Isolation()
   readonly #lanes = new Map<string, Lane>()
   readonly #accesses: Accesses
   readonly #leases = new Map<number, Lease>()
   readonly #turns: Turns
   #calls = new AbortController()
-  #tick: Cancel = () => {}
   #stopping = false
   #onQuiet = () => {}
 
   constructor(ports: DispatcherPorts) {
     const { store, clock, emit, retention } = ports
+    const onFinished = (requests: readonly Request[]) => tellFinished(requests, store, emit)
     this.#ports = ports
     this.#accesses = new Accesses({
       rules: ports.rules,
@@ -96,10 +77,8 @@ export class Dispatcher {
       () => [...this.#accesses.all()].every(({ limiter }) => limiter.fits),
       () => this.#drop(),
     )
-    this.#settler = new Settler(store, clock, emit, ({ batch: id, token }) =>
-      this.#forget({ id, token }),
-    )
-    this.#sweeper = new Sweeper(store, clock, emit, retention)
+    const onRefused = ({ batch: id, token }: Settlement) => this.#forget({ id, token })
+    this.#settler = new Settler(store, clock, emit, onRefused, onFinished)
     this.#claimer = new Claimer({
       store,
       clock,
@@ -125,10 +104,21 @@ export class Dispatcher {
       () => this.#membership.id,
       () => this.#accesses.all(),
     )
+    this.#checkpoints = new Checkpoints({
+      clock,
+      leases: () => this.#leases.values(),
+      write: (settlement) => void this.#settler.write(settlement),
+      onTick: () => this.#tidy(),
+    })
+    this.#upkeep = new Upkeep({
+      ...{ store, clock, emit, retention, onFinished },
+      leases: () => this.#leases.values(),
+      close: (lease) => this.#close(lease),
+    })
     this.#turns = {
-      take: (system, step) => {
+      take: (system, step, closed) => {
         const access = this.#accesses.of(system)
-        const turn = access.limiter.take(step)
+        const turn = access.limiter.take(step, closed)
         return turn === null
           ? this.#mayCall(access, step)
           : turn.then(() => this.#mayCall(access, step))
@@ -141,9 +131,9 @@ export class Dispatcher {
   async start(): Promise<void> {
     await this.#membership.start()
     this.#claimer.start()
-    this.#sweeper.start()
+    this.#upkeep.start()
     this.#reporter.start()
-    this.#checkpointLater()
+    this.#checkpoints.start()
   }
 
   /**
@@ -153,9 +143,9 @@ export class Dispatcher {
   async stop(deadline: EpochMs): Promise<void> {
     this.#stopping = true
     this.#claimer.stop()
-    this.#sweeper.stop()
+    this.#upkeep.stop()
     this.#reporter.stop()
-    this.#tick()
+    this.#checkpoints.stop()
     const { clock } = this.#ports
     const giveUp = clock.after(deadline - clock.now(), () => this.#callOff())
     for (const system of this.#lanes.keys()) this.#stopLane(system)
@@ -174,9 +164,11 @@ export class Dispatcher {
     return lane
   }
 
-  /** Does as operators and other workers have said. */
-  #follow({ systems, epoch }: Work, askedAt: EpochMs): void {
+  /** Does as callers, operators and other workers have said. */
+  #follow(work: Work, askedAt: EpochMs): void {
+    const { systems, epoch } = work
     this.#membership.heed(epoch)
+    this.#upkeep.heed(work)
     this.#accesses.override(systems)
     const gates = new Map(systems.map(({ system, gate }) => [system, gate]))
     for (const [system, gate] of gates) if (gate !== null) this.#accesses.of(system)
@@ -213,6 +205,7 @@ export class Dispatcher {
       if (batch.probe) lane.gate.probing = true
       // What was on its way while the gate closed goes back: a probe must find nothing else in hand.
       if (this.#stopping || !lane.gate.lets(now)) lease.stop()
+      if (this.#upkeep.isClosing(batch)) lease.close()
       this.#leases.set(batch.id, lease)
       lane.add(lease)
       touched.add(lane)
@@ -305,7 +298,7 @@ export class Dispatcher {
     if (gate === null) return false
     const runAt = putOffUntil(gate, now)
     lease.end(position, { kind: 'snooze', runAt, error: null }, attempts, 0, now)
-    lane.restsUntil = now + REST_MS
+    lane.rest(now)
     this.#claimer.wakeAt(lane, lane.restsUntil)
     return true
   }
@@ -316,6 +309,13 @@ export class Dispatcher {
     if (lane === undefined) return
     lane.stop()
     for (const lease of [...lane.leases]) if (lease.ended) this.#end(lane, lease)
+  }
+
+  /** Starts nothing more of a lease, whose request is closed. */
+  #close(lease: Lease): void {
+    const lane = this.#lane(lease.batch.lane)
+    lane.close(lease)
+    if (lease.ended) this.#end(lane, lease)
   }
 
   /** Settles a lease that has ended; the second time it does nothing. */
@@ -329,7 +329,7 @@ export class Dispatcher {
   /** Only now can what is left of a batch be claimed again: a claim sent before would miss it. */
   #settled(lease: Lease, next: NextState): void {
     const { lane: name } = lease.batch
-    if (next.state === 'done' && this.#isHeld(lease)) tellCallback(lease, this.#ports.emit)
+    if (next.state === 'done' && this.#isHeld(lease)) tellLeased(lease, this.#ports.emit)
     this.#forget(lease.batch)
     if (next.state === 'waiting') this.#claimer.wakeAt(this.#lane(name), next.runAt)
     if (next.state !== 'ready') return
@@ -364,19 +364,6 @@ export class Dispatcher {
     this.#settler.drop()
     for (const { batch } of [...this.#leases.values()]) this.#forget(batch)
     for (const { gate } of this.#accesses.all()) gate.probing = false
-  }
-
-  #checkpointLater(): void {
-    const { clock } = this.#ports
-    this.#tick = clock.after(CHECKPOINT_EVERY_MS, () => {
-      const before = clock.now() - CHECKPOINT_EVERY_MS
-      for (const lease of this.#leases.values()) {
-        const due = lease.changed && !lease.ended && lease.since <= before
-        if (due) void this.#settler.write(lease.checkpoint())
-      }
-      this.#tidy()
-      this.#checkpointLater()
-    })
   }
 
   /** Forgets the lanes and systems that say nothing any more: names come and go. */

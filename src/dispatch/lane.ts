@@ -11,6 +11,12 @@ const IN_HAND_MS: DurationMs = 2000
 /** … and never more mappings than this. */
 const IN_HAND_MAX = 5_000
 
+/**
+ * How long a lane claims nothing more after mappings were put off that wait for their source, unless
+ * new work comes: what waits behind them is looked at by and by, and a backlog is not turned over.
+ */
+const REST_MS: DurationMs = 1000
+
 /** While some mappings are being written, as many may be read. */
 const READ_AHEAD = 2
 
@@ -22,11 +28,11 @@ export class Lane {
   readonly access: Access
   /** The store may have batches that are ready. */
   more = false
-  /** The lowest rank the store is known to have; null where nothing is known. */
+  /** What the store has may rank as low as this, and no lower; null where nothing is known. */
   hinted: number | null = null
   /** When the store's next waiting batch is due; null where none is known. */
   due: EpochMs | null = null
-  /** Nothing is claimed before this moment: what was claimed last waits for its sources. */
+  /** Nothing is claimed before this moment. */
   restsUntil: EpochMs = 0
   /** How many mappings are under way, in whatever step. */
   inFlight = 0
@@ -121,10 +127,21 @@ export class Lane {
     return this.limiter.concurrency * this.#together
   }
 
+  /** Claims nothing for a while: what was claimed last waits for its sources. */
+  rest(now: EpochMs): void {
+    this.restsUntil = now + REST_MS
+  }
+
   /** Starts nothing more of what is in hand. */
   stop(): void {
     for (const lease of this.#leases) lease.stop()
     this.#unstarted = 0
+  }
+
+  /** Starts nothing more of one lease, whose request is closed. */
+  close(lease: Lease): void {
+    this.#unstarted -= lease.unstarted
+    lease.close()
   }
 
   /** What to ask the store for now; null where there is no room, or no hope of any. */
@@ -140,7 +157,19 @@ export class Lane {
     }
     const below = this.#leases.at(-1)?.batch.rank
     if (below === undefined || this.hinted === null || this.hinted >= below) return null
+    if (this.#holdsBelow(this.hinted, concurrency / 2)) return null
     return { lane, mappings: concurrency, below, turn }
+  }
+
+  /** Whether so many mappings go before a rank anyhow. Looks no further than it must. */
+  #holdsBelow(rank: number, enough: number): boolean {
+    let held = 0
+    for (const { batch, unstarted } of this.#leases) {
+      if (batch.rank > rank) return false
+      held += unstarted
+      if (held > enough) return true
+    }
+    return false
   }
 
   #room(now: EpochMs): number {

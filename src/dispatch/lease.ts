@@ -1,4 +1,5 @@
 import { nextRunAt } from '../core/batch.ts'
+import { addFailure, type FailureRun } from '../core/failures.ts'
 import type { Mapping } from '../core/mapping.ts'
 import { mappingAt, type PackedMappings, sourceAt, unpack } from '../core/packed.ts'
 import { processed } from '../core/request.ts'
@@ -25,6 +26,9 @@ export class Lease {
   readonly #packed: PackedMappings
   readonly #standings: (Standing | null)[]
   readonly #counts = { completed: 0, failed: 0, cancelled: 0 }
+  /** Since it was claimed. */
+  readonly #failures: FailureRun[] = []
+  readonly #closed = new AbortController()
   #unstarted = 0
   #cursor = 0
   #inFlight = 0
@@ -88,6 +92,12 @@ export class Lease {
     this.#unstarted = 0
   }
 
+  /** The same for good, for its request is closed; of what was started, no further call begins. */
+  close(): void {
+    this.stop()
+    this.#closed.abort()
+  }
+
   mapping(position: number): Mapping {
     const mapping = mappingAt(this.#packed, position, this.batch.lane)
     if (mapping === null) throw new Error('a lease is asked only for mappings that it has')
@@ -103,7 +113,9 @@ export class Lease {
   task(position: number): Task {
     const { request } = this.batch
     const { metadata } = this
-    return { request, ordinal: this.ordinal(position), mapping: this.mapping(position), metadata }
+    const mapping = this.mapping(position)
+    const { signal: closed } = this.#closed
+    return { request, ordinal: this.ordinal(position), mapping, metadata, closed }
   }
 
   ordinal(position: number): number {
@@ -167,7 +179,8 @@ export class Lease {
     const verdicts = this.#changed ? JSON.stringify(this.#standings) : null
     this.#changed = false
     const { id: batch, token, callback } = this.batch
-    return { batch, token, verdicts, ...this.#counts, callback, next }
+    const failures = [...this.#failures]
+    return { batch, token, verdicts, ...this.#counts, failures, callback, next }
   }
 
   #set(position: number, standing: Standing): void {
@@ -175,6 +188,9 @@ export class Lease {
     this.#count(standing, 1)
     this.#standings[position] = standing
     this.#changed = true
+    if (standing[0] === 'failed') {
+      addFailure(this.#failures, this.#packed.ids[position] ?? '', standing[4])
+    }
   }
 
   #count(standing: Standing | null | undefined, by: number): void {

@@ -19,6 +19,7 @@ import type { DurationMs, EpochMs } from '../core/units.ts'
 import type { Cancel, Clock } from '../lib/clock.ts'
 import { Pacer } from './pacer.ts'
 import { Round } from './round.ts'
+import { Stopwatch } from './stopwatch.ts'
 
 /** Which part of a system's limits a worker may use: that of one of so many. */
 export interface Part {
@@ -29,6 +30,11 @@ export interface Part {
 /** How a call went, as far as the number of calls at once is concerned. */
 export type CallEnd = 'fine' | 'failed' | 'throttled'
 
+interface Waiting {
+  readonly step: keyof Cost
+  readonly resolve: () => void
+}
+
 /**
  * One worker's part of one system's limits, on its concurrency and its rate. Every call to the
  * system takes a turn and gives it back. Nobody holds one turn while waiting for another, so turns
@@ -38,7 +44,7 @@ export class Limiter {
   #limits: Limits
   readonly #clock: Clock
   readonly #onFree: () => void
-  readonly #waiting: { readonly step: keyof Cost; readonly resolve: () => void }[] = []
+  readonly #waiting: Waiting[] = []
   #part: Part | null = { workers: 1, position: 0 }
   #concurrency = 0
   #adaptive: Adaptive | null = null
@@ -47,6 +53,7 @@ export class Limiter {
   #windows: { readonly rate: Rate; tat: EpochMs }[] = []
   #allowance: Allowance | null = null
   readonly #pacer = new Pacer()
+  readonly #stopwatch: Stopwatch
   #taken = 0
   #timer: Cancel | null = null
 
@@ -56,6 +63,7 @@ export class Limiter {
     this.#clock = clock
     this.#onFree = onFree
     this.#round = new Round(clock)
+    this.#stopwatch = new Stopwatch(clock)
     this.#windows = this.#divided(0)
     this.#bound()
   }
@@ -116,6 +124,11 @@ export class Limiter {
     return rate === null ? null : Math.round(rate * 100) / 100
   }
 
+  /** How long a call has taken of late; null where none is known. For the reporter, once a second. */
+  callLength(): DurationMs | null {
+    return this.#stopwatch.read(this.#taken)
+  }
+
   /**
    * Learns from a call that was refused as one too many, and says for how long nobody should call.
    *
@@ -130,14 +143,20 @@ export class Limiter {
     return this.#waiting.length === 0 && this.#free()
   }
 
-  /** Takes a turn: at once, then it returns null, or when the promise resolves. */
-  take(step: keyof Cost = 'write'): Promise<void> | null {
+  /**
+   * Takes a turn: at once, then it returns null, or when the promise resolves.
+   *
+   * @param closed ends the wait, as `letGo` does; one that is aborted already ends nothing
+   */
+  take(step: keyof Cost = 'write', closed?: AbortSignal): Promise<void> | null {
     if (this.open) {
       this.#begin(step)
       return null
     }
     return new Promise((resolve) => {
-      this.#waiting.push({ step, resolve })
+      const waiting = { step, resolve }
+      this.#waiting.push(waiting)
+      closed?.addEventListener('abort', () => this.#release(waiting), { once: true })
     })
   }
 
@@ -145,16 +164,22 @@ export class Limiter {
   give(end: CallEnd = 'fine'): void {
     if (this.#adaptive !== null) this.#adapt(this.#adaptive, end)
     this.#pacer.ended(end === 'throttled')
+    this.#stopwatch.ended(this.#taken)
     this.#taken -= 1
     this.#serve()
   }
 
   /** Gives a turn to everybody who waits, of whom none will make a call: they were called off. */
   letGo(): void {
-    for (const { resolve } of this.#waiting.splice(0)) {
-      this.#taken += 1
-      resolve()
-    }
+    for (const waiting of [...this.#waiting]) this.#release(waiting)
+  }
+
+  #release(waiting: Waiting): void {
+    const at = this.#waiting.indexOf(waiting)
+    if (at === -1) return
+    this.#waiting.splice(at, 1)
+    this.#taken += 1
+    waiting.resolve()
   }
 
   #free(): boolean {
@@ -186,6 +211,7 @@ export class Limiter {
     if (this.#taken === 0 || this.#pacer.paces) {
       this.#pacer.began(this.#taken, this.#clock.now())
     }
+    this.#stopwatch.began(this.#taken)
     this.#taken += 1
     if (this.#allowance !== null) {
       this.#allowance = { ...this.#allowance, calls: this.#allowance.calls - 1 }

@@ -33,7 +33,9 @@ export class Pacer {
   perSecond(now: EpochMs): number | null {
     if (now - this.#refusedAt > REMEMBERED_MS) this.#learned = null
     if (this.#learned === null) return null
-    return rateAfter(this.#learned, Math.max(0, now - this.#since)) * 1000
+    // Time in which no call is wanted does not count.
+    const age = Math.min(now, this.#dueAt) - this.#since
+    return rateAfter(this.#learned, Math.max(0, age)) * 1000
   }
 
   /** How long to wait before a call may begin. */

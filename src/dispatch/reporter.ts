@@ -51,7 +51,9 @@ export class Reporter {
     const now = clock.now()
     const reports: NamedReport[] = []
     for (const { system, tally, limiter } of this.#accesses()) {
-      const report = tally.news(limiter, now)
+      const { concurrency, learnedRate } = limiter
+      const callLength = limiter.callLength()
+      const report = tally.news({ concurrency, learnedRate, callLength }, now)
       if (report !== null) reports.push({ system, report })
     }
     if (reports.length === 0) return

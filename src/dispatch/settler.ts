@@ -1,4 +1,3 @@
-import { isCallbackName } from '../core/callback.ts'
 import type { Request } from '../core/request.ts'
 import type { DurationMs } from '../core/units.ts'
 import { type Clock, sleep } from '../lib/clock.ts'
@@ -26,20 +25,26 @@ export class Settler {
   readonly #clock: Clock
   readonly #emit: Emit
   readonly #onRefused: (settlement: Settlement) => void
+  readonly #onFinished: (requests: readonly Request[]) => Promise<void>
   #queue: Entry[] = []
   #writing: Promise<void> | null = null
 
-  /** @param onRefused told of each settlement whose batch is no longer this worker's */
+  /**
+   * @param onRefused told of each settlement whose batch is no longer this worker's
+   * @param onFinished told of the requests that were finished; it must not reject
+   */
   constructor(
     store: DispatchStore,
     clock: Clock,
     emit: Emit,
     onRefused: (settlement: Settlement) => void,
+    onFinished: (requests: readonly Request[]) => Promise<void>,
   ) {
     this.#store = store
     this.#clock = clock
     this.#emit = emit
     this.#onRefused = onRefused
+    this.#onFinished = onFinished
   }
 
   /** Resolves when it is on disk, or refused. */
@@ -81,11 +86,7 @@ export class Settler {
         const { refused, finished } = await this.#store.settle(group, this.#clock.now())
         const stale = new Set(refused)
         for (const settlement of group) if (stale.has(settlement.batch)) this.#refuse(settlement)
-        for (const request of finished) {
-          // What became of a callback, the dispatcher tells.
-          if (isCallbackName(request.tenant)) continue
-          this.#emit({ event: 'request_finished', ...tell(request) })
-        }
+        await this.#onFinished(finished)
         return
       } catch (error) {
         if (!(error instanceof StoreUnavailable)) throw error
@@ -99,10 +100,4 @@ export class Settler {
     this.#emit({ event: 'settlement_refused', batch: settlement.batch })
     this.#onRefused(settlement)
   }
-}
-
-function tell(request: Request) {
-  const { id, tenant, state, total, failed, createdAt, finishedAt } = request
-  const durationMs = (finishedAt ?? createdAt) - createdAt
-  return { request: id, tenant, state, total, failed, durationMs }
 }

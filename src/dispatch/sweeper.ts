@@ -9,13 +9,18 @@ import { type DispatchStore, StoreUnavailable } from '../store/store.ts'
  */
 const SWEEP_EVERY_MS: DurationMs = 4500
 
-/** Has the store swept again and again, and tells what was found. Any worker may do it for all. */
+/**
+ * Has the store swept again and again, and cleared of what is left to clear away; tells what was found.
+ * Any worker may do it for all.
+ */
 export class Sweeper {
   readonly #store: DispatchStore
   readonly #clock: Clock
   readonly #emit: Emit
   readonly #retention: DurationMs
   #next: Cancel = () => {}
+  #clearing = false
+  #stopped = false
 
   constructor(store: DispatchStore, clock: Clock, emit: Emit, retention: DurationMs) {
     this.#store = store
@@ -32,6 +37,7 @@ export class Sweeper {
   }
 
   stop(): void {
+    this.#stopped = true
     this.#next()
   }
 
@@ -42,9 +48,21 @@ export class Sweeper {
       for (const dead of rescued) this.#emit({ event: 'batches_rescued', ...dead })
       for (const request of repaired) this.#emit({ event: 'request_repaired', request })
       if (deleted > 0) this.#emit({ event: 'requests_deleted', requests: deleted })
+      await this.#clear()
     } catch (error) {
       if (!(error instanceof StoreUnavailable)) throw error
       this.#emit({ event: 'store_unavailable', message: error.message })
+    }
+  }
+
+  /** A piece at a time, each of which lets other calls go first. */
+  async #clear(): Promise<void> {
+    if (this.#clearing) return
+    this.#clearing = true
+    try {
+      while (!this.#stopped && (await this.#store.clear(this.#clock.now())));
+    } finally {
+      this.#clearing = false
     }
   }
 }

@@ -6,8 +6,8 @@ import type { MappingError } from '../core/verdict.ts'
 const SLOTS = 12
 const SLOT_MS = REPORTED_MS / SLOTS
 
-/** What a worker may do, as far as it finds that out by itself. */
-type InForce = Pick<SystemReport, 'concurrency' | 'learnedRate'>
+/** What a worker's limiter finds out by itself. */
+type Found = Pick<SystemReport, 'concurrency' | 'learnedRate' | 'callLength'>
 
 /** What one worker remembers of its dealings with one system, to tell those who ask. */
 export class Tally {
@@ -39,11 +39,10 @@ export class Tally {
   }
 
   /** What to tell now; null where it is what was told before. */
-  news(limits: InForce, now: EpochMs): SystemReport | null {
+  news(found: Found, now: EpochMs): SystemReport | null {
     this.#turnTo(now)
     const [learned, lastError] = [this.#learned, this.#lastError]
-    const { concurrency, learnedRate } = limits
-    const facts = { concurrency, perMinute: this.#total, learned, learnedRate, lastError }
+    const facts = { ...found, perMinute: this.#total, learned, lastError }
     const text = JSON.stringify(facts)
     if (text === this.#told) return null
     this.#told = text

@@ -37,6 +37,10 @@ export function answerRefusal(
     reply.header('connection', 'close')
     return sendProblem(reply, 'body-too-large', 'Send less at once, as several requests.')
   }
+  if (error.statusCode === 415) {
+    const detail = 'Send a body as application/json, and none where none is taken.'
+    return sendProblem(reply, 'unsupported-media-type', detail)
+  }
   return sendProblem(reply, 'malformed-request', 'The address or the framing is not valid.')
 }
 

@@ -1,6 +1,7 @@
 import swagger from '@fastify/swagger'
 import type { FastifyInstance } from 'fastify'
 import { ProblemSchema } from './problem.ts'
+import { RehearsalSchema } from './rehearsal-schema.ts'
 import { StatusSchema } from './status.ts'
 import { SystemSchema } from './system.ts'
 import { WEBHOOKS } from './webhooks.ts'
@@ -8,6 +9,7 @@ import { WEBHOOKS } from './webhooks.ts'
 /** Gathers the description of every route that is added afterwards. */
 export function describeRoutes(app: FastifyInstance, version: string): void {
   app.addSchema(ProblemSchema)
+  app.addSchema(RehearsalSchema)
   app.addSchema(StatusSchema)
   app.addSchema(SystemSchema)
   app.register(swagger, {

@@ -1,11 +1,12 @@
 import type { DurationMs } from '../core/units.ts'
 import type { IntakeLimits, IntakePorts } from '../intake/accept.ts'
+import type { RehearsalPorts } from '../intake/rehearse.ts'
 import type { Emit } from '../observe/events.ts'
 import type { IntakeStore, OperatorStore, QueryStore, Store } from '../store/store.ts'
 import type { SystemDescription } from './system.ts'
 
 /** What the API server is made of. */
-export interface HttpPorts extends IntakePorts {
+export interface HttpPorts extends IntakePorts, RehearsalPorts {
   readonly store: IntakeStore & QueryStore & OperatorStore & Pick<Store, 'kind'>
   /** What the systems file says of a system; null where there is none of this name. */
   readonly describe: (system: string) => SystemDescription | null

@@ -22,6 +22,7 @@ export const PROBLEMS = {
   'method-not-allowed': { status: 405, title: 'This method cannot be used here' },
   'not-acceptable': { status: 406, title: 'There is no answer in an accepted form' },
   'request-timeout': { status: 408, title: 'The request took too long to arrive' },
+  'idempotency-in-progress': { status: 409, title: 'The idempotency key is in use right now' },
   'invalid-state': { status: 409, title: 'It is not in a state that allows this' },
   'body-too-large': { status: 413, title: 'The body is too large' },
   'too-many-mappings': { status: 413, title: 'There are too many mappings' },

@@ -10,6 +10,7 @@ import { compileParameters } from './parameters.ts'
 import type { HttpPorts } from './ports.ts'
 import { protect, sendProblem } from './problem.ts'
 import { docsRoutes } from './routes/docs.ts'
+import { failuresRoutes } from './routes/failures.ts'
 import { healthRoutes } from './routes/health.ts'
 import { ingestRoutes } from './routes/ingest.ts'
 import { requestsRoutes } from './routes/requests.ts'
@@ -117,6 +118,7 @@ function apiRoutes(api: FastifyInstance, ports: HttpPorts): void {
   ingestRoutes(api, ports, watchBacklog(ports.store, ports.clock, ports.limits.maxBacklog))
   statusRoutes(api, ports)
   resultsRoutes(api, ports)
+  failuresRoutes(api, ports)
   requestsRoutes(api, ports)
   systemsRoutes(api, ports)
 }

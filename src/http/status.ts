@@ -123,7 +123,7 @@ export function statusOf(
     total_mappings: request.total,
     processed_mappings: processed(request),
     failed_mappings: request.failed,
-    details: detailsOf(request, waitingOn),
+    details: detailsOf(request, waitingOn, now),
     completed_mappings: request.completed,
     cancelled_mappings: request.cancelled,
     priority: request.priority,
@@ -156,9 +156,13 @@ function etaOf(request: Request, waiting: readonly WaitingView[], now: EpochMs):
 }
 
 function detailsOf(
-  { id, state, failed, total }: Request,
+  { id, state, failed, total, terms: { notBefore } }: Request,
   waiting: readonly WaitingView[],
+  now: EpochMs,
 ): string | null {
+  if (state === 'pending' && notBefore !== null && now < notBefore) {
+    return `Waiting for its time: nothing of it starts before ${timeOf(notBefore)}.`
+  }
   const [first] = waiting
   if (first !== undefined) return `Waiting for ${first.system}, which is ${first.gate}.`
   if (state !== 'failed') return null

@@ -1,7 +1,7 @@
 import Type, { type Static } from 'typebox'
 import { inForce, type Limits, type Rate } from '../core/limits.ts'
 import { formatRate } from '../core/quantity.ts'
-import { type Reported, together } from '../core/report.ts'
+import { concurrencyInForce, type Reported, together } from '../core/report.ts'
 import type { SystemEntry } from '../core/system.ts'
 import type { EpochMs } from '../core/units.ts'
 import type { StoredSystem } from '../store/store.ts'
@@ -70,7 +70,8 @@ export const SystemSchema = Type.Object(
     }),
     waiting_mappings: Type.Integer({
       minimum: 0,
-      description: 'Those that wait for another attempt; 10,000 batches are looked at, at most.',
+      description:
+        'Those that wait for another attempt, or for the time of their request; 10,000 batches and 1,000 requests are looked at, at most.',
     }),
     mappings_per_minute: Type.Integer({
       minimum: 0,
@@ -155,7 +156,7 @@ export function systemView(
 }
 
 function limitsView(limits: Limits, { override }: StoredSystem, reported: Reported) {
-  const { concurrency, rate, adaptiveFrom } = inForce(limits, override)
+  const now = inForce(limits, override)
   return {
     configured: {
       concurrency: limits.concurrency,
@@ -165,15 +166,15 @@ function limitsView(limits: Limits, { override }: StoredSystem, reported: Report
       cost: limits.cost ?? { read: 1, write: 1 },
     },
     in_force: {
-      concurrency:
-        adaptiveFrom === undefined ? concurrency : (reported.concurrency ?? adaptiveFrom),
-      rate: ratesView(rate),
+      concurrency: concurrencyInForce(now, reported),
+      rate: ratesView(now.rate),
     },
     learned: learnedView(reported),
   }
 }
 
-function ratesView(rates: readonly Rate[] | null): string[] {
+/** Rates as people write them. */
+export function ratesView(rates: readonly Rate[] | null): string[] {
   return (rates ?? []).map(formatRate)
 }
 

@@ -1,5 +1,6 @@
 import Type, { type Static } from 'typebox'
 import { CLOSED_STATES } from '../core/gate.ts'
+import type { Override } from '../core/limits.ts'
 import type { EpochMs } from '../core/units.ts'
 import type { SystemControl, Waiting } from '../store/store.ts'
 import { NullableTime, nullableTimeOf } from './time.ts'
@@ -15,8 +16,12 @@ export type GateView = Static<typeof GateSchema>
 
 const OPEN: GateView = { state: 'open', until: null, reason: null }
 
+interface Gated extends Pick<SystemControl, 'gate'> {
+  readonly override: Pick<Override, 'paused'>
+}
+
 /** A system's gate as people see it at `now`; being paused goes before anything else. */
-export function gateView({ gate, override }: SystemControl, now: EpochMs): GateView {
+export function gateView({ gate, override }: Gated, now: EpochMs): GateView {
   if (override.paused) return { state: 'paused', until: null, reason: 'An operator has paused it.' }
   if (gate === null || (gate.state === 'throttled' && gate.until <= now)) return OPEN
   return { state: gate.state, until: nullableTimeOf(gate.until), reason: gate.reason }

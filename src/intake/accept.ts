@@ -4,7 +4,7 @@ import type { Priority } from '../core/mapping.ts'
 import { NO_TERMS } from '../core/request.ts'
 import type { EpochMs } from '../core/units.ts'
 import type { Clock } from '../lib/clock.ts'
-import type { IntakeStore } from '../store/store.ts'
+import type { IntakeStore, NewRequest } from '../store/store.ts'
 import { batchesOf } from './batches.ts'
 import type { CallbackPolicy } from './callback.ts'
 import { parse } from './parse.ts'
@@ -51,10 +51,12 @@ export type Acceptance =
   | Refusal
   /** The idempotency key belongs to another body. */
   | { readonly kind: 'conflict' }
+  /** A request with this idempotency key is still being received. */
+  | { readonly kind: 'receiving' }
 
 /** Takes a request: all of it, durably, once this resolves with a receipt, and else nothing. */
 export async function accept(submission: Submission, ports: IntakePorts): Promise<Acceptance> {
-  const { tenant, body, idempotencyKey } = submission
+  const { tenant, body } = submission
   const { store, systems, callbacks, limits } = ports
   const parsed = parse(body, { systems, callbacks, mappingsMax: limits.maxMappings })
   if (parsed.kind === 'refused') return parsed
@@ -74,10 +76,7 @@ export async function accept(submission: Submission, ports: IntakePorts): Promis
     total,
     sources: sourcesOf(mappings, systems),
     batches,
-    idempotency:
-      idempotencyKey === null
-        ? null
-        : { key: idempotencyKey, fingerprint: hash('sha256', body, 'hex') },
+    idempotency: idempotencyOf(submission),
   })
 
   const receipt = { kind: 'accepted', total, priority, batches: batches.length } as const
@@ -87,6 +86,15 @@ export async function accept(submission: Submission, ports: IntakePorts): Promis
     case 'replayed':
       return { ...receipt, request: inserted.request.id, replayed: true }
     case 'conflict':
-      return { kind: 'conflict' }
+    case 'receiving':
+      return inserted
   }
+}
+
+/** By what a submission that comes again is known; null where its caller gave no key. */
+export function idempotencyOf({
+  body,
+  idempotencyKey: key,
+}: Submission): NewRequest['idempotency'] {
+  return key === null ? null : { key, fingerprint: hash('sha256', body, 'hex') }
 }

@@ -1,7 +1,7 @@
 import type { ClosedGate } from '../core/gate.ts'
 import type { Override } from '../core/limits.ts'
 import type { Priority } from '../core/mapping.ts'
-import type { RequestState } from '../core/request.ts'
+import type { Closing, RequestState } from '../core/request.ts'
 import type { DurationMs } from '../core/units.ts'
 
 /** Everything worth telling, told once, after it is true. */
@@ -33,6 +33,13 @@ export type Event =
       readonly total: number
       readonly failed: number
       readonly durationMs: DurationMs
+    }
+  /** Nothing more of it starts: it was cancelled, or its time is over. */
+  | {
+      readonly event: 'request_closed'
+      readonly request: string
+      readonly tenant: string
+      readonly closing: Closing
     }
   /** Who wanted to know of the end of a request was told of it. */
   | ({ readonly event: 'callback_delivered' } & ToldCallback)
@@ -66,7 +73,7 @@ export type Event =
   /** It could not beat in time, and let go of what it held. */
   | { readonly event: 'worker_lost'; readonly worker: string }
   | { readonly event: 'batches_rescued'; readonly worker: string; readonly batches: number }
-  /** A request's counters did not agree with its batches. A bug, mended. */
+  /** A request's counters, or its failure groups, did not agree with its batches. A bug, mended. */
   | { readonly event: 'request_repaired'; readonly request: string }
   | { readonly event: 'requests_deleted'; readonly requests: number }
   | { readonly event: 'gate_closed'; readonly system: string; readonly gate: ClosedGate }
@@ -86,7 +93,7 @@ interface ToldCallback {
   /** The lane of its receiver. */
   readonly system: string
   readonly attempts: number
-  /** Of the last call. */
+  /** Of the last call; 0 where it did not end with one. */
   readonly durationMs: DurationMs
 }
 

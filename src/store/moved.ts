@@ -25,7 +25,8 @@ export const MOVED_TABLES = [
       ...{ metadata: 'text', lanes: 'text', sources: 'text' },
       ...{ marked_at: 'bigint', marked: 'bigint', earlier_at: 'bigint', earlier: 'bigint' },
       ...{ not_before: 'bigint', expires_at: 'bigint', callback_url: 'text', retry_of: 'text' },
-      ...{ closing: 'text', receiving_until: 'bigint' },
+      ...{ closing: 'text', closing_at: 'bigint', closing_from: 'bigint' },
+      ...{ receiving_until: 'bigint', release_at: 'bigint' },
     },
   },
   {
@@ -56,6 +57,13 @@ export const MOVED_TABLES = [
     columns: {
       ...{ lane: 'text', tenant: 'text', priority: 'text' },
       ...{ requests: 'bigint', mappings: 'bigint' },
+    },
+  },
+  {
+    name: 'releases',
+    columns: {
+      ...{ request: 'bigint', lane: 'text' },
+      ...{ start: 'double precision', step: 'double precision' },
     },
   },
   {

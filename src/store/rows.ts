@@ -1,8 +1,13 @@
 /** What both stores' rows are to the port: their columns have the same names and meanings. */
+import { type FailureGroup, REST_CODE } from '../core/failures.ts'
 import type { Gate } from '../core/gate.ts'
 import type { Priority } from '../core/mapping.ts'
 import type { Closing, Request, RequestState } from '../core/request.ts'
-import type { Ordinals, StoredBatch, SystemControl } from './store.ts'
+import type { EpochMs } from '../core/units.ts'
+import type { Keyed, NewRequest, Ordinals, StoredBatch, SystemControl } from './store.ts'
+
+/** How many batches of a lane are looked at to tell where a new one would stand: bounds what it costs. */
+export const BATCHES_COUNTED_MAX = 1000
 
 export interface RequestRow {
   readonly seq: number
@@ -28,6 +33,28 @@ export interface RequestRow {
   readonly callback_url: string | null
   readonly retry_of: string | null
   readonly closing: Closing | null
+  readonly closing_at: number | null
+  readonly closing_from: number | null
+  /** Null where its batches have been ranked. */
+  readonly release_at: number | null
+}
+
+/** The request that an idempotency key was used for. */
+export interface KeyRow extends RequestRow {
+  /** Of its body; empty while it is received. */
+  readonly fingerprint: string
+  /** Null where it is complete. */
+  readonly receiving_until: number | null
+}
+
+/** What a key stands for, as the port has it. */
+export function toKeyed({ id, fingerprint, receiving_until }: KeyRow): Keyed {
+  return { request: id, fingerprint, isReceiving: receiving_until !== null }
+}
+
+/** When a request that is inserted will be ranked; null for at once. */
+export function releaseAtOf({ terms, createdAt }: NewRequest): EpochMs | null {
+  return terms.notBefore !== null && terms.notBefore > createdAt ? terms.notBefore : null
 }
 
 /** A request as the port has it. */
@@ -92,12 +119,42 @@ export interface BatchRow extends OrdinalsRow {
   readonly lane: string
   readonly mappings: string
   readonly verdicts: string | null
+  /** Of its request, where the batch is done; null where it is not. */
+  readonly closing: Closing | null
+  readonly closing_at: number | null
 }
 
 /** A batch as the port has it. */
 export function toBatch(row: BatchRow): StoredBatch {
-  const { lane, mappings, verdicts } = row
-  return { lane, ordinals: toOrdinals(row), mappings, verdicts }
+  const { lane, mappings, verdicts, closing, closing_at: at } = row
+  const closed = closing === null || at === null ? null : { as: closing, at }
+  return { lane, ordinals: toOrdinals(row), mappings, verdicts, closed }
+}
+
+/** The key of the group that holds the rest: no system has this name. */
+export const REST = { target: '', code: REST_CODE, httpStatus: 0 } as const
+
+export interface FailureRow {
+  readonly target: string
+  readonly code: string
+  /** 0 for none. */
+  readonly http_status: number
+  readonly count: number
+  readonly sample: string
+  readonly message: string
+}
+
+/** A group of failures as the port has it. */
+export function toFailureGroup(row: FailureRow): FailureGroup {
+  const { target, code, http_status: httpStatus, count, sample, message } = row
+  return {
+    target: target === REST.target ? null : target,
+    code,
+    httpStatus: httpStatus === 0 ? null : httpStatus,
+    count,
+    sample,
+    message,
+  }
 }
 
 export interface SystemRow {

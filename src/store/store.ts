@@ -6,15 +6,24 @@
  * Expected endings are values. A rejection is a `StoreError` (below) or a bug.
  */
 import type { Endpoint } from '../core/callback.ts'
+import type { Closed } from '../core/closed.ts'
+import type { FailureGroup, FailureRun } from '../core/failures.ts'
 import type { ClosedGate, Gate } from '../core/gate.ts'
 import type { Override } from '../core/limits.ts'
 import type { Priority } from '../core/mapping.ts'
+import type { Queue } from '../core/rank.ts'
 import type { SystemReport } from '../core/report.ts'
-import type { Request, RequestState, Terms } from '../core/request.ts'
+import type { Request, RequestState } from '../core/request.ts'
 import type { EpochMs } from '../core/units.ts'
 import type { MappingState } from '../core/verdict.ts'
+import type { ClosedSome, ControlStore } from './control.ts'
+import type { IntakeStore, Ordinals, RequestName } from './intake.ts'
 
-export interface Store extends IntakeStore, DispatchStore, QueryStore, OperatorStore {
+export { ORDINAL_SPAN_MAX } from '../core/batch.ts'
+export type * from './control.ts'
+export type * from './intake.ts'
+
+export interface Store extends IntakeStore, ControlStore, DispatchStore, QueryStore, OperatorStore {
   readonly kind: 'sqlite' | 'postgres'
   /** Waits for what was asked, then lets go of everything. Nothing may be called afterwards. */
   close(): Promise<void>
@@ -24,56 +33,6 @@ export interface Store extends IntakeStore, DispatchStore, QueryStore, OperatorS
 export class StoreUnavailable extends Error {
   override readonly name = 'StoreUnavailable'
 }
-
-export interface IntakeStore {
-  /** All or nothing. A key seen before within the tenant inserts nothing and gives the first one. */
-  insert(request: NewRequest): Promise<Inserted>
-  /** Commits a write as large as a small request, of nothing that is read: is there room for one? */
-  touch(): Promise<void>
-}
-
-export interface NewRequest {
-  readonly id: string
-  readonly tenant: string
-  readonly priority: Priority
-  readonly metadata: Readonly<Record<string, string>>
-  readonly terms: Terms
-  readonly createdAt: EpochMs
-  readonly total: number
-  /** Of how many mappings the record is to be read from each system; those that bring it along do not count. */
-  readonly sources: Readonly<Record<string, number>>
-  /** At least one; together they hold each ordinal from 0 to total − 1 exactly once. */
-  readonly batches: readonly NewBatch[]
-  readonly idempotency: { readonly key: string; readonly fingerprint: string } | null
-}
-
-export interface NewBatch {
-  /** The target system's name. */
-  readonly lane: string
-  readonly ordinals: Ordinals
-  /** `PackedMappings`, in order of their ordinals. */
-  readonly mappings: string
-}
-
-/**
- * The places of a batch's mappings in their request. `first` and `last` bound them; `list` names
- * them, rising, where other batches' ordinals lie between, and is null where none do.
- */
-export interface Ordinals {
-  readonly first: number
-  readonly last: number
-  readonly count: number
-  readonly list: readonly number[] | null
-}
-
-export { ORDINAL_SPAN_MAX } from '../core/batch.ts'
-
-export type Inserted =
-  | { readonly kind: 'inserted' }
-  /** The key was used for this same request before. */
-  | { readonly kind: 'replayed'; readonly request: Request }
-  /** The key was used for another one. */
-  | { readonly kind: 'conflict' }
 
 export interface DispatchStore {
   /** Makes a worker known, or says so again; its leases live as long as it beats. */
@@ -88,7 +47,10 @@ export interface DispatchStore {
   leave(worker: string): Promise<void>
   /** What there is to do, and how. Cost grows with the number of lanes, not of batches. */
   work(now: EpochMs): Promise<Work>
-  /** Promotes what is due and leases ready batches to a worker. Gives none to an unknown worker. */
+  /**
+   * Promotes what is due and leases ready batches to a worker: none of a closed request, and none to
+   * an unknown worker.
+   */
   claim(worker: string, wants: readonly Want[], now: EpochMs): Promise<Claim>
   /**
    * Returns to `ready`, unblamed, what is leased to a worker but not in `held`: for after a claim
@@ -96,11 +58,19 @@ export interface DispatchStore {
    */
   keep(worker: string, held: readonly number[]): Promise<void>
   /**
-   * Writes verdicts and what becomes of their batches, and finishes requests that are done. What finishes
-   * a request, here or in a sweep, also queues its callback: a request of the same id, whose tenant and
-   * lane are what `core/callback.ts` makes of the tenant and the URL. Its mapping's data is the request.
+   * Writes verdicts and what becomes of their batches, and finishes requests that are done. A batch
+   * that is let go of open is ended there and then, if its request was closed.
+   *
+   * Whatever finishes a request, here or anywhere else, also queues its callback: a request of the same
+   * id, whose tenant and lane are what `core/callback.ts` makes of the tenant and the URL. Its mapping's
+   * data is the request.
    */
   settle(settlements: readonly Settlement[], now: EpochMs): Promise<Settled>
+  /**
+   * Closes requests whose time is over, and ends open batches of closed ones that nobody has in hand:
+   * as many as a short transaction can hold.
+   */
+  closeSome(now: EpochMs): Promise<ClosedSome>
   /** Sets or, with null, opens a system's gate for every worker. */
   gate(system: string, gate: Gate): Promise<void>
   /**
@@ -110,12 +80,23 @@ export interface DispatchStore {
   probe(system: string, now: EpochMs): Promise<boolean>
   /** Replaces what a live worker has told of these systems. It is forgotten with the worker. */
   report(worker: string, reports: readonly NamedReport[]): Promise<void>
+  /**
+   * Ranks the requests that are whole and whose time has come, as if they came now, and makes a bounded
+   * number of their batches ready. Says when there is more to release: at once where that is not after
+   * `now`; null where nothing is known.
+   */
+  release(now: EpochMs): Promise<EpochMs | null>
   /** Remembers that the receiver at this URL is gone; forgotten like an old request. */
   disableCallback(endpoint: Endpoint, now: EpochMs): Promise<void>
   /** Whether it is remembered to be gone. */
   isCallbackDisabled(endpoint: Endpoint): Promise<boolean>
   /** Returns the batches of dead workers to `ready`, mends what does not add up, deletes old requests. */
   sweep(now: EpochMs, retainedSince: EpochMs): Promise<Sweep>
+  /**
+   * Clears away a bounded part of what was deleted, or given up while it was received, and gives its
+   * room back. True where there is more.
+   */
+  clear(now: EpochMs): Promise<boolean>
   /** Calls back when there may be work. A hint: it can come late, twice or never. Returns the undo. */
   onWork(listener: (hint: WorkHint) => void): () => void
 }
@@ -143,6 +124,12 @@ export interface Work {
   readonly systems: readonly SystemControl[]
   /** That of the last worker that joined and is not gone: as in `Beat`, but dead ones count. */
   readonly epoch: number
+  /** The closed requests that are not finished: nothing more of them may start. The first thousand. */
+  readonly closing: readonly RequestName[]
+  /** There is something for `closeSome`. */
+  readonly toClose: boolean
+  /** When there is something to `release`; null where nothing is known. */
+  readonly release: EpochMs | null
 }
 
 /** How a system may be called, beyond what the systems file says. */
@@ -166,7 +153,7 @@ export interface LaneWork {
 }
 
 export interface WorkHint {
-  /** Null where it concerns them all: a worker has joined, and waits for room. */
+  /** Null where it concerns them all: a worker waits for room, a request for its release or its end. */
   readonly lane: string | null
   /** The lowest rank of what was added; null where how its system may be called has changed. */
   readonly rank: number | null
@@ -223,6 +210,11 @@ export interface Settlement {
   readonly completed: number
   readonly failed: number
   readonly cancelled: number
+  /**
+   * Those of `failed` since the batch was claimed, in order. Counted are those by which `failed` is
+   * more than what is stored.
+   */
+  readonly failures: readonly FailureRun[]
   /** As it was claimed: only a settlement whose request has one need look for it. */
   readonly callback: boolean
   readonly next: NextState
@@ -242,7 +234,7 @@ export interface Settled {
 
 export interface Sweep {
   readonly rescued: readonly { readonly worker: string; readonly batches: number }[]
-  /** Requests whose counters or state did not agree with their batches, and do now: a bug, mended. */
+  /** Requests whose counters, groups or state did not agree with their batches, and do now: a bug. */
   readonly repaired: readonly string[]
   readonly deleted: number
 }
@@ -250,16 +242,25 @@ export interface Sweep {
 export interface QueryStore {
   /** Null where the tenant has no such request. */
   request(tenant: string, id: string): Promise<Request | null>
+  /** What a key stands for within the tenant; null where it can still be used. */
+  keyed(tenant: string, key: string): Promise<Keyed | null>
   /** Newest first. */
   requests(tenant: string, filter: RequestFilter): Promise<readonly Request[]>
   /** The batches that reach into a range of ordinals, by their first one; none of another tenant's. */
   batches(tenant: string, request: string, range: BatchRange): Promise<readonly StoredBatch[]>
+  /**
+   * Why mappings of a request failed, the most frequent first; at every commit their counts add up to
+   * its `failed`. None of another tenant's.
+   */
+  failures(tenant: string, request: string): Promise<readonly FailureGroup[]>
   totals(): Promise<Totals>
   /** The systems that an open request reads from or writes to, and that must not be called. */
   waiting(tenant: string, id: string): Promise<readonly Waiting[]>
   /** The names, in order, of systems with open mappings, or of which something is known. */
   systemNames(after: string, limit: number): Promise<readonly string[]>
   system(name: string): Promise<StoredSystem>
+  /** What a new request would meet at a system. Cost is bounded, however much is open there. */
+  load(system: string, prospect: Prospect): Promise<SystemLoad>
 }
 
 /** What an operator changes while everything runs. Every worker acts on it within a second. */
@@ -277,13 +278,37 @@ export interface Waiting extends SystemControl {
   readonly mappings: number | null
 }
 
+/** The request that a key was used for, and the fingerprint that it came with. */
+export interface Keyed {
+  readonly request: string
+  readonly fingerprint: string
+  /** It is still being received: the key is in use, and nobody can see the request yet. */
+  readonly isReceiving: boolean
+}
+
+/** What a new request would bring to one lane. */
+export interface Prospect {
+  readonly tenant: string
+  readonly priority: Priority
+  readonly mappings: number
+}
+
+/** How a system may be called, what is open for it, and what is told of it. */
+export interface SystemLoad extends SystemControl {
+  readonly queue: Queue
+  readonly reports: readonly SystemReport[]
+}
+
 /** One system as the store knows it. */
 export interface StoredSystem extends SystemControl {
   /** Mappings for it that are not final: all … */
   readonly open: number
   /** … those in the hands of workers … */
   readonly leased: number
-  /** … and those that wait for a time to come; no more than 10,000 batches are counted. */
+  /**
+   * … and those that wait for a time to come: their request's, of no more than 1,000 requests, or that
+   * of another attempt, of no more than 10,000 batches.
+   */
   readonly waiting: number
   /** When the request of the oldest mapping that nobody has in hand was made; null for none. */
   readonly oldest: EpochMs | null
@@ -313,6 +338,8 @@ export interface StoredBatch {
   readonly ordinals: Ordinals
   readonly mappings: string
   readonly verdicts: string | null
+  /** Where it was ended with its request: what its verdicts leave open is so. Null everywhere else. */
+  readonly closed: Closed | null
 }
 
 /** Callbacks do not count. */

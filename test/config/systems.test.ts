@@ -71,6 +71,12 @@ systems:
             read: { method: 'GET', path: '/contacts/{id}' },
             write: { method: 'PUT', path: '/contacts/{id}' },
           },
+          shown: {
+            base_url: 'https://crm.example.com/api',
+            auth: { type: 'bearer', token: '***' },
+            read: { method: 'GET', path: '/contacts/{id}' },
+            write: { method: 'PUT', path: '/contacts/{id}' },
+          },
         },
         {
           name: 'sandbox',
@@ -80,6 +86,7 @@ systems:
           retry: { attempts: 5, first: 500, cap: 300_000 },
           answers: { failOn: [], holdOn: [], retryOn: [] },
           config: { success_rate: 0.5, latency: '50ms' },
+          shown: { success_rate: 0.5, latency: '50ms' },
         },
       ],
     })
@@ -107,6 +114,42 @@ systems:
     expect(problems('systems:\n  callback:crm: {kind: simulated}')).toEqual([
       '2: systems.callback:crm must not begin with callback:, which is for callbacks',
     ])
+  })
+
+  test('can be shown: no byte of what a reference brings is in it', () => {
+    const result = read(
+      crm(`headers: &common {x-key: "k \${CRM_TOKEN} \${file:/run/secrets/crm}", x-plain: blue}
+auth: {type: header, name: x-a, value: '\${CRM_TOKEN}'}
+read:
+  path: "/c/\${CRM_TOKEN}"
+  query: {key: "\${CRM_TOKEN}", plain: "1"}
+  headers: *common
+write:
+  path: >-
+    /folded/\${CRM_TOKEN}
+concurrency: 5`),
+    )
+    expect(result).toMatchObject({
+      systems: [
+        {
+          config: { read: { path: '/c/canary-token' }, write: { path: '/folded/canary-token' } },
+          shown: {
+            base_url: 'https://crm.example.com/api',
+            headers: { 'x-key': 'k *** ***', 'x-plain': 'blue' },
+            auth: { type: 'header', name: 'x-a', value: '***' },
+            read: {
+              path: '/c/***',
+              query: { key: '***', plain: '1' },
+              headers: { 'x-key': 'k *** ***', 'x-plain': 'blue' },
+            },
+            write: { path: '/folded/***' },
+          },
+        },
+      ],
+    })
+    const [system] = result.ok ? result.systems : []
+    expect(Object.keys(system?.shown ?? {})).toEqual(Object.keys(system?.config ?? {}))
+    expect(JSON.stringify(system?.shown)).not.toContain('canary')
   })
 
   test('does not reinterpret what a reference brings', () => {

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { PRIORITIES } from '../../src/core/mapping.ts'
-import { Life, type Next, type Step } from './life.ts'
+import { Life, type Manner, type Next, type Step } from './life.ts'
 import type { Promises } from './store.contract.ts'
 
 /** What holds at every commit, whatever the workers do and whatever becomes of them. */
@@ -31,6 +31,8 @@ const anyStep: fc.Arbitrary<Step> = fc.oneof(
       kind: fc.constant('insert' as const),
       total: fc.integer({ min: 1, max: 12 }),
       priority: fc.constantFrom(...PRIORITIES),
+      expiresIn: fc.option(fc.integer({ min: 0, max: 5000 })),
+      manner: fc.constantFrom<Manner>('whole', 'whole', 'early', 'pieces', 'interrupted'),
     }),
   },
   {
@@ -46,10 +48,13 @@ const anyStep: fc.Arbitrary<Step> = fc.oneof(
     arbitrary: fc.record({
       kind: fc.constant('settle' as const),
       lease: fc.nat(),
-      more: fc.nat({ max: 5 }),
+      completing: fc.nat({ max: 3 }),
+      failing: fc.nat({ max: 3 }),
       next: fc.constantFrom<Next>('leased', 'ready', 'waiting', 'done', 'done'),
     }),
   },
+  fc.record({ kind: fc.constant('cancel' as const), request: fc.nat() }),
+  fc.record({ kind: fc.constant('close' as const) }),
   fc.record({ kind: fc.constant('die' as const), worker: anyWorker }),
   fc.record({ kind: fc.constant('leave' as const), worker: anyWorker }),
   fc.record({ kind: fc.constant('wait' as const) }),

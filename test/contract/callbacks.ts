@@ -7,7 +7,7 @@ import {
   UNTOLD,
 } from '../../src/core/callback.ts'
 import { mappingAt, unpack } from '../../src/core/packed.ts'
-import { NO_TERMS } from '../../src/core/request.ts'
+import { NO_TERMS, type Request } from '../../src/core/request.ts'
 import type { ClaimedBatch, NewRequest, Store } from '../../src/store/store.ts'
 import {
   done,
@@ -17,6 +17,7 @@ import {
   TENANT,
   unfinished,
 } from '../support/requests.ts'
+import { closedAll, closedOne } from './cancel.ts'
 import {
   allBatches,
   audited,
@@ -27,6 +28,7 @@ import {
   inserted,
   join,
   listed,
+  MINUTE,
   only,
   SECOND,
   settled,
@@ -97,6 +99,84 @@ export const callbacks = {
     const batch = only(await allBatches(store, request.id, callbackTenant(TENANT)))
     expect(callbackReport(batch)).toEqual({ state: 'delivered', attempts: 1, error: null })
     expect(await store.work(NOW)).toMatchObject({ lanes: [] })
+  },
+
+  async 'a request that is cancelled queues it when it is ended, whoever ends it'(store) {
+    await join(store)
+    const whole = await inserted(store, { ...TELLING, total: 10 })
+    await store.cancel(TENANT, whole.id, NOW)
+    await tells(store, whole, { state: 'cancelled', closing: 'cancelled', cancelled: 10 })
+
+    const letGo = await inserted(store, { ...TELLING, total: 5 })
+    const held = await claimedOne(store)
+    await store.cancel(TENANT, letGo.id, NOW)
+    expect(await queued(store)).toEqual([])
+    await settled(store, [unfinished(held, { state: 'ready' }, { completed: 2 })])
+    await tells(store, letGo, { state: 'cancelled', completed: 2, cancelled: 3 })
+
+    const under = await inserted(store, { ...TELLING, total: 5 })
+    const last = await claimedOne(store)
+    await store.cancel(TENANT, under.id, NOW)
+    await settled(store, [done(last)])
+    await tells(store, under, { state: 'completed', closing: 'cancelled', completed: 5 })
+
+    const lost = await inserted(store, { ...TELLING, total: 5 })
+    await join(store, 'dies', NOW + SECOND)
+    await claimedOne(store, { worker: 'dies' })
+    await store.cancel(TENANT, lost.id, NOW)
+    await store.sweep(NOW + MINUTE, 0)
+    await closedAll(store, NOW + MINUTE)
+    await tells(store, lost, { state: 'cancelled', cancelled: 5, finishedAt: NOW + MINUTE })
+  },
+
+  async 'a request that expires queues it, as does one that is cancelled before its time'(store) {
+    await join(store)
+    const expiring = { callbackUrl: URL, expiresAt: NOW + MINUTE }
+    const request = await inserted(store, { terms: expiring, total: 10 })
+    const early = { callbackUrl: URL, notBefore: NOW + DAY }
+    const staged = await inserted(store, { terms: early, total: 3, createdAt: NOW })
+    await closedOne(store, request, NOW + MINUTE)
+    await tells(store, request, { state: 'failed', closing: 'expired', failed: 10 })
+    await store.cancel(TENANT, staged.id, NOW + MINUTE)
+    await tells(store, staged, { state: 'cancelled', cancelled: 3, startedAt: null })
+  },
+
+  async 'whoever listens hears of its lane, also where its request was closed'(store) {
+    const request = await inserted(store, TELLING)
+    const lanes: (string | null)[] = []
+    const stop = store.onWork(({ lane }) => lanes.push(lane))
+    await store.cancel(TENANT, request.id, NOW)
+    stop()
+    expect(lanes).toContain(RECEIVER)
+  },
+
+  async 'it expires a week after it was queued, and tells nobody in its turn'(store) {
+    await join(store)
+    const request = await finished(store, TELLING)
+    const over = NOW + CALLBACK_LIFETIME_MS
+    const waiting = only(await queued(store))
+    await settled(store, [unfinished(waiting, { state: 'waiting', runAt: over + DAY })])
+    expect(await store.closeSome(over - 1)).toMatchObject({ expired: [], finished: [] })
+    const ended = await closedOne(store, request, over)
+    expect(ended).toMatchObject({ tenant: callbackTenant(TENANT), state: 'failed' })
+    const batch = only(await allBatches(store, request.id, callbackTenant(TENANT)))
+    const report = { state: 'failed', attempts: 0, error: { code: 'expired' } }
+    expect(callbackReport(batch)).toMatchObject(report)
+    expect(await store.work(over)).toMatchObject({ lanes: [], closing: [], toClose: false })
+    expect(await store.system(RECEIVER)).toMatchObject({ open: 0, leased: 0 })
+    expect(await store.request(TENANT, request.id)).toMatchObject({ state: 'completed' })
+  },
+
+  async 'where it is closed in hand, it is named by its own tenant'(store) {
+    await join(store)
+    const { id } = await finished(store, TELLING)
+    const held = only(await queued(store))
+    const over = NOW + CALLBACK_LIFETIME_MS
+    await closedAll(store, over)
+    const named = { tenant: callbackTenant(TENANT), id }
+    expect(await store.work(over)).toMatchObject({ closing: [named], toClose: false })
+    const { finished: ended } = await settled(store, [unfinished(held, { state: 'ready' })], over)
+    expect(ended).toMatchObject([{ ...named, state: 'failed', closing: 'expired' }])
   },
 
   async 'a request without one queues none, whatever its neighbours want'(store) {
@@ -278,6 +358,17 @@ export const callbacks = {
     expect(data).toMatchObject({ state: 'cancelled', cancelled: 3 })
   },
 } satisfies Promises
+
+/** Expects the one callback that is queued to tell of this request, as it stands; carries it out. */
+async function tells(store: Store, request: NewRequest, as: Partial<Request>): Promise<void> {
+  const now = NOW + MINUTE
+  const callback = only(await claimed(store, { lane: RECEIVER, now }))
+  const finished = await audited(store, request)
+  expect(finished).toMatchObject(as)
+  const data = mappingAt(unpack(callback.mappings), 0, RECEIVER)?.data
+  expect(data).toEqual({ ...finished, pace: null })
+  await settled(store, [done(callback)], now)
+}
 
 /** Claims every callback to the one receiver that is due. */
 function queued(store: Store): Promise<readonly ClaimedBatch[]> {

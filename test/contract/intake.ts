@@ -33,7 +33,7 @@ export const intake = {
       pace: null,
     })
     expect(await allBatches(store, request.id)).toEqual(
-      request.batches.map((batch) => ({ ...batch, verdicts: null })),
+      request.batches.map((batch) => ({ ...batch, verdicts: null, closed: null })),
     )
   },
 

@@ -39,6 +39,16 @@ export const queries = {
     expect(await listed(store, {}, 'nobody')).toEqual([])
   },
 
+  async 'a key says what its tenant has used it for'(store) {
+    const idempotency = { key: 'key-1', fingerprint: 'f1' }
+    const { id } = await inserted(store, { tenant: 'ours', idempotency })
+    expect(await store.keyed('ours', 'key-1')).toEqual({
+      ...{ request: id, fingerprint: 'f1', isReceiving: false },
+    })
+    expect(await store.keyed('ours', 'key-2')).toBeNull()
+    expect(await store.keyed('theirs', 'key-1')).toBeNull()
+  },
+
   async 'requests are listed newest first, as they are'(store) {
     const ids = await many(store, 5)
     expect(await listed(store)).toEqual(ids)
@@ -108,7 +118,7 @@ export const queries = {
     ]
     const { id } = await inserted(store, { batches })
     expect(await allBatches(store, id)).toEqual(
-      batches.map((batch) => ({ ...batch, verdicts: null })),
+      batches.map((batch) => ({ ...batch, verdicts: null, closed: null })),
     )
     expect(await firsts(store, id, 6, 9)).toEqual([0, 1, 2])
     expect(await firsts(store, id, 8, 10)).toEqual([2, 9])

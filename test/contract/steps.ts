@@ -1,5 +1,6 @@
 /** What the checks of the contract do again and again. */
 import { expect } from 'vitest'
+import { standingOf } from '../../src/core/closed.ts'
 import { finalState, processed, type Request } from '../../src/core/request.ts'
 import type { DurationMs, EpochMs } from '../../src/core/units.ts'
 import type { MappingState, Standing } from '../../src/core/verdict.ts'
@@ -13,7 +14,15 @@ import type {
   StoredBatch,
   Want,
 } from '../../src/store/store.ts'
-import { LANE, NOW, newRequest, type RequestOptions, TENANT } from '../support/requests.ts'
+import {
+  LANE,
+  NOW,
+  newRequest,
+  piecesOf,
+  type RequestOptions,
+  TENANT,
+  wholeOf,
+} from '../support/requests.ts'
 
 export const SECOND: DurationMs = 1000
 export const MINUTE: DurationMs = 60 * SECOND
@@ -31,6 +40,49 @@ export async function inserted(store: Store, options: RequestOptions = {}): Prom
   const request = newRequest(options)
   expect(await store.insert(request)).toEqual({ kind: 'inserted' })
   return request
+}
+
+/** Until when what is being received is waited for. */
+export const UNTIL = NOW + 30 * SECOND
+
+/** Begins a request that comes in pieces, under the key of its idempotency. */
+export function opened(store: Store, request: NewRequest, now = NOW, until = UNTIL) {
+  const { id, tenant, priority, metadata, terms, createdAt, idempotency } = request
+  const outline = { id, tenant, priority, metadata, terms, createdAt }
+  return store.open({ ...outline, key: idempotency?.key ?? null }, until, now)
+}
+
+/** Makes a request, and stages its pieces, some ten at most; it is not complete. */
+export async function staged(store: Store, options: RequestOptions = {}): Promise<NewRequest> {
+  const request = newRequest(options)
+  expect(await opened(store, request)).toEqual({ kind: 'opened' })
+  for (const piece of piecesOf(request, Math.max(2, Math.ceil(request.batches.length / 10)))) {
+    expect(await store.stage(request, piece, UNTIL, NOW)).toBe(true)
+  }
+  return request
+}
+
+/** Makes a request, and takes it in in pieces; it is complete, and not released. */
+export async function received(store: Store, options: RequestOptions = {}): Promise<NewRequest> {
+  const request = await staged(store, options)
+  expect(await store.complete(request, wholeOf(request))).toBe(true)
+  return request
+}
+
+/** Releases all there is to release at a moment; gives how many calls that took. */
+export async function released(store: Store, now: EpochMs = NOW): Promise<number> {
+  for (let calls = 1; ; calls++) {
+    const next = await store.release(now)
+    if (next === null || next > now) return calls
+  }
+}
+
+/** Clears away all there is to clear away; gives how many calls that took. */
+export async function cleared(store: Store, now: EpochMs = NOW): Promise<number> {
+  let calls = 0
+  do calls += 1
+  while (await store.clear(now))
+  return calls
 }
 
 interface ClaimOptions extends Partial<Want> {
@@ -57,10 +109,11 @@ export async function tally(
   store: Store,
   picks: number,
   of: (batch: ClaimedBatch) => string,
+  options: ClaimOptions = {},
 ): Promise<Readonly<Record<string, number>>> {
   const counts: Record<string, number> = {}
   for (let pick = 0; pick < picks; pick += 1) {
-    const key = of(await claimedOne(store))
+    const key = of(await claimedOne(store, options))
     counts[key] = (counts[key] ?? 0) + 1
   }
   return counts
@@ -100,6 +153,8 @@ export async function audited(store: Store, { id, tenant }: NewRequest): Promise
   expect({ completed, failed, cancelled, pending: total - processed(request) }).toEqual(
     recount(stored),
   )
+  const groups = await store.failures(tenant, id)
+  expect(groups.reduce((sum, { count }) => sum + count, 0)).toBe(failed)
   if (finishedAt === null) {
     expect(['pending', 'in_progress']).toContain(state)
   } else {
@@ -120,11 +175,11 @@ export function allBatches(
 
 function recount(batches: readonly StoredBatch[]): Record<MappingState, number> {
   const counts = { pending: 0, completed: 0, failed: 0, cancelled: 0 }
-  for (const { ordinals, verdicts } of batches) {
+  for (const { ordinals, verdicts, closed } of batches) {
     const standings: (Standing | null)[] =
       verdicts === null ? Array.from({ length: ordinals.count }, () => null) : JSON.parse(verdicts)
     expect(standings).toHaveLength(ordinals.count)
-    for (const standing of standings) counts[standing?.[0] ?? 'pending'] += 1
+    for (const standing of standings) counts[standingOf(standing, closed)[0]] += 1
   }
   return counts
 }

@@ -6,13 +6,18 @@ import { describe, test } from 'vitest'
 import type { Store } from '../../src/store/store.ts'
 import { accounting } from './accounting.ts'
 import { callbacks } from './callbacks.ts'
+import { cancel } from './cancel.ts'
 import { claim } from './claim.ts'
+import { expiry } from './expiry.ts'
+import { failures } from './failures.ts'
 import { gates } from './gates.ts'
 import { intake } from './intake.ts'
 import { joining } from './joining.ts'
 import { keep } from './keep.ts'
 import { order } from './order.ts'
 import { queries } from './queries.ts'
+import { receiving } from './receiving.ts'
+import { releasing } from './releasing.ts'
 import { retention } from './retention.ts'
 import { settle } from './settle.ts'
 import { systems } from './systems.ts'
@@ -24,9 +29,14 @@ export type Promises = Readonly<Record<string, (store: Store) => Promise<void>>>
 
 const TOPICS = {
   intake,
+  receiving,
+  releasing,
   claim,
   order,
   settle,
+  failures,
+  cancel,
+  expiry,
   callbacks,
   keep,
   workers,

@@ -2,7 +2,7 @@ import { expect } from 'vitest'
 import type { ClosedGate } from '../../src/core/gate.ts'
 import { NO_OVERRIDE } from '../../src/core/limits.ts'
 import type { SystemReport } from '../../src/core/report.ts'
-import type { Store } from '../../src/store/store.ts'
+import type { Prospect, Store } from '../../src/store/store.ts'
 import { done, LANE, NOW, newBatch, TENANT, unfinished } from '../support/requests.ts'
 import { claimed, claimedOne, inserted, join, MINUTE, SECOND, settled } from './steps.ts'
 import type { Promises } from './store.contract.ts'
@@ -172,6 +172,46 @@ export const systems = {
     })
   },
 
+  async 'a system tells how many mappings have a lower rank than a new request will get'(store) {
+    await join(store)
+    for (const [lane, priority, mappings] of NEW) {
+      await inserted(store, { lane, total: 20 })
+      await inserted(store, { lane, priority: 'LOW', total: 40 })
+      await inserted(store, { lane, tenant: 'other', priority: 'HIGH', total: 200 })
+      await settled(store, [done(await claimedOne(store, { lane }))])
+      const inHand = await claimedOne(store, { lane })
+      const { queue } = await store.load(lane, { tenant: TENANT, priority, mappings })
+      const { id } = await inserted(store, { lane, priority, total: mappings })
+      const all = [inHand, ...(await claimed(store, { lane }))]
+      const own = all.filter(({ request }) => request === id)
+      expect(queue.end).toBe(Math.max(...own.map(({ rank }) => rank)))
+      const others = all.filter(({ request, rank }) => request !== id && rank < queue.end)
+      expect(queue.before).toBe(others.reduce((sum, { ordinals }) => sum + ordinals.count, 0))
+      expect(queue).toMatchObject({ counted: queue.end, open: 255 })
+    }
+  },
+
+  async 'the load of a system says how it may be called, and what is told of it'(store) {
+    await join(store)
+    await store.gate(LANE, HELD)
+    await store.override(LANE, { concurrency: 3 })
+    await store.report('worker-1', [{ system: LANE, report: REPORT }])
+    expect(await store.load(LANE, { ...PROSPECT, mappings: 8 })).toEqual({
+      system: LANE,
+      gate: HELD,
+      override: { ...NO_OVERRIDE, concurrency: 3 },
+      queue: { start: 0, end: 2, before: 0, counted: 2, open: 0 },
+      reports: [REPORT],
+    })
+  },
+
+  async 'of very many batches that would go before, the first are counted'(store) {
+    await inserted(store, { priority: 'HIGH', total: 1200, batchSize: 1 })
+    const { queue } = await store.load(LANE, { ...PROSPECT, mappings: 1000 })
+    expect(queue).toMatchObject({ start: 0, end: 250, before: 1000, open: 1200 })
+    expect(queue.counted).toBe(1000 / 16)
+  },
+
   async 'systems are named in order, as many as are asked for'(store) {
     await join(store)
     await inserted(store, { lane: 'c' })
@@ -225,3 +265,11 @@ async function backlog(store: Store): Promise<void> {
   await join(store)
   await inserted(store, { total: 15 })
 }
+
+const NEW = [
+  ['a', 'HIGH', 80],
+  ['b', 'MEDIUM', 10],
+  ['c', 'LOW', 5],
+] as const
+
+const PROSPECT: Prospect = { tenant: TENANT, priority: 'MEDIUM', mappings: 1 }

@@ -7,7 +7,9 @@ import type { Promises } from './store.contract.ts'
 /** How a dispatcher learns what there is to do: the list of lanes, and the hints. */
 export const work = {
   async 'an empty store has nothing to do'(store) {
-    expect(await store.work(NOW)).toEqual({ lanes: [], systems: [], epoch: 0 })
+    expect(await store.work(NOW)).toEqual({
+      ...{ lanes: [], systems: [], epoch: 0, release: null, closing: [], toClose: false },
+    })
   },
 
   async 'the last worker to have joined is told of, until it is gone'(store) {

@@ -5,6 +5,7 @@ import {
   type Limits,
   NO_OVERRIDE,
   type Rate,
+  rateSpan,
   rateTaken,
   rateWait,
   share,
@@ -85,6 +86,19 @@ describe('a rate', () => {
       }),
       { numRuns: 100 },
     )
+  })
+
+  test('spans as long as its calls take one after the other', () => {
+    const anyBurst = fc.option(fc.integer({ min: 1, max: 100 }), { nil: undefined })
+    fc.assert(
+      fc.property(anyRate, anyBurst, fc.integer({ min: 1, max: 1000 }), (plain, burst, calls) => {
+        const rate = burst === undefined ? plain : { ...plain, burst }
+        const last = startsOf(rate, calls).at(-1)
+        expect(rateSpan(rate, calls - 1, true)).toBeCloseTo(last ?? 0, 0)
+      }),
+    )
+    expect(rateSpan({ count: 10, per: 1000, burst: 5 }, 20, true)).toBe(1600)
+    expect(rateSpan({ count: 10, per: 1000, burst: 5 }, 20, false)).toBe(2000)
   })
 
   test('makes a call wait the longer the more it costs', () => {

@@ -1,7 +1,7 @@
 import fc from 'fast-check'
-import { expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { PRIORITIES } from '../../src/core/mapping.ts'
-import { rankStep, takesOldest, WEIGHTS } from '../../src/core/rank.ts'
+import { mappingsBefore, rankStep, takesOldest, WEIGHTS } from '../../src/core/rank.ts'
 
 test.each([
   [5, 0, 'HIGH', 5 / 16],
@@ -52,4 +52,21 @@ test('of any eight picks in a row, one goes to the oldest', () => {
 
 test('the very first pick goes by rank', () => {
   expect(takesOldest(0)).toBe(false)
+})
+
+describe('before the last mapping of a new request go', () => {
+  const queue = { start: 100, end: 200, before: 40, counted: 200, open: 5000 }
+
+  test('those of a lower rank', () => {
+    expect(mappingsBefore(queue)).toBe(40)
+  })
+
+  test('as many as lie so close everywhere, where not all were counted', () => {
+    expect(mappingsBefore({ ...queue, counted: 110 })).toBe(400)
+  })
+
+  test('never more than are open', () => {
+    expect(mappingsBefore({ ...queue, counted: 110, open: 300 })).toBe(300)
+    expect(mappingsBefore({ ...queue, counted: 100 })).toBe(5000)
+  })
 })

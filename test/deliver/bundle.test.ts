@@ -7,6 +7,8 @@ import { call } from './calls.ts'
 
 const MAX = 3
 const SYSTEM = 'shop'
+/** Of a request that goes on. */
+const OPEN = new AbortController().signal
 const DELIVERED: WriteAnswer = { kind: 'delivered', result: {} }
 const BUSY: WriteAnswer = {
   kind: 'refused',
@@ -72,7 +74,7 @@ async function answer(...answers: readonly WriteAnswer[]): Promise<void> {
 
 describe('payloads for a system that takes many in a call', () => {
   test('of the same moment share one, however few', async () => {
-    const both = [bundles.write(call(), 1), bundles.write(call(), 2)]
+    const both = [bundles.write(call(), 1, OPEN), bundles.write(call(), 2, OPEN)]
     expect(sent).toEqual([])
     await moment()
     expect(sent).toEqual([[1, 2]])
@@ -81,14 +83,14 @@ describe('payloads for a system that takes many in a call', () => {
   })
 
   test('are sent at once when there are enough of them', async () => {
-    for (const payload of [1, 2, 3]) void bundles.write(call(), payload)
+    for (const payload of [1, 2, 3]) void bundles.write(call(), payload, OPEN)
     expect(sent).toEqual([[1, 2, 3]])
   })
 
   test('fill up the next call while all turns are taken', async () => {
-    for (const payload of [1, 2, 3, 4]) void bundles.write(call(), payload)
+    for (const payload of [1, 2, 3, 4]) void bundles.write(call(), payload, OPEN)
     await moment()
-    for (const payload of [5, 6, 7, 8]) void bundles.write(call(), payload)
+    for (const payload of [5, 6, 7, 8]) void bundles.write(call(), payload, OPEN)
     await moment()
     expect(sent).toEqual([[1, 2, 3]])
     await answer(DELIVERED, DELIVERED, DELIVERED)
@@ -101,25 +103,30 @@ describe('payloads for a system that takes many in a call', () => {
   })
 
   test('give their turn back with the first refusal among the answers', async () => {
-    for (const payload of [1, 2, 3]) void bundles.write(call(), payload)
+    for (const payload of [1, 2, 3]) void bundles.write(call(), payload, OPEN)
     await answer(DELIVERED, BUSY, DELIVERED)
     expect(given).toEqual(['refused'])
   })
 
-  test('are divided while the call is refused for its content, until the bad one is alone', async () => {
-    const bad: WriteAnswer = { ...BUSY, httpStatus: 422, divisible: true }
-    const all = [1, 2, 3].map((payload) => bundles.write(call(), payload))
-    await answer(bad, bad, bad)
-    expect(sent.slice(1)).toEqual([[1, 2]])
-    await answer(DELIVERED, DELIVERED)
-    expect(sent.slice(2)).toEqual([[3]])
-    await answer(bad)
-    expect(await Promise.all(all)).toEqual([DELIVERED, DELIVERED, bad])
-    expect(given).toEqual(['refused', 'delivered', 'refused'])
-  })
+  test.each<WriteAnswer>([
+    { ...BUSY, httpStatus: 422, divisible: true },
+    { kind: 'impossible', stage: 'write', code: 'too_long', message: '', divisible: true },
+  ])(
+    'are divided while the call is $kind for its content, until the bad one is alone',
+    async (bad) => {
+      const all = [1, 2, 3].map((payload) => bundles.write(call(), payload, OPEN))
+      await answer(bad, bad, bad)
+      expect(sent.slice(1)).toEqual([[1, 2]])
+      await answer(DELIVERED, DELIVERED)
+      expect(sent.slice(2)).toEqual([[3]])
+      await answer(bad)
+      expect(await Promise.all(all)).toEqual([DELIVERED, DELIVERED, bad])
+      expect(given).toEqual([bad.kind, 'delivered', bad.kind])
+    },
+  )
 
   test('that the answer leaves out are unanswered, and their neighbours are not', async () => {
-    const all = [1, 2, 3].map((payload) => bundles.write(call(), payload))
+    const all = [1, 2, 3].map((payload) => bundles.write(call(), payload, OPEN))
     await answer(DELIVERED)
     expect((await Promise.all(all)).map(({ kind }) => kind)).toEqual([
       'delivered',
@@ -130,8 +137,8 @@ describe('payloads for a system that takes many in a call', () => {
 
   test('are left out when they are not wanted any more', async () => {
     const aborted = AbortSignal.abort()
-    const unwanted = bundles.write(call({}, aborted), 1)
-    const wanted = bundles.write(call(), 2)
+    const unwanted = bundles.write(call({}, aborted), 1, OPEN)
+    const wanted = bundles.write(call(), 2, OPEN)
     await moment()
     expect(sent).toEqual([[2]])
     await answer(DELIVERED)
@@ -139,9 +146,42 @@ describe('payloads for a system that takes many in a call', () => {
     expect(await wanted).toEqual(DELIVERED)
   })
 
+  test('are taken out at once when their request is closed, and the others wait on', async () => {
+    for (const payload of [1, 2, 3]) void bundles.write(call(), payload, OPEN)
+    const closing = new AbortController()
+    const closed = bundles.write(call(), 4, closing.signal)
+    const other = bundles.write(call(), 5, OPEN)
+    await moment()
+    closing.abort()
+    expect(await closed).toEqual({ kind: 'interrupted' })
+    await answer(DELIVERED, DELIVERED, DELIVERED)
+    expect(sent.at(-1)).toEqual([5])
+    await answer(DELIVERED)
+    expect(await other).toEqual(DELIVERED)
+  })
+
+  test('that are under way when their request is closed end, and count', async () => {
+    const closing = new AbortController()
+    const all = [1, 2, 3].map((payload) => bundles.write(call(), payload, closing.signal))
+    closing.abort()
+    await answer(DELIVERED, DELIVERED, DELIVERED)
+    expect(await Promise.all(all)).toEqual([DELIVERED, DELIVERED, DELIVERED])
+  })
+
+  test('are not divided into further calls once their request is closed', async () => {
+    const bad: WriteAnswer = { ...BUSY, httpStatus: 422, divisible: true }
+    const closing = new AbortController()
+    const all = [1, 2, 3].map((payload) => bundles.write(call(), payload, closing.signal))
+    closing.abort()
+    await answer(bad, bad, bad)
+    expect(sent).toHaveLength(1)
+    const interrupted = { kind: 'interrupted' }
+    expect(await Promise.all(all)).toEqual([interrupted, interrupted, interrupted])
+  })
+
   test('are not sent through a gate that has closed while they waited', async () => {
-    for (const payload of [1, 2, 3]) void bundles.write(call(), payload)
-    const late = [4, 5].map((payload) => bundles.write(call(), payload))
+    for (const payload of [1, 2, 3]) void bundles.write(call(), payload, OPEN)
+    const late = [4, 5].map((payload) => bundles.write(call(), payload, OPEN))
     await moment()
     waiting.shift()?.(false)
     expect(await Promise.all(late)).toEqual([{ kind: 'interrupted' }, { kind: 'interrupted' }])
@@ -151,7 +191,7 @@ describe('payloads for a system that takes many in a call', () => {
 
   test('never wait for a turn that nobody asked for', async () => {
     turnsLeft = 2
-    const answers = Array.from({ length: 50 }, (_, payload) => bundles.write(call(), payload))
+    const answers = Array.from({ length: 50 }, (_, payload) => bundles.write(call(), payload, OPEN))
     for (let round = 0; round < 40; round++) {
       await moment()
       await answer(...Array.from({ length: MAX }, () => DELIVERED))

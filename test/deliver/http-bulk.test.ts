@@ -115,6 +115,17 @@ describe('a bulk call', () => {
     expect(seen).toHaveLength(1)
   })
 
+  test('that would be too long is not made: its halves may do', async () => {
+    const { url, seen } = await goodTarget('')
+    const [a, b] = deliveries('a', 'b')
+    if (a === undefined || b === undefined) throw new Error()
+    const long = { ...a, payload: 'x'.repeat(16_000_000) }
+    const tooMuch = { kind: 'impossible', code: 'invalid_payload', divisible: true }
+    expect(await handOver(url, {}, [long, b])).toMatchObject([tooMuch, tooMuch])
+    expect(seen).toEqual([])
+    expect(await handOver(url, {}, [long])).toMatchObject([taken()])
+  })
+
   test.each([429, 401, 500, 422])('that is answered %i is that for each', async (status) => {
     const url = await rawTarget((socket) => socket.write(answer(`${status} x\r\nretry-after: 7`)))
     const all = { kind: 'refused', stage: 'write', httpStatus: status, retryAfter: 7000 }

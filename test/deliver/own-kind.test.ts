@@ -90,6 +90,48 @@ describe('a kind of one’s own', () => {
     },
   )
 
+  const STAGED = { stage: 'write', message: 'no' } as const
+  test.each([
+    { kind: 'refused', ...STAGED, httpStatus: 429, retryAfter: Number.NaN },
+    { kind: 'refused', ...STAGED, httpStatus: 429 },
+    { kind: 'refused', ...STAGED, httpStatus: '429', retryAfter: null },
+    { kind: 'refused', ...STAGED, httpStatus: 429, retryAfter: -1 },
+    { kind: 'refused', stage: 'write', httpStatus: 500, retryAfter: null },
+    { kind: 'declined', ...STAGED, manner: 'tired' },
+    { kind: 'unanswered', ...STAGED, code: 'lost' },
+    { kind: 'impossible', ...STAGED, code: 'Not a code' },
+    { kind: 'impossible', ...STAGED, code: 'x'.repeat(65) },
+    { kind: 'misconfigured', ...STAGED },
+  ])('that gives the half of an answer %j has not answered', async (answer) => {
+    const own = { read: async () => answer as never, write: async () => answer as never }
+    const expected = { kind: 'unanswered', code: 'invalid_response' }
+    expect(await connect(own).write(call(), 1)).toMatchObject({ ...expected, stage: 'write' })
+    expect(await connect(own).read?.(call())).toMatchObject({ ...expected, stage: 'read' })
+  })
+
+  test('says no in few words, without a secret, and of the step that it was asked for', async () => {
+    const message = `canary-secret\n${'x'.repeat(1000)}`
+    const answer = { kind: 'impossible', stage: 'transform', code: 'no', message } as const
+    const config = { password: 'canary-secret' }
+    const read = async () => answer
+    expect(await connect({ read }, { config }).read?.(call())).toEqual({
+      kind: 'impossible',
+      stage: 'read',
+      code: 'no',
+      message: `[secret] ${'x'.repeat(191)}`,
+    })
+  })
+
+  test.each([
+    [0, 1],
+    [Number.NaN, 1],
+    [2.5, 2],
+    [1_000_000, 1000],
+  ])('that takes %d in a call is given %d', (max, given) => {
+    const bulk = { max, writeMany: async () => [] }
+    expect(connect({ bulk }).bulk?.max).toBe(given)
+  })
+
   test('keeps what is JSON, and not too large', async () => {
     const results: readonly (readonly [unknown, Json])[] = [
       [undefined, null],

@@ -41,6 +41,7 @@ function entry(name: string): SystemEntry {
     timeout: 5,
     answers: USUAL_ANSWERS,
     config: { of: name },
+    shown: { of: name },
   }
 }
 

@@ -31,7 +31,9 @@ async function deliver(task: Partial<Task>, transform: Transform) {
     close: async () => {},
   }
   const turns: Turns = { take: () => true, give: () => {} }
-  const whole = { request: 'request', ordinal: 0, mapping: MAPPING, metadata: METADATA, ...task }
+  const { signal: closed } = new AbortController()
+  const usual = { request: 'request', ordinal: 0, mapping: MAPPING, metadata: METADATA, closed }
+  const whole = { ...usual, ...task }
   const noted: Transform = (transformation, input, signal) => {
     steps.push('transform')
     return transform(transformation, input, signal)
@@ -84,4 +86,20 @@ test('in a batch that is known to hold none, nobody looks for expressions', asyn
     steps: ['write'],
     payloads: [TRANSFORMATION],
   })
+})
+
+test('of a closed request nothing is read, and what was read is not written', async () => {
+  const closed = AbortSignal.abort()
+  expect(await deliver({ closed }, literalOnly)).toMatchObject({
+    outcome: { kind: 'interrupted' },
+    steps: [],
+  })
+  const closing = new AbortController()
+  const mapping = { ...MAPPING, transformation: TRANSFORMATION }
+  const { outcome, steps } = await deliver({ mapping, closed: closing.signal }, async () => {
+    closing.abort()
+    return { kind: 'payload', payload: {} }
+  })
+  expect(outcome).toEqual({ kind: 'interrupted' })
+  expect(steps).toEqual(['read', 'transform'])
 })

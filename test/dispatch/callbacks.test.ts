@@ -1,4 +1,4 @@
-import { beforeEach, expect, test } from 'vitest'
+import { beforeEach, describe, expect, test } from 'vitest'
 import { callbackLane, callbackTenant } from '../../src/core/callback.ts'
 import type { Event } from '../../src/observe/events.ts'
 import { type RequestOptions, TENANT } from '../support/requests.ts'
@@ -65,6 +65,56 @@ test('another worker tells what the one that finished the request did not live t
   // The first of them was out when the worker died.
   expect(stage.calls.filter(({ target }) => target === RECEIVER)).toHaveLength(2)
   expect(eventsOf(id).filter(({ event }) => event === 'callback_delivered')).toHaveLength(1)
+})
+
+/** A callback that is given up in five seconds, for nobody waits a week here. */
+async function postCallback(): Promise<string> {
+  const options = { tenant: callbackTenant(TENANT), lane: RECEIVER }
+  const { id } = await stage.post({ ...options, terms: { expiresAt: stage.clock.now() + 5000 } })
+  return id
+}
+
+describe('a callback whose time is over', () => {
+  test('is given up, and whoever reads the log is told so, once, and of no request', async () => {
+    stage.answer = () => refused(500)
+    stage.rules = { ...stage.rules, retry: { attempts: 3, first: 60_000, cap: 60_000 } }
+    stage.start()
+    const id = await postCallback()
+    await told(id)
+    expect(eventsOf(id)).toEqual([
+      {
+        ...{ event: 'callback_failed', request: id, tenant: TENANT, system: RECEIVER },
+        ...{ attempts: 1, durationMs: 0, code: 'expired', httpStatus: null },
+        message: expect.stringContaining('It said 500'),
+      },
+    ])
+    expect(stage.calls).toHaveLength(1)
+  })
+
+  test('is told of by whoever lets go of it, too', async () => {
+    stage.rules = { ...stage.rules, limits: { concurrency: 1, rate: null } }
+    stage.latency = 20_000
+    stage.start()
+    await stage.post({ tenant: callbackTenant(TENANT), lane: RECEIVER })
+    const id = await postCallback()
+    await told(id)
+    expect(stage.calls).toHaveLength(1)
+    expect(eventsOf(id)).toMatchObject([{ event: 'callback_failed', code: 'expired', attempts: 0 }])
+  })
+
+  test('has its end from the call that was under way, if that ends it', async () => {
+    for (const answer of [DELIVERED, refused(400)]) {
+      stage = await Stage.open()
+      stage.answer = () => answer
+      stage.latency = 8000
+      stage.start()
+      const id = await postCallback()
+      await told(id)
+      const event = answer === DELIVERED ? 'callback_delivered' : 'callback_failed'
+      expect(eventsOf(id)).toMatchObject([{ event, attempts: 1 }])
+      expect(eventsOf(id)).not.toMatchObject([{ code: 'expired' }])
+    }
+  })
 })
 
 /** Lets the time pass until the callback of a request has come to its end. */

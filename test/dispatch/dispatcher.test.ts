@@ -106,6 +106,21 @@ test('a claim that is carried out long after it was given up leaves nothing behi
   expect(results.map(({ state }) => state)).toEqual(Array(5).fill('completed'))
 })
 
+test('a crash repeats about a second of calls, however large the batch', async () => {
+  stage.latency = 250
+  const worker = stage.start()
+  const request = await stage.post({ total: 200, batchSize: 200 })
+  await stage.until(() => stage.calls.length >= 100)
+  worker.crash()
+  stage.start()
+  await stage.finished(request)
+  const { concurrency } = stage.rules.limits
+  const aSecond = concurrency * (1000 / stage.latency)
+  expect(stage.calls.length).toBeGreaterThan(200)
+  // Those under way are repeated, too, and those that ended while the checkpoint was being written.
+  expect(stage.calls.length - 200).toBeLessThanOrEqual(aSecond + 2 * concurrency)
+})
+
 describe('a worker that is told to stop', () => {
   test('lets what is under way end, and gives back the rest, unblamed', async () => {
     const worker = stage.start()

@@ -145,13 +145,22 @@ describe('what a lane wants', () => {
 
   test('is whatever overtakes what it has, though it has enough', () => {
     lane.more = true
-    add({ rank: 10, count: 50 })
+    add({ rank: 10, count: CONCURRENCY / 2 })
     add({ rank: 20, count: 50 })
     lane.hinted = 15
     const urgent = { lane: LANE, mappings: CONCURRENCY, below: 20, turn: 2 }
     expect(lane.want(NOW)).toEqual(urgent)
     lane.hinted = 20
     expect(lane.want(NOW)).toBeNull()
+  })
+
+  test('is not yet what overtakes, while enough goes before that anyhow', () => {
+    add({ rank: 10, count: CONCURRENCY })
+    add({ rank: 20, count: 50 })
+    lane.hinted = 15
+    expect(lane.want(NOW)).toBeNull()
+    start(CONCURRENCY / 2)
+    expect(lane.want(NOW)).toMatchObject({ mappings: CONCURRENCY, below: 20 })
   })
 
   test('is nothing while its gate is closed, or a probe is out', () => {

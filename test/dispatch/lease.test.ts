@@ -40,6 +40,16 @@ describe('what a lease starts', () => {
   })
 })
 
+test('what was started of a lease that is closed is told so, and what was not never starts', () => {
+  const own = lease({ count: 3 })
+  const { closed } = own.task(own.start() ?? 0)
+  expect(closed.aborted).toBe(false)
+  own.close()
+  expect([closed.aborted, own.start(), own.ended]).toEqual([true, null, false])
+  complete(own, 0)
+  expect(own.settlement(NOW)).toMatchObject({ completed: 1, next: { state: 'ready' } })
+})
+
 test('a mapping has the ordinal it has in its request', () => {
   const between = lease({ count: 2, ordinals: { first: 3, last: 9, count: 2, list: [3, 9] } })
   expect([between.ordinal(0), between.ordinal(1)]).toEqual([3, 9])
@@ -65,7 +75,7 @@ describe('what is written', () => {
     complete(own, 1)
     expect(own.changed).toBe(true)
     const verdicts = JSON.stringify([null, ['completed', 1, NOW, 40, { ok: true }], null])
-    const counts = { completed: 1, failed: 0, cancelled: 0 }
+    const counts = { completed: 1, failed: 0, cancelled: 0, failures: [] }
     const next = { state: 'leased' }
     expect(own.checkpoint()).toEqual({
       ...{ batch: 7, token: 3, verdicts, ...counts },
@@ -80,7 +90,7 @@ describe('what is written', () => {
   })
 
   test('at the end: done, when every mapping is final', () => {
-    const own = lease({ count: 3, standings: [COMPLETED, ['cancelled', 0, NOW], null] })
+    const own = lease({ count: 3, standings: [COMPLETED, ['cancelled', 0, NOW, null], null] })
     own.start()
     own.end(2, { kind: 'failed', error: ERROR }, 1, 40, NOW)
     const counts = { completed: 1, failed: 1, cancelled: 1 }
@@ -103,6 +113,34 @@ describe('what is written', () => {
     own.stop()
     own.end(0, { kind: 'retry', runAt: NOW + 4000, error: ERROR }, 1, 40, NOW)
     expect(own.settlement(NOW).next).toEqual({ state: 'ready' })
+  })
+
+  test('of its failures: all since it was claimed, in order, and none from before', () => {
+    const before: Standing = ['failed', 1, NOW, 40, ERROR]
+    const own = lease({ count: 4, standings: [before, null, null, null] })
+    for (const code of ['late', 'late', 'lost']) {
+      const position = own.start()
+      own.end(position ?? 0, { kind: 'failed', error: { ...ERROR, code } }, 1, 40, NOW)
+      own.checkpoint()
+    }
+    const { failed, failures } = own.settlement(NOW)
+    expect(failed).toBe(4)
+    expect(failures).toEqual([
+      { code: 'late', httpStatus: null, count: 2, sample: 'map_1', message: 'no' },
+      { code: 'lost', httpStatus: null, count: 1, sample: 'map_3', message: 'no' },
+    ])
+  })
+
+  test('later does not change what was written before', () => {
+    const own = lease({ count: 2 })
+    const fail = (position: number) => {
+      own.start()
+      own.end(position, { kind: 'failed', error: ERROR }, 1, 40, NOW)
+    }
+    fail(0)
+    const { failures } = own.checkpoint()
+    fail(1)
+    expect(failures).toMatchObject([{ count: 1 }])
   })
 
   test('of a mapping that waits: its attempts, when it is due, and its last error', () => {

@@ -54,6 +54,24 @@ describe('concurrency', () => {
     expect(had).toEqual(['a', 'b'])
   })
 
+  test('lets go of who is called off while it waits, and the others keep their places', async () => {
+    const own = limiter(1)
+    const closing = new AbortController()
+    const had = queue(own, ['a', 'b'])
+    void own.take('write', closing.signal)?.then(() => had.push('called off'))
+    void own.take()?.then(() => had.push('c'))
+    closing.abort()
+    await pass(clock, 1)
+    expect(had).toEqual(['a', 'called off'])
+    own.give()
+    own.give()
+    await pass(clock, 1)
+    expect(had.slice(2)).toEqual(['b'])
+    own.give()
+    await pass(clock, 1)
+    expect(had.slice(2)).toEqual(['b', 'c'])
+  })
+
   test('is this worker’s part of the whole', () => {
     const parts = [0, 1, 2].map((position) => {
       const own = limiter(8)

@@ -135,6 +135,19 @@ describe('a target that answers 429 to what is too much', () => {
     expect(rate).toBeLessThan(125)
   })
 
+  test('is told to take no more for having had a rest', async () => {
+    stage.rules = { ...stage.rules, limits: { concurrency: 20, rate: null } }
+    stage.answer = bucket(100, 5)
+    stage.start()
+    await stage.finished(await stage.post({ total: 300 }))
+    const told = async () => (await stage.store.system(LANE)).reports[0]?.learnedRate
+    await stage.pass(1000)
+    const rate = await told()
+    expect(rate).toBeGreaterThan(0)
+    await stage.pass(20_000)
+    expect(await told()).toBe(rate)
+  })
+
   test('that is asked by two workers gives each a part, and both together what it has', async () => {
     stage.rules = { ...stage.rules, limits: { concurrency: 20, rate: null } }
     stage.answer = bucket(100, 5)

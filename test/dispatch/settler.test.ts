@@ -1,4 +1,5 @@
 import { beforeEach, describe, expect, test } from 'vitest'
+import { tellFinished } from '../../src/dispatch/finished.ts'
 import { Settler } from '../../src/dispatch/settler.ts'
 import type { Event } from '../../src/observe/events.ts'
 import { openMemoryStore } from '../../src/store/sqlite/memory.ts'
@@ -30,6 +31,7 @@ beforeEach(async () => {
     clock,
     (event) => events.push(event),
     ({ batch }) => refused.push(batch),
+    (requests) => tellFinished(requests, store, (event) => events.push(event)),
   )
   await join(store)
 })

@@ -20,6 +20,9 @@ import { pass, until } from './time.ts'
 /** How long the way to the store takes, there and back: longer than most calls. */
 const STORE_MS: DurationMs = 30
 
+/** Where every mapping is read from. */
+const SOURCE = 'source'
+
 const RECORD: ReadAnswer = { kind: 'record', record: {} }
 
 export const DELIVERED: WriteAnswer = { kind: 'delivered', result: {} }
@@ -62,6 +65,8 @@ export class Stage {
     together: 1,
     readable: false,
   }
+  /** Other limits for a source, in place of those of `rules`. */
+  sourceLimits: SystemRules['limits'] | null = null
   answer: Answer = () => DELIVERED
   /** How long every call takes. */
   latency: DurationMs = 10
@@ -101,7 +106,10 @@ export class Stage {
         }),
       ),
       deliver: deliverer(() => this.#connection(near, worker), literalOnly, near),
-      rules: () => this.rules,
+      rules: (system) => {
+        const limits = system === SOURCE ? this.sourceLimits : null
+        return limits === null ? this.rules : { ...this.rules, limits }
+      },
       clock: near,
       random: () => 0.5,
       newId: () => `${name}-${++lives}`,

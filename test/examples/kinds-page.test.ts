@@ -5,6 +5,7 @@ import { rootCertificates } from 'node:tls'
 import { describe, expect, test } from 'vitest'
 import { kindsNamed, readSystems } from '../../src/config/systems.ts'
 import { builtInKinds, kindsFor } from '../../src/deliver/kinds.ts'
+import { shown } from '../deliver/previews.ts'
 import { temporaryDirectory } from '../support/process.ts'
 
 const PAGE = readFileSync(new URL('../../docs/kinds.md', import.meta.url), 'utf8')
@@ -33,6 +34,20 @@ describe('docs/kinds.md', () => {
       expect(read).toMatchObject({ ok: true })
     },
   )
+
+  test('shows a kind whose calls can be shown, without its secret', async () => {
+    const directory = await temporaryDirectory()
+    await writeFile(join(directory, 'lamp-kind.ts'), fenced('ts').join())
+    const text = fenced('yaml').find((each) => each.includes('lamp-kind')) ?? ''
+    const mapping = { id: 'm', source: 'lamp', target: 'lamp', data: 'red' }
+    const [preview] = await shown(text, [mapping], { directory, env: ENV })
+    expect(preview?.write?.call).toEqual({
+      method: 'PUT',
+      url: 'https://lamp.example.com/colour',
+      body: 'red',
+    })
+    expect(JSON.stringify(preview)).not.toContain('secret')
+  })
 
   test('tells of every kind that comes along', () => {
     const settings = { simulated: { latency: 0, successRate: 1 }, userAgent: 'x', directory: '.' }

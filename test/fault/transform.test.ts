@@ -1,9 +1,9 @@
 /** Hostile expressions in the real service: they harm nobody but the mapping that brings them. */
-import { readdirSync, readFileSync } from 'node:fs'
-import { setTimeout as pause } from 'node:timers/promises'
+import { readFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
 import { Sluice } from '../../src/client/index.ts'
 import { type Service, startService, temporaryDirectory, writeSystems } from '../support/process.ts'
+import { childrenOf, isAlive, soon } from '../support/processes.ts'
 import { HOSTILE, HOSTILE_RECORD } from '../support/transform.ts'
 
 const SECRET = 'correct-horse-battery-staple'
@@ -70,35 +70,9 @@ test.runIf(process.platform === 'linux')(
   },
 )
 
-/** Asks until there is an answer. */
-async function soon<T>(ask: () => T | undefined): Promise<T> {
-  for (;;) {
-    const answer = ask()
-    if (answer !== undefined) return answer
-    await pause(5)
-  }
-}
-
-function childrenOf(pid: number): readonly number[] {
-  return readdirSync(`/proc/${pid}/task`).flatMap((thread) =>
-    readFileSync(`/proc/${pid}/task/${thread}/children`, 'utf8')
-      .split(' ')
-      .filter(Boolean)
-      .map(Number),
-  )
-}
-
 /** It has become what it is to be: between fork and exec it is still a copy of its parent. */
 function isAtWork(pid: number): boolean {
   return readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes('--permission')
-}
-
-function isAlive(pid: number): boolean {
-  try {
-    return !/^State:\s+Z/m.test(readFileSync(`/proc/${pid}/status`, 'utf8'))
-  } catch {
-    return false
-  }
 }
 
 /** Whether it has been running, and not waiting, for a while. */

@@ -84,6 +84,34 @@ describe('slow clients are cut off', () => {
   })
 })
 
+test('more connections than there may be are closed at once', async () => {
+  const { server } = await openServer({ limits: { maxConnections: 1 } })
+  const url = await server.listen()
+  const first = await open(url, GET)
+  await first.received('alive')
+  const second = await open(url, GET)
+  expect(await second.closed).toBe('')
+  first.socket.write(GET.replace('/livez', '/readyz'))
+  await first.received('ready')
+})
+
+describe('what is not HTTP as it should be is turned away', () => {
+  test.each([
+    ['a greeting in TLS', '\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03', 400],
+    ['no Host', 'GET /livez HTTP/1.1\r\n\r\n', 400],
+    [
+      'an expectation that nobody knows',
+      'GET /livez HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nExpect: 999-x\r\n\r\n',
+      417,
+    ],
+  ])('%s', async (_name, bytes, status) => {
+    const { server, events } = await openServer()
+    const client = await open(await server.listen(), bytes)
+    expect(await client.closed).toMatch(new RegExp(`^HTTP/1\\.1 ${status} `))
+    expect(events.filter(({ event }) => event === 'http_failed')).toEqual([])
+  })
+})
+
 describe('the drain', () => {
   test('closes what is idle at once, and waits for what is being answered', async () => {
     const inserting = Promise.withResolvers<void>()

@@ -270,6 +270,45 @@ export const ROWS: readonly Row[] = [
     code: 'invalid_idempotency_key',
     pointer: '#/header/idempotency-key',
   })),
+  ...['maybe', '', '1', 'TRUE', 'true%20', 'true&validate_only=true'].map((value) => ({
+    name: `validate_only=${value}`,
+    start: `POST /ingest?validate_only=${value}`,
+    body: ONE,
+    ...invalid,
+    pointer: '#/query/validate_only',
+  })),
+  {
+    name: 'validate_only misspelt: it must not be taken for the real thing',
+    start: 'POST /ingest?validate-only=true',
+    body: ONE,
+    status: 400,
+    slug: 'unknown-property',
+    code: 'unknown_parameter',
+    pointer: '#/query/validate-only',
+  },
+  {
+    name: 'a bad mapping, rehearsed',
+    start: 'POST /ingest?validate_only=true',
+    body: withId(''),
+    ...invalid,
+    code: 'invalid_value',
+    pointer: '#/mappings/0/id',
+  },
+  {
+    name: 'a bad idempotency key, rehearsed',
+    start: 'POST /ingest?validate_only=true',
+    headers: { 'idempotency-key': 'a b' },
+    body: ONE,
+    ...invalid,
+    pointer: '#/header/idempotency-key',
+  },
+  {
+    name: 'a body over the limit, rehearsed',
+    start: 'POST /ingest?validate_only=true',
+    body: ' '.repeat(100_001),
+    status: 413,
+    slug: 'body-too-large',
+  },
   {
     name: 'an answer in XML',
     headers: { accept: 'application/xml, application/json;q=0' },
@@ -305,6 +344,12 @@ export const ROWS: readonly Row[] = [
     ...invalid,
     pointer: '#/query/created_after',
   },
+  {
+    name: 'a leap second',
+    get: '/requests?created_after=2026-06-30T23:59:60Z',
+    ...invalid,
+    pointer: '#/query/created_after',
+  },
   ...['x', '', 'W10', 'WzFd', 'x'.repeat(5000)].map((cursor) => ({
     name: `the cursor "${cursor.slice(0, 5)}" of ${cursor.length} characters`,
     get: `/requests?cursor=${cursor}`,
@@ -332,6 +377,12 @@ export const ROWS: readonly Row[] = [
     get: '/ingest',
     status: 405,
     slug: 'method-not-allowed',
+  },
+  {
+    name: 'a method that nobody knows',
+    start: 'FOO /livez',
+    status: 400,
+    slug: 'malformed-request',
   },
   {
     name: '20 KB of headers',
@@ -413,6 +464,12 @@ export const ROWS: readonly Row[] = [
     slug: 'malformed-request',
   },
   {
+    name: 'a system of a name that no mapping can have',
+    get: '/systems/a%00b',
+    status: 404,
+    slug: 'not-found',
+  },
+  {
     name: 'systems by a made-up cursor',
     get: '/systems?cursor=x',
     status: 400,
@@ -431,6 +488,13 @@ export const ROWS: readonly Row[] = [
     status: 400,
     slug: 'unknown-property',
     pointer: '#',
+  },
+  {
+    name: 'a resume with a form',
+    start: 'POST /systems/crm/resume',
+    headers: { 'content-type': 'application/x-www-form-urlencoded' },
+    body: 'a=b',
+    ...unsupported,
   },
   {
     name: 'a resume of what is open',

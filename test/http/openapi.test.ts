@@ -59,6 +59,7 @@ describe('/openapi.json', () => {
       'get /readyz',
       'get /requests',
       'get /status/{id}',
+      'get /status/{id}/failures',
       'get /status/{id}/results',
       'get /systems',
       'get /systems/{name}',
@@ -80,6 +81,15 @@ describe('/openapi.json', () => {
     expect(JSON.stringify(post?.requestBody)).toContain('#/components/schemas/RequestStatus')
   })
 
+  test('can be tried out at /docs, whatever the method', async () => {
+    const { server } = await openServer()
+    const { payload } = await server.app.inject({ url: '/docs/static/swagger-initializer.js' })
+    const [, list = '[]'] = /supportedSubmitMethods":(\[[^\]]*\])/.exec(payload) ?? []
+    const { paths } = await readDocument()
+    const methods = new Set(Object.values(paths).flatMap((path) => Object.keys(path)))
+    expect(new Set(JSON.parse(list))).toEqual(methods)
+  })
+
   test('has every problem of the API, each with an example', async () => {
     const document = await readDocument()
     const text = JSON.stringify(document.paths)
@@ -96,6 +106,18 @@ describe('/openapi.json', () => {
       expect(fields).toMatch(new RegExp(`"${name}":\\{.*"description"`))
     }
     expect(media).toHaveProperty('example.mappings.0.id', 'map_001')
+  })
+
+  test('tells of a rehearsal beside the real thing', async () => {
+    const document = await readDocument()
+    const operation = document.paths['/ingest']?.['post']
+    expect(Object.keys(operation?.responses ?? {})).toEqual(expect.arrayContaining(['200', '202']))
+    const [parameter] = operation?.parameters ?? []
+    expect(parameter).toMatchObject({ name: 'validate_only', in: 'query' })
+    expect(parameter?.schema).toMatchObject({ enum: ['true', 'false'], default: 'false' })
+    expect(document.components.schemas['Rehearsal']).toMatchObject({
+      examples: [{ would_be: 'accepted' }],
+    })
   })
 
   test('points only at schemas that it has', async () => {

@@ -1,9 +1,11 @@
 import { describe, expect, test } from 'vitest'
+import { addFailure, type FailureRun } from '../../src/core/failures.ts'
 import { unpack } from '../../src/core/packed.ts'
 import type { Standing } from '../../src/core/verdict.ts'
 import { type Clock, systemClock } from '../../src/lib/clock.ts'
 import { type Store, StoreUnavailable } from '../../src/store/store.ts'
-import { NOW } from '../support/requests.ts'
+import { opened } from '../contract/steps.ts'
+import { NOW, newRequest } from '../support/requests.ts'
 import { type Fixture, mapping, openServer } from './server.ts'
 
 async function post({ server }: Fixture, body: object, headers: object = {}) {
@@ -36,6 +38,11 @@ async function settleAll(store: Store, lane: string, standingOf: (id: string) =>
   const settlements = batches.map(({ id, token, mappings, callback }) => {
     const standings = unpack(mappings).ids.map(standingOf)
     const count = (state: string) => standings.filter(([status]) => status === state).length
+    const failures: FailureRun[] = []
+    for (const [position, standing] of standings.entries()) {
+      const id = unpack(mappings).ids[position] ?? ''
+      if (standing[0] === 'failed') addFailure(failures, id, standing[4])
+    }
     return {
       batch: id,
       token,
@@ -43,6 +50,7 @@ async function settleAll(store: Store, lane: string, standingOf: (id: string) =>
       completed: count('completed'),
       failed: count('failed'),
       cancelled: 0,
+      failures,
       callback,
       next: { state: 'done' } as const,
     }
@@ -109,6 +117,20 @@ describe('POST /ingest', () => {
     const other = await post(fixture, { mappings: mappings(2) }, { 'idempotency-key': 'k' })
     expect(other).toMatchObject({ status: 422, body: { type: '/problems/idempotency-key-reused' } })
     expect((await fixture.store.totals()).activeRequests).toBe(1)
+  })
+
+  test('answers 409 while another request with the key is still being received', async () => {
+    const fixture = await openServer()
+    const idempotency = { key: 'k', fingerprint: '' }
+    const now = Date.now()
+    await opened(fixture.store, newRequest({ idempotency }), now, now + 30_000)
+    const { status, body } = await post(
+      fixture,
+      { mappings: [mapping()] },
+      { 'idempotency-key': 'k' },
+    )
+    const type = '/problems/idempotency-in-progress'
+    expect({ status, body }).toMatchObject({ status: 409, body: { type } })
   })
 
   test('turns work away while too much is open', async () => {

@@ -1,7 +1,9 @@
+import type { DatabaseSync } from 'node:sqlite'
 import { onTestFinished } from 'vitest'
 import { addressFault } from '../../src/deliver/connect/addresses.ts'
 import { type HttpPorts, TIMEOUTS } from '../../src/http/ports.ts'
 import { createServer, type HttpServer } from '../../src/http/server.ts'
+import type { SystemFacts } from '../../src/intake/outlooks.ts'
 import { systemClock } from '../../src/lib/clock.ts'
 import { newId } from '../../src/lib/random.ts'
 import type { Event } from '../../src/observe/events.ts'
@@ -26,11 +28,26 @@ export interface Changes extends Partial<Omit<HttpPorts, 'limits' | 'store'>> {
   readonly limits?: Partial<HttpPorts['limits']>
   /** Puts something around the store. */
   readonly wrap?: (store: Store) => HttpPorts['store']
+  /** What the store is made of, for tests that look into it. */
+  readonly database?: DatabaseSync
+}
+
+/** Of a system of which nothing is known but that it is called. */
+export const FACTS: SystemFacts = {
+  limits: { concurrency: 20, rate: null },
+  timeout: 30_000,
+  together: 1,
+  latency: null,
 }
 
 /** Closed by itself when the test is over. */
-export async function openServer({ limits, wrap, ...ports }: Changes = {}): Promise<Fixture> {
-  const store = await openMemoryStore()
+export async function openServer({
+  limits,
+  wrap,
+  database,
+  ...ports
+}: Changes = {}): Promise<Fixture> {
+  const store = await openMemoryStore(database)
   const events: Event[] = []
   const server = createServer({
     store: wrap?.(store) ?? store,
@@ -40,6 +57,8 @@ export async function openServer({ limits, wrap, ...ports }: Changes = {}): Prom
     systems: { mode: 'demo', has: () => true, reads: () => false, names: [] },
     callbacks: SIGNED,
     describe: () => ({ kind: 'simulated', limits: { concurrency: 20, rate: null } }),
+    facts: () => FACTS,
+    preview: async () => [],
     offers: 'everything',
     host: '127.0.0.1',
     port: 0,

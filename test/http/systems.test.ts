@@ -16,6 +16,7 @@ const ENTRY = {
   retry: DEFAULT_RETRY,
   answers: USUAL_ANSWERS,
   config: {},
+  shown: {},
 }
 const CONFIGURED: Changes = {
   systems: {
@@ -267,6 +268,14 @@ describe('POST /systems/{name}/resume', () => {
     expect(Date.parse(body.gate.until)).toBeLessThanOrEqual(Date.now())
   })
 
+  test('takes a body of nothing for none, whatever it is called', async () => {
+    const { server, store } = await openServer(CONFIGURED)
+    await store.gate('crm', { state: 'held', until: Date.now() + 60_000, reason: 'no' })
+    const headers = { 'content-type': 'application/json' }
+    const url = '/systems/crm/resume'
+    expect((await server.app.inject({ method: 'POST', url, headers })).statusCode).toBe(200)
+  })
+
   test('is a 409 where nothing is closed, and a 400 with a body', async () => {
     const fixture = await openServer(CONFIGURED)
     const { status, body } = await call(fixture, 'POST', '/systems/crm/resume')
@@ -276,6 +285,20 @@ describe('POST /systems/{name}/resume', () => {
 })
 
 describe('GET /status/{id}', () => {
+  test('says that it waits for its time, until that has come', async () => {
+    const fixture = await openServer(CONFIGURED)
+    const now = Date.now()
+    const notBefore = now + 60_000
+    const request = newRequest({ id: newId(now), createdAt: now, terms: { notBefore } })
+    await fixture.store.insert(request)
+    const { body } = await call(fixture, 'GET', `/status/${request.id}`)
+    const details = `Waiting for its time: nothing of it starts before ${new Date(notBefore).toISOString()}.`
+    expect(body).toMatchObject({ status: 'pending', details, eta_seconds: null, waiting_on: [] })
+    const started = newRequest({ id: newId(now), terms: { notBefore: now - 1 } })
+    await fixture.store.insert(started)
+    expect((await call(fixture, 'GET', `/status/${started.id}`)).body.details).toBeNull()
+  })
+
   test('says what it waits for, how many mappings, and until when', async () => {
     const fixture = await openServer(CONFIGURED)
     const id = newId(Date.now())

@@ -90,6 +90,19 @@ describe.each([1, 2, 3, 4, 5])('fair rank, seed %i', (seed) => {
     expect(calls.length - posted).toBeLessThan(40)
   })
 
+  test('a large urgent request goes on past what workers already have in hand', async () => {
+    const { post, run, calls } = await quietWorld(seed)
+    await post('LOW', 3000)
+    await run(() => calls.length >= 1000, 600_000)
+    const total = 500
+    const urgent = await post('HIGH', total)
+    const posted = calls.length
+    const made = () => calls.filter(({ key }) => key.startsWith(urgent)).length
+    await run(() => made() >= total, 600_000)
+    const fair = (7 / 8) * (WEIGHTS.HIGH / (WEIGHTS.HIGH + WEIGHTS.LOW))
+    expect(calls.length - posted).toBeLessThan((1.15 * total) / fair)
+  })
+
   test("a tenant's hundred requests leave another tenant its part", async () => {
     const { post, run, calls } = await quietWorld(seed)
     for (let n = 0; n < 100; n++) await post('MEDIUM', 10, 'many')

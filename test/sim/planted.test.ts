@@ -15,6 +15,10 @@ const BUGS = {
     'SELECT request, lane, completed, failed, cancelled FROM batches',
     'SELECT request, lane, 0 AS completed, 0 AS failed, 0 AS cancelled FROM batches',
   ],
+  'a failure is counted into its group each time it is written': [
+    'SET count = count + ?, message = ?',
+    'SET count = count + 1 + ?, message = ?',
+  ],
   'the batches of a dead worker stay with it': [
     "rescues = rescues + 1\n     WHERE state = 'leased' AND worker = ?",
     "rescues = rescues + 1\n     WHERE state = 'leased' AND worker = ? AND 1 = 0",
@@ -27,6 +31,18 @@ const BUGS = {
   'workers that joined are not made room for': [
     'count(*) FILTER (WHERE seen < ?1 AND epoch < ?1) AS late',
     '0 AS late',
+  ],
+  'what is still being received is cleared away': [
+    'FROM requests WHERE receiving_until = 0 LIMIT 1',
+    'FROM requests WHERE receiving_until >= 0 LIMIT 1',
+  ],
+  'a piece of a request is ready before the whole is there': [
+    `VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
+    `VALUES (?, ?, coalesce('ready', ?), ?, ?, ?, ?, ?)`,
+  ],
+  'a request is released before its time': [
+    'WHERE release_at <= ? AND',
+    'WHERE ? > 0 AND release_at IS NOT NULL AND',
   ],
 } as const
 

@@ -131,6 +131,11 @@ export class Watch {
         `request ${id} says ${JSON.stringify(stored)}, its verdicts ${JSON.stringify(counted)}`,
       )
     }
+    const groups = await this.#store.failures(tenant, id)
+    const grouped = groups.reduce((sum, { count }) => sum + count, 0)
+    if (grouped !== failed) {
+      this.violations.push(`request ${id} says ${failed} failed, its groups ${grouped}`)
+    }
     const done = completed + failed + cancelled === total
     if (done !== (request.finishedAt !== null)) {
       this.violations.push(`request ${id}: done is ${done}, finished ${request.finishedAt}`)

@@ -15,10 +15,14 @@ import { PEACE, type Trouble } from './faults.ts'
 import { LIMITS, Node, RETRY } from './node.ts'
 import { batches } from './requests.ts'
 import { MANNERS, RECEIVER, Targets } from './targets.ts'
+import { upload } from './upload.ts'
 import { isFinal, Watch } from './watch.ts'
 
 const TROUBLED_FOR_MS = 45_000
 const FINISHED_WITHIN_MS = 3_600_000
+/** What is given up is swept away once its deadline has passed. */
+const CLEARED_WITHIN_MS = 20_000
+const RELEASED_WITHIN_MS = 1500
 
 const LANES = Object.keys(MANNERS)
 const RATE = [{ count: 5, per: 1000 }]
@@ -45,8 +49,6 @@ export async function simulateOn(store: Store, seed: number): Promise<readonly s
   return world.violations
 }
 
-type Posted = Pick<NewRequest, 'id' | 'total' | 'terms'>
-
 class World {
   readonly violations: string[]
   readonly #random: Random
@@ -54,13 +56,15 @@ class World {
   readonly #base: Store
   readonly #watch: Watch
   readonly #targets: Targets
-  readonly #requests: Posted[] = []
+  readonly #requests: NewRequest[] = []
+  readonly #interrupted: NewRequest[] = []
   readonly #nodes: Node[] = []
   readonly #calm: boolean
   readonly #meddled: boolean
   #trouble: Trouble = PEACE
   #operating = true
   #ids = 0
+  #posts = 0
 
   constructor(seed: number, store: Store, clock: SimulatedClock) {
     this.#clock = clock
@@ -78,14 +82,15 @@ class World {
   async live(): Promise<void> {
     const { random } = this
     for (let n = 0; n < 2; n++) this.#startNode()
-    const requests = 3 + Math.floor(random() * 5)
-    for (let n = 0; n < requests; n++) {
+    this.#posts = 3 + Math.floor(random() * 5)
+    for (let n = 0; n < this.#posts; n++) {
       this.#clock.after(random() * 20_000, () => void this.#post())
     }
     if (!this.#calm) {
       this.#trouble = { lostCall: 0.03, lostReply: 0.03, lateCall: 0.01, delay: 60 }
       this.#clock.after(1000, () => this.#misfortune())
     }
+    if (this.#calm) void this.#watchReleases()
     if (this.#meddled) this.#clock.after(random() * 5000, () => void this.#operate())
     await this.#runUntil(this.#clock.now() + TROUBLED_FOR_MS, () => false)
     this.#trouble = PEACE
@@ -94,6 +99,7 @@ class World {
     for (const node of this.#nodes) node.goOn()
     const end = this.#clock.now() + FINISHED_WITHIN_MS
     await this.#runUntil(end, () => this.#allFinished())
+    await this.#runUntil(this.#clock.now() + CLEARED_WITHIN_MS, () => false)
     await this.#checkTheEnd()
   }
 
@@ -170,27 +176,45 @@ class World {
     this.#clock.after(random() * 5000, () => void this.#operate())
   }
 
+  /** A third of the requests come in pieces, and a fifth of all before their time. */
   async #post(): Promise<void> {
     const { random } = this
     const total = pick([1, 3, 20, 60, 120], random)
     const lanes = [pick(LANES, random), pick(LANES, random)]
+    const now = this.#clock.now()
+    const notBefore = random() < 0.2 ? now + Math.floor(random() * 15_000) : null
     const request: NewRequest = {
       id: this.#newId(),
       tenant: 'default',
       priority: pick<Priority>(PRIORITIES, random),
       metadata: {},
-      terms: { ...NO_TERMS, callbackUrl: pick([RECEIVER, null], random) },
-      createdAt: this.#clock.now(),
+      terms: { ...NO_TERMS, notBefore, callbackUrl: pick([RECEIVER, null], random) },
+      createdAt: now,
       total,
       sources: {},
       batches: batches(total, lanes),
       idempotency: null,
     }
-    await this.#base.insert(request)
-    this.#requests.push(request)
+    const isWhole =
+      random() < 1 / 3
+        ? await upload(request, this.#base, this.#clock, random, this.violations)
+        : (await this.#base.insert(request)).kind === 'inserted'
+    const kept = isWhole ? this.#requests : this.#interrupted
+    kept.push(request)
+  }
+
+  /** Where nothing goes wrong, nothing that is due stays unreleased for much longer than a second. */
+  async #watchReleases(): Promise<void> {
+    const now = this.#clock.now()
+    const { release } = await this.#base.work(now)
+    if (release !== null && release > 0 && release < now - RELEASED_WITHIN_MS) {
+      this.violations.push(`what was due at ${release} is not released at ${now}`)
+    }
+    this.#clock.after(500, () => void this.#watchReleases())
   }
 
   async #allFinished(): Promise<boolean> {
+    if (this.#requests.length + this.#interrupted.length < this.#posts) return false
     for (const { id, terms } of this.#requests) {
       if (!(await this.#isFinished('default', id))) return false
       if (terms.callbackUrl === null) continue
@@ -204,8 +228,10 @@ class World {
   }
 
   async #checkTheEnd(): Promise<void> {
-    for (const { id, total } of this.#requests) await this.#checkRequest(id, total)
+    for (const request of this.#requests) await this.#checkRequest(request)
     for (const request of this.#requests) await this.#checkCallback(request)
+    if ((await this.#base.totals()).openMappings !== 0) this.violations.push('something is open')
+    for (const request of this.#interrupted) await this.#checkInterrupted(request)
     for (const [lane, calls] of this.#targets.underWayMax) {
       if (calls > LIMITS.concurrency) this.violations.push(`${lane} had ${calls} calls at once`)
     }
@@ -213,7 +239,10 @@ class World {
   }
 
   /** Liveness, and results that are complete and in order, whatever the pages. */
-  async #checkRequest(id: string, total: number): Promise<void> {
+  async #checkRequest({ id, total, terms }: NewRequest): Promise<void> {
+    for (const { at } of this.#callsOf(id)) {
+      if (at < (terms.notBefore ?? 0)) this.violations.push(`${id} was called for before its time`)
+    }
     const standings = await this.#standings(id, total)
     for (const [ordinal, standing] of standings.entries()) {
       if (!isFinal(standing)) this.violations.push(`${id}:${ordinal} is not final in the end`)
@@ -230,7 +259,7 @@ class World {
   }
 
   /** Who wants to know of the end of a request is told of it, or as often as may be tried; nobody else. */
-  async #checkCallback({ id, terms }: Posted): Promise<void> {
+  async #checkCallback({ id, terms }: NewRequest): Promise<void> {
     const tenant = callbackTenant('default')
     const told = this.#targets.calls.filter(
       ({ key, lane }) => key === `${id}:0` && lane === callbackLane(RECEIVER),
@@ -244,6 +273,18 @@ class World {
     } else if (state === 'completed' && !heard) {
       this.violations.push(`the callback of ${id} is completed, and nobody heard it`)
     }
+  }
+
+  /** Nobody was called for it, and nothing is left of it: its id may be used again. */
+  async #checkInterrupted(request: NewRequest): Promise<void> {
+    const { id } = request
+    if (this.#callsOf(id).length > 0) this.violations.push(`${id} was called for, and never whole`)
+    const reused = await this.#base.insert(request).catch(() => null)
+    if (reused === null) this.violations.push(`${id} has left something behind`)
+  }
+
+  #callsOf(id: string) {
+    return this.#targets.calls.filter(({ key }) => key.startsWith(`${id}:`))
   }
 
   async #standings(id: string, total: number): Promise<readonly (Standing | null)[]> {

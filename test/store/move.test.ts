@@ -8,8 +8,19 @@ import { MOVED_TABLES } from '../../src/store/moved.ts'
 import { openPostgresStore } from '../../src/store/postgres/store.ts'
 import { openSqliteStore } from '../../src/store/sqlite/store.ts'
 import type { NewRequest, Store } from '../../src/store/store.ts'
+import { opened, released } from '../contract/steps.ts'
 import { emptyTables, execute, postgresDatabase } from '../support/postgres.ts'
-import { done, LANE, NOW, newRequest, TENANT, unfinished } from '../support/requests.ts'
+import {
+  done,
+  LANE,
+  NOW,
+  newBatch,
+  newRequest,
+  piecesOf,
+  TENANT,
+  unfinished,
+  wholeOf,
+} from '../support/requests.ts'
 
 const { url, drop } = await postgresDatabase()
 const target = await openPostgresStore({
@@ -54,17 +65,33 @@ const ENDPOINT = { tenant: TENANT, url: 'https://a.example/done' }
 const TELLING = { terms: { callbackUrl: ENDPOINT.url } }
 const RECEIVER = 'callback:https://a.example'
 
-/** Requests in every state there is: finished, with failures, half done, waiting, leased, untouched; one has a callback. */
+/**
+ * Requests in every state there is: finished, with failures, half done, waiting, leased, untouched,
+ * before their time, and on their way to being ready; one has a callback.
+ */
+const RELEASING = newRequest({
+  batches: Array.from({ length: 2005 }, (_, at) => newBatch([at], { lane: 'erp' })),
+})
 const REQUESTS: readonly NewRequest[] = [
   newRequest({ total: 12, idempotency: { key: 'again', fingerprint: 'same' } }),
   newRequest({ total: 7, priority: 'HIGH', metadata: { who: 'Zoë' }, ...TELLING }),
   newRequest({ total: 30, tenant: 'other' }),
   newRequest({ total: 10, lane: 'shop' }),
+  newRequest({ total: 8, lane: 'erp', terms: { notBefore: NOW + 60_000 } }),
+  RELEASING,
 ]
+/** Of what is still received nobody knows: it is left behind. */
+const HALF = newRequest({ total: 6, idempotency: { key: 'half', fingerprint: 'same' } })
 
 async function fill(): Promise<void> {
   const store = await openSqliteStore({ dataDir: directory })
-  for (const request of REQUESTS) await store.insert(request)
+  for (const request of REQUESTS.slice(0, -1)) await store.insert(request)
+  for (const request of [RELEASING, HALF]) {
+    await opened(store, request)
+    for (const piece of piecesOf(request, 1000)) await store.stage(request, piece, DEADLINE, NOW)
+  }
+  await store.complete(RELEASING, wholeOf(RELEASING))
+  await store.release(NOW)
   await store.join({ id: 'worker', host: 'here' }, DEADLINE)
   const { batches } = await store.claim('worker', [want(LANE, 40)], NOW)
   const settlements = batches.flatMap((batch, index) => {
@@ -113,7 +140,7 @@ describe('a move', () => {
     await fill()
     const progress: { done: number; total: number }[] = []
     const moved = await moveToPostgres(directory, url, (step) => progress.push(step))
-    expect(moved).toEqual({ requests: 5, batches: 14, mappings: 60 })
+    expect(moved).toEqual({ requests: 7, batches: 2021, mappings: 2073 })
     expect(await contents(target)).toEqual(await embedded())
     expect(progress.at(-1)?.done).toBe(progress.at(-1)?.total)
   })
@@ -127,6 +154,8 @@ describe('a move', () => {
       request: { id: REQUESTS[0]?.id, state: 'completed' },
     })
     expect(await target.insert(newRequest())).toEqual({ kind: 'inserted' })
+    const { idempotency } = HALF
+    expect(await target.insert(newRequest({ idempotency }))).toEqual({ kind: 'inserted' })
   })
 
   test('lets the work go on where it was', async () => {
@@ -136,8 +165,9 @@ describe('a move', () => {
     await target.resume('shop', NOW)
     await target.gate('shop', null)
     const later = NOW + 120_000
+    await released(target, later)
     await target.join({ id: 'next', host: 'there' }, later + 15_000)
-    const wants = [want(LANE, 1000), want('shop', 1000), want(RECEIVER, 1)]
+    const wants = [...[want(LANE, 1000), want('shop', 1000), want('erp', 5000)], want(RECEIVER, 1)]
     const { batches } = await target.claim('next', wants, later)
     const { refused } = await target.settle(
       batches.map((batch) => done(batch)),
@@ -145,7 +175,10 @@ describe('a move', () => {
     )
     expect(refused).toEqual([])
     const states = REQUESTS.map(async ({ tenant, id }) => (await target.request(tenant, id))?.state)
-    expect(await Promise.all(states)).toEqual(['completed', 'failed', 'completed', 'completed'])
+    expect(await Promise.all(states)).toEqual([
+      ...['completed', 'failed', 'completed'],
+      ...['completed', 'completed', 'completed'],
+    ])
     expect(await target.sweep(later, NOW - 1)).toMatchObject({ repaired: [] })
     expect(await target.totals()).toEqual({ activeRequests: 0, openMappings: 0 })
   })
@@ -178,7 +211,7 @@ describe('a move', () => {
     }
     await expect(moveToPostgres(directory, url, interrupt)).rejects.toThrow('interrupted')
     expect(await target.totals()).toEqual({ activeRequests: 0, openMappings: 0 })
-    expect(await moveToPostgres(directory, url, silent)).toMatchObject({ requests: 5 })
+    expect(await moveToPostgres(directory, url, silent)).toMatchObject({ requests: 7 })
   })
 
   test('leaves nothing behind when the copy differs in a single letter', async () => {

@@ -76,7 +76,7 @@ test('a line that goes silent is given up, and the next call has a new one', asy
 })
 
 test('an ear that has gone deaf without a word is noticed, and replaced', async () => {
-  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] })
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'Date', 'performance'] })
   onTestFinished(() => {
     vi.useRealTimers()
   })

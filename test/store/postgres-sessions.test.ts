@@ -1,6 +1,7 @@
 /** Sessions that are in each other's way, and nodes that do not agree about the time: F17, F18. */
 import { afterAll, beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest'
 import { BEAT_EVERY_MS, LIFETIME_MS } from '../../src/dispatch/membership.ts'
+import { systemClock } from '../../src/lib/clock.ts'
 import { migrate } from '../../src/store/postgres/migrate.ts'
 import { postgresStore } from '../../src/store/postgres/store.ts'
 import type { ClaimedBatch, Store } from '../../src/store/store.ts'
@@ -137,11 +138,11 @@ describe('two nodes whose clocks differ by an hour', () => {
     onTestFinished(() => store.close())
     async function does<T>(act: (store: Store, now: number) => Promise<T>): Promise<T> {
       const now = Date.now() + ahead
-      vi.useFakeTimers({ toFake: ['Date'], now })
+      const ours = vi.spyOn(systemClock, 'now').mockReturnValue(now)
       try {
         return await act(store, now)
       } finally {
-        vi.useRealTimers()
+        ours.mockRestore()
       }
     }
     return { does }

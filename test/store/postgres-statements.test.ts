@@ -6,10 +6,35 @@ import { afterAll, beforeEach, describe, expect, onTestFinished, test } from 'vi
 import { migrate } from '../../src/store/postgres/migrate.ts'
 import { postgresStore } from '../../src/store/postgres/store.ts'
 import { type Store, StoreUnavailable } from '../../src/store/store.ts'
-import { claimed, claimedOne, inserted, join, MINUTE, settled, two } from '../contract/steps.ts'
+import { closedAll } from '../contract/cancel.ts'
+import {
+  claimed,
+  claimedOne,
+  cleared,
+  inserted,
+  join,
+  MINUTE,
+  opened,
+  received,
+  released,
+  settled,
+  staged,
+  two,
+  UNTIL,
+} from '../contract/steps.ts'
 import { emptyTables, execute, startPostgres } from '../support/postgres.ts'
 import { type Proxy as Line, startProxy } from '../support/proxy.ts'
-import { done, LANE, NOW, newRequest, TENANT, unfinished } from '../support/requests.ts'
+import {
+  done,
+  LANE,
+  NOW,
+  newBatch,
+  newRequest,
+  piecesOf,
+  TENANT,
+  unfinished,
+  wholeOf,
+} from '../support/requests.ts'
 
 const server = await startPostgres()
 const { url } = server
@@ -36,6 +61,30 @@ const WRITES: Readonly<Record<string, Prepare>> = {
   'insert with a key': async () => {
     const request = newRequest({ total: 12, idempotency: { key: 'key', fingerprint: 'f' } })
     return (store) => store.insert(request)
+  },
+  open: async () => {
+    const request = newRequest()
+    return (store) => opened(store, request)
+  },
+  'open with a key': async () => {
+    const request = newRequest({ idempotency: { key: 'key', fingerprint: 'f' } })
+    return (store) => opened(store, request)
+  },
+  stage: async (store) => {
+    const request = await staged(store, { total: 10 })
+    const [piece] = piecesOf(newRequest({ total: 10 }))
+    return (again) =>
+      again.stage(request, { staged: 10, batches: piece?.batches ?? [] }, UNTIL, NOW)
+  },
+  complete: async (store) => {
+    const batches = ['crm', 'erp'].map((lane, place) => newBatch([place], { lane }))
+    const idempotency = { key: 'key', fingerprint: 'f' }
+    const request = await staged(store, { batches, idempotency })
+    return (again) => again.complete(request, wholeOf(request))
+  },
+  abandon: async (store) => {
+    const request = await staged(store, { idempotency: { key: 'key', fingerprint: 'f' } })
+    return (again) => again.abandon(request)
   },
   join: async () => (store) => store.join({ id: 'new', host: 'here' }, NOW + MINUTE),
   beat: async (store) => {
@@ -98,8 +147,39 @@ const IN_STEPS: Readonly<Record<string, Prepare>> = {
   },
   'two settlements of a batch': async (store) => {
     const [batch] = await holding(store)
-    const first = unfinished(batch, { state: 'leased' }, { completed: 2 })
-    return (again) => again.settle([first, done(batch)], NOW)
+    const first = unfinished(batch, { state: 'leased' }, { completed: 1, failed: 1 })
+    return (again) => again.settle([first, done(batch, { failed: 2 })], NOW)
+  },
+  'cancel, and closing what it leaves': async (store) => {
+    await holding(store)
+    const request = await inserted(store, { total: 12 })
+    return async (again) => {
+      await again.cancel(TENANT, request.id, NOW)
+      await closedAll(again, NOW)
+    }
+  },
+  'closing what has expired': async (store) => {
+    await inserted(store, { total: 12, terms: { expiresAt: NOW } })
+    return (again) => closedAll(again, NOW)
+  },
+  'letting go of what was cancelled, or the sweep that makes up for it': async (store) => {
+    const [batch] = await holding(store)
+    await store.cancel(TENANT, batch.request, NOW)
+    const letGo = unfinished(batch, { state: 'ready' }, { completed: 1 })
+    return async (again) => {
+      await again.settle([letGo], NOW)
+      await again.sweep(NOW, 0)
+      await closedAll(again, NOW)
+    }
+  },
+  release: async (store) => {
+    await received(store, { total: 10 })
+    return (again) => released(again)
+  },
+  clear: async (store) => {
+    await inserted(store, { total: 10 })
+    await staged(store, { total: 10, idempotency: { key: 'key', fingerprint: 'f' } })
+    return (again) => cleared(again, UNTIL + 1)
   },
   sweep: async (store) => {
     await holding(store)
@@ -111,15 +191,18 @@ const IN_STEPS: Readonly<Record<string, Prepare>> = {
 const READS: Readonly<Record<string, (store: Store) => Promise<unknown>>> = {
   work: (store) => store.work(NOW),
   request: (store) => store.request(TENANT, 'none'),
+  keyed: (store) => store.keyed(TENANT, 'none'),
   requests: (store) =>
     store.requests(TENANT, {
       ...{ state: null, priority: null, createdAfter: null, before: null, limit: 10 },
     }),
   batches: (store) => store.batches(TENANT, 'none', { from: 0, to: 10, state: null }),
+  failures: (store) => store.failures(TENANT, 'none'),
   totals: (store) => store.totals(),
   waiting: (store) => store.waiting(TENANT, 'none'),
   systemNames: (store) => store.systemNames('', 10),
   system: (store) => store.system(LANE),
+  load: (store) => store.load(LANE, { tenant: TENANT, priority: 'LOW', mappings: 5 }),
   isCallbackDisabled: (store) => store.isCallbackDisabled(ENDPOINT),
 }
 
@@ -144,6 +227,7 @@ describe('a line that breaks at any statement of', () => {
 
   test.each(Object.entries(READS))('%s is told, and answers when asked again', async (_, read) => {
     const { store, proxy } = await behindProxy()
+    onTestFinished(() => store.close())
     for (const lose of [() => proxy.loseStatement(1), () => proxy.loseAnswer(1)]) {
       const answer = await read(store)
       lose()
@@ -159,6 +243,7 @@ async function undisturbed(prepare: Prepare) {
   const call = await prepare(store)
   const before = await contents()
   await call(store)
+  await store.close()
   return { before, after: await contents() }
 }
 
@@ -172,7 +257,9 @@ async function atEachStatement(prepare: Prepare) {
   for (const lose of ways) {
     for (let n = 1; ; n++) {
       await emptyTables(url)
-      const call = await prepare(open(url))
+      const preparing = open(url)
+      const call = await prepare(preparing)
+      await preparing.close()
       const { store, proxy } = await behindProxy()
       lose(proxy, n)
       const error = await call(store).then(
@@ -180,6 +267,7 @@ async function atEachStatement(prepare: Prepare) {
         (error: unknown) => error,
       )
       if (!proxy.mend()) {
+        await store.close()
         expect(error).toBeNull()
         break
       }
@@ -188,6 +276,7 @@ async function atEachStatement(prepare: Prepare) {
       // Whoever was told that it was done does not ask again.
       if (error !== null) await call(store)
       outcomes.push({ broken, repeated: await contents() })
+      await store.close()
     }
   }
   return outcomes
@@ -198,14 +287,18 @@ async function contents() {
   const [row] = await execute(
     url,
     `SELECT
-       ARRAY(SELECT (state, total, completed, failed, open)::text FROM requests ORDER BY seq) AS requests,
-       ARRAY(SELECT (lane, state, worker, rescues, completed, failed)::text FROM batches ORDER BY id)
-         AS batches,
+       ARRAY(SELECT (state, total, completed, failed, cancelled, open, lanes, receiving_until,
+           release_at, closing, CASE WHEN finished_at IS NULL THEN closing_from END)::text
+         FROM requests ORDER BY seq) AS requests,
+       ARRAY(SELECT (lane, state, start, rank, worker, rescues, completed, failed)::text FROM batches
+         ORDER BY id) AS batches,
+       ARRAY(SELECT (lane, start, step)::text FROM releases ORDER BY lane) AS releases,
        ARRAY(SELECT verdicts FROM verdicts ORDER BY batch) AS verdicts,
+       ARRAY(SELECT (target, code, count)::text FROM failure_groups ORDER BY code) AS failures,
        (SELECT count(*) FROM payloads) AS payloads,
        ARRAY(SELECT (lane, open)::text FROM request_lanes ORDER BY lane) AS request_lanes,
        ARRAY(SELECT (lane, tenant, priority, requests, mappings)::text FROM flows ORDER BY lane) AS flows,
-       ARRAY(SELECT key FROM idempotency_keys) AS keys,
+       ARRAY(SELECT (key, fingerprint)::text FROM idempotency_keys) AS keys,
        ARRAY(SELECT (tenant, url, lane)::text FROM disabled_callbacks) AS disabled,
        ARRAY(SELECT (id, deadline)::text FROM workers ORDER BY id) AS workers,
        ARRAY(SELECT report FROM reports) AS reports,
@@ -222,19 +315,14 @@ async function holding(store: Store) {
   return two(await claimed(store))
 }
 
-function open(at: string): Store {
-  const store = postgresStore({ url: at, listenUrl: null, connections: 5, clock: 'caller' })
-  onTestFinished(() => store.close())
-  return store
+function open(at: string, connections = 5): Store {
+  return postgresStore({ url: at, listenUrl: null, connections, clock: 'caller' })
 }
 
 /** A store of one connection, which it has already, and the line to break. */
 async function behindProxy() {
   const proxy = await startProxy(url)
-  const store = postgresStore({
-    ...{ url: proxy.url, listenUrl: null, connections: 1, clock: 'caller' },
-  })
-  onTestFinished(() => store.close())
+  const store = open(proxy.url, 1)
   await store.totals()
   return { store, proxy }
 }

@@ -1,5 +1,6 @@
 /** What is particular to the PostgreSQL store; what every store promises is in test/contract. */
 import { afterAll, beforeEach, describe, expect, onTestFinished, test } from 'vitest'
+import { REST_CODE } from '../../src/core/failures.ts'
 import { LEASE } from '../../src/store/postgres/claim-statements.ts'
 import { migrate } from '../../src/store/postgres/migrate.ts'
 import { openPostgresStore, type PostgresOptions } from '../../src/store/postgres/store.ts'
@@ -8,17 +9,21 @@ import {
   audited,
   claimed,
   claimedOne,
+  cleared,
   inserted,
   join,
   listed,
   MINUTE,
   only,
+  received,
+  released,
   SECOND,
+  staged,
   two,
 } from '../contract/steps.ts'
 import { eventually } from '../support/eventually.ts'
 import { emptyTables, execute, postgresDatabase } from '../support/postgres.ts'
-import { done, LANE, NOW, newRequest, TENANT, unfinished } from '../support/requests.ts'
+import { done, LANE, NOW, newBatch, newRequest, TENANT, unfinished } from '../support/requests.ts'
 
 const { url, drop } = await postgresDatabase()
 await migrate(url)
@@ -39,6 +44,11 @@ describe('the schema', () => {
     const bare = `${url}?options=-c%20search_path%3Dbare`
     await expect(open({ url: bare, migrate: false })).rejects.toThrow('Run `sluice migrate` first.')
     await open({ migrate: false })
+  })
+
+  test.each([true, false])('is not for a server that would lose commits', async (migrate) => {
+    const careless = `${url}?options=-c%20synchronous_commit%3Doff`
+    await expect(open({ url: careless, migrate })).rejects.toThrow('synchronous_commit = off')
   })
 
   test('of a newer version is refused, untouched', async () => {
@@ -106,6 +116,24 @@ describe('two stores on one database', () => {
       ),
     )
     expect(await audited(stores[0], request)).toMatchObject({ state: 'completed', completed: 1000 })
+  })
+
+  test('release and clear the same requests at once, each batch once', async () => {
+    const stores = [await open({ connections: 2 }), await open({ connections: 2 })] as const
+    const [store] = stores
+    await join(store)
+    const batches = Array.from({ length: 5000 }, (_, ordinal) => newBatch([ordinal]))
+    const request = await received(store, { batches })
+    const gone = await staged(store, { total: 1500, batchSize: 1 })
+    await store.abandon(gone)
+    await Promise.all(stores.flatMap((each) => [released(each), cleared(each)]))
+    // Whoever came while the other held the last ones may not have waited for them.
+    await released(store)
+    const ranks = (await claimed(store)).map(({ rank }) => rank)
+    expect(ranks).toEqual(batches.map((_, ordinal) => (ordinal + 1) / 4))
+    expect((await store.work(NOW)).release).toBeNull()
+    expect(await store.insert(newRequest({ id: gone.id }))).toEqual({ kind: 'inserted' })
+    await audited(store, request)
   })
 
   test('settle the same requests in opposite orders, and never stand in each other’s way', async () => {
@@ -302,6 +330,18 @@ describe('the sweep', () => {
     expect(await audited(store, request)).toMatchObject({ state: 'completed', completed: 10 })
   })
 
+  test('gives up groups of failures that do not add up, for one that does, and tells', async () => {
+    const store = await open()
+    await join(store)
+    const request = await inserted(store, { total: 10 })
+    await store.settle([done(await claimedOne(store), { failed: 3 })], NOW)
+    await execute(url, 'UPDATE failure_groups SET count = 2')
+    expect((await store.sweep(NOW, 0)).repaired).toEqual([request.id])
+    const groups = await store.failures(TENANT, request.id)
+    expect(groups).toMatchObject([{ target: null, code: REST_CODE, count: 3 }])
+    expect((await store.sweep(NOW, 0)).repaired).toEqual([])
+  })
+
   test('finishes a request that ought to be finished, and tells', async () => {
     const store = await open()
     await join(store)
@@ -349,6 +389,7 @@ describe('the sweep', () => {
     for (const batch of await claimed(store)) await store.settle([done(batch)], NOW)
     await store.leave('worker-1')
     expect(await store.sweep(NOW + 2, NOW + 1)).toMatchObject({ deleted: 1 })
+    await cleared(store, NOW + 2)
     for (const table of ['requests', 'batches', 'payloads', 'verdicts', 'flows', 'request_lanes']) {
       expect(await execute(url, `SELECT * FROM ${table}`)).toEqual([])
     }

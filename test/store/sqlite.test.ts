@@ -3,6 +3,7 @@ import { stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { describe, expect, onTestFinished, test, vi } from 'vitest'
+import { REST_CODE } from '../../src/core/failures.ts'
 import { openWriter } from '../../src/store/sqlite/database.ts'
 import { migrate } from '../../src/store/sqlite/migrate.ts'
 import { openSqliteStore, type SqliteStore } from '../../src/store/sqlite/store.ts'
@@ -10,12 +11,23 @@ import {
   allBatches,
   claimed,
   claimedOne,
+  cleared,
   inserted,
   join as joined,
+  opened,
+  staged,
   three,
 } from '../contract/steps.ts'
 import { temporaryDirectory } from '../support/process.ts'
-import { done, NOW, TENANT, unfinished } from '../support/requests.ts'
+import {
+  done,
+  NOW,
+  newBatch,
+  newRequest,
+  TENANT,
+  unfinished,
+  wholeOf,
+} from '../support/requests.ts'
 
 describe('the file', () => {
   test('is written with FULL durability and a write-ahead log, each time it is opened', async () => {
@@ -148,6 +160,34 @@ describe('a store that is opened again', () => {
   })
 })
 
+describe('what was being received when the process died', () => {
+  test('is given up at the next start, its key is free, and it leaves not one row', async () => {
+    const dataDir = await temporaryDirectory()
+    const before = await openSqliteStore({ dataDir })
+    const idempotency = { key: 'key', fingerprint: 'f' }
+    const request = await staged(before, { total: 1200, batchSize: 1, idempotency })
+    await before.close()
+    const after = await open(dataDir)
+    expect(await after.complete(request, wholeOf(request))).toBe(false)
+    expect(await opened(after, newRequest({ idempotency }))).toEqual({ kind: 'opened' })
+    expect(await cleared(after)).toBeGreaterThan(2)
+    expect(rowsByTable(dataDir)).toEqual({ requests: 1, idempotency_keys: 1 })
+  })
+
+  test('gives its room on the disk back, a piece at a time', async () => {
+    const dataDir = await temporaryDirectory()
+    const store = await open(dataDir)
+    const mappings = 'x'.repeat(1_000_000)
+    const batches = Array.from({ length: 60 }, (_, place) => newBatch([place], { mappings }))
+    const request = await staged(store, { batches })
+    expect(await sizeOf(dataDir)).toBeGreaterThan(60_000_000)
+    await store.abandon(request)
+    // Fifteen pieces of four megabytes, and what is given back of the file.
+    expect(await cleared(store)).toBeGreaterThan(15)
+    expect(await sizeOf(dataDir)).toBeLessThan(20_000_000)
+  })
+})
+
 describe('the sweep', () => {
   test('mends a counter that does not agree with the batches, and tells', async () => {
     const dataDir = await temporaryDirectory()
@@ -159,6 +199,19 @@ describe('the sweep', () => {
     expect(await store.sweep(NOW, 0)).toEqual({ rescued: [], repaired: [request.id], deleted: 0 })
     expect(await store.request(TENANT, request.id)).toMatchObject({ completed: 5, failed: 0 })
     expect(await store.sweep(NOW, 0)).toEqual({ rescued: [], repaired: [], deleted: 0 })
+  })
+
+  test('gives up groups of failures that do not add up, for one that does, and tells', async () => {
+    const dataDir = await temporaryDirectory()
+    const store = await open(dataDir)
+    await joined(store)
+    const request = await inserted(store, { total: 10 })
+    await store.settle([done(await claimedOne(store), { failed: 3 })], NOW)
+    execute(dataDir, 'UPDATE failure_groups SET count = 2')
+    expect((await store.sweep(NOW, 0)).repaired).toEqual([request.id])
+    const groups = await store.failures(TENANT, request.id)
+    expect(groups).toMatchObject([{ target: null, code: REST_CODE, count: 3 }])
+    expect((await store.sweep(NOW, 0)).repaired).toEqual([])
   })
 
   test('finishes a request that ought to be finished, and tells', async () => {
@@ -199,6 +252,7 @@ describe('the sweep', () => {
     for (const batch of await claimed(store)) await store.settle([done(batch)], NOW)
     await store.leave('worker-1')
     expect(await store.sweep(NOW + 2, NOW + 1)).toMatchObject({ deleted: 1 })
+    await cleared(store, NOW + 2)
     expect(rowsByTable(dataDir)).toEqual({})
   })
 })
@@ -232,6 +286,12 @@ function execute(dataDir: string, sql: string): void {
   const database = new DatabaseSync(join(dataDir, 'sluice.db'), { timeout: 5000 })
   database.exec(sql)
   database.close()
+}
+
+/** How large the file is, with all that is written in it and not in its log. */
+async function sizeOf(dataDir: string): Promise<number> {
+  execute(dataDir, 'PRAGMA wal_checkpoint(TRUNCATE)')
+  return (await stat(join(dataDir, 'sluice.db'))).size
 }
 
 /** How many rows each table has, without those that have none. */

@@ -14,7 +14,11 @@ import { ROOT } from './sources.ts'
 const DOCUMENTS = [
   ...['README.md', 'ARCHITECTURE.md', 'CONTRIBUTING.md', 'CHANGELOG.md'],
   ...['docs/settings.md', 'docs/operations.md', 'docs/benchmarks.md', 'docs/transformations.md'],
-  ...['docs/kinds.md', 'docs/http.md', 'docs/scaling.md', 'docs/callbacks.md'],
+  ...['docs/kinds.md', 'docs/http.md', 'docs/scaling.md', 'docs/limits-and-gates.md'],
+  ...['docs/rehearsal.md', 'docs/callbacks.md'],
+  ...readdirSync(join(ROOT, 'examples'), { recursive: true, encoding: 'utf8' })
+    .filter((name) => name.endsWith('README.md'))
+    .map((name) => `examples/${name}`),
   ...readdirSync(join(ROOT, 'docs/adr')).map((name) => `docs/adr/${name}`),
 ]
 
@@ -157,6 +161,18 @@ test('docs/operations.md explains every event, at its level, and no other', () =
   expect(explained.map(([, event, level]) => `${event}: '${level}'`).sort()).toEqual(
     [...levels].sort(),
   )
+})
+
+test('docs/adr/0001-libraries.md has a line for every library', () => {
+  type Packages = Readonly<Record<string, string>>
+  const { dependencies, devDependencies }: Record<string, Packages> = JSON.parse(
+    read('package.json'),
+  )
+  const text = read('docs/adr/0001-libraries.md')
+  const names = Object.keys({ ...dependencies, ...devDependencies })
+    .filter((name) => !name.startsWith('@types/'))
+    .map((name) => name.split('/').at(-1) ?? name)
+  expect(names.filter((name) => !new RegExp(`\\b${name}\\b`).test(text))).toEqual([])
 })
 
 describe.each(readdirSync(join(ROOT, 'docs/adr')))('docs/adr/%s', (name) => {

@@ -1,4 +1,5 @@
 /** Makes what the store takes in: requests, batches and settlements, plain unless told otherwise. */
+import { addFailure, type FailureRun } from '../../src/core/failures.ts'
 import type { Priority } from '../../src/core/mapping.ts'
 import { pack } from '../../src/core/packed.ts'
 import { NO_TERMS, type Terms } from '../../src/core/request.ts'
@@ -11,7 +12,9 @@ import type {
   NewRequest,
   NextState,
   Ordinals,
+  Piece,
   Settlement,
+  Whole,
 } from '../../src/store/store.ts'
 
 /** The moment that tests take for the present. */
@@ -51,11 +54,37 @@ export function newRequest(options: RequestOptions = {}): NewRequest {
     metadata: options.metadata ?? {},
     terms: { ...NO_TERMS, ...options.terms },
     createdAt,
-    total: batches.reduce((sum, { ordinals }) => sum + ordinals.count, 0),
+    total: mappingsIn(batches),
     sources: options.sources ?? {},
     batches,
     idempotency: options.idempotency ?? null,
   }
+}
+
+/** The pieces that a request comes in, of so many batches each. */
+export function piecesOf({ batches }: NewRequest, size = 2): readonly Piece[] {
+  const before = new Map<string, number>()
+  const staged = batches.map((batch) => {
+    const earlier = before.get(batch.lane) ?? 0
+    before.set(batch.lane, earlier + batch.ordinals.count)
+    return { ...batch, before: earlier }
+  })
+  return Array.from({ length: Math.ceil(staged.length / size) }, (_, place) => ({
+    staged: mappingsIn(staged.slice(0, place * size)),
+    batches: staged.slice(place * size, (place + 1) * size),
+  }))
+}
+
+/** What is said of a request when all its pieces have come. */
+export function wholeOf({ total, sources, batches, idempotency }: NewRequest): Whole {
+  const lanes = Map.groupBy(batches, ({ lane }) => lane)
+  const mappings = [...lanes].map(([lane, batches]) => [lane, mappingsIn(batches)] as const)
+  const fingerprint = idempotency?.fingerprint ?? null
+  return { total, sources, lanes: Object.fromEntries(mappings), fingerprint }
+}
+
+function mappingsIn(batches: readonly NewBatch[]): number {
+  return batches.reduce((sum, { ordinals }) => sum + ordinals.count, 0)
 }
 
 function evenBatches({ lane = LANE, total = 1, batchSize = 5 }: RequestOptions): NewBatch[] {
@@ -125,11 +154,15 @@ function settlement(batch: ClaimedBatch, finals: Finals, next: NextState): Settl
     ...Array.from({ length: open }, () => null),
   ]
   const verdicts = JSON.stringify(standings)
-  const { id, token, callback } = batch
-  return { batch: id, token, verdicts, completed, failed, cancelled, callback, next }
+  const failures: FailureRun[] = []
+  const id = `map_${batch.ordinals.first}`
+  for (let place = 0; place < failed; place += 1) addFailure(failures, id, ERROR)
+  const counts = { completed, failed, cancelled }
+  const { token, callback } = batch
+  return { batch: batch.id, token, verdicts, ...counts, failures, callback, next }
 }
 
-const ERROR: MappingError = {
+export const ERROR: MappingError = {
   code: 'target_rejected',
   message: 'The target does not know this field.',
   stage: 'write',
@@ -137,4 +170,4 @@ const ERROR: MappingError = {
 }
 const COMPLETED: Standing = ['completed', 1, NOW, 48, { stored: true }]
 const FAILED: Standing = ['failed', 1, NOW, 48, ERROR]
-const CANCELLED: Standing = ['cancelled', 0, NOW]
+const CANCELLED: Standing = ['cancelled', 0, NOW, null]

@@ -1,43 +1,40 @@
-import type { Connection, Delivery, Kind, SystemContext, WriteAnswer } from '../kind.ts'
+import type {
+  Connection,
+  Delivery,
+  Kind,
+  Preview,
+  ShownSystem,
+  SystemContext,
+  WriteAnswer,
+} from '../kind.ts'
 import { type AmqpConfig, config } from './amqp/config.ts'
 import { judge } from './amqp/judge.ts'
+import { compileMessage } from './amqp/message.ts'
 import { openPublisher, type Publisher } from './amqp/publisher.ts'
 import { DELIVERED, serialize } from './endings.ts'
 import { writing } from './many.ts'
-import { asItIs } from './names.ts'
 import { SharedLine, writeOver } from './shared-line.ts'
-import { compileTemplate } from './template.ts'
+import { together } from './shown.ts'
 
 /**
  * An AMQP 0-9-1 broker, such as RabbitMQ: each payload becomes a persistent message, which the broker
  * has confirmed when the call succeeds. The message's id is the idempotency key, by which consumers
  * can tell a repeat.
  */
-export const amqp: Kind<AmqpConfig> = { name: 'amqp', config, connect }
+export const amqp: Kind<AmqpConfig> = { name: 'amqp', config, connect, preview }
 
 function connect(system: SystemContext<AmqpConfig>): Connection {
-  const { routing_key, bulk } = system.config
-  const routingKey = compileTemplate(routing_key, asItIs)
+  const messageOf = compileMessage(system.config)
   const line = new SharedLine<Publisher>({
     open: (lose) => openPublisher(system, lose),
     end: (publisher) => publisher.end(),
   })
 
-  async function publish({ call, payload }: Delivery, publisher: Publisher): Promise<WriteAnswer> {
-    const text = serialize(payload)
+  async function publish(delivery: Delivery, publisher: Publisher): Promise<WriteAnswer> {
+    const text = serialize(delivery.payload)
     if (typeof text !== 'string') return text
-    const { request, mapping, idempotencyKey, traceparent } = call
     try {
-      await publisher.publish({
-        id: idempotencyKey,
-        routingKey: routingKey(call),
-        content: Buffer.from(text),
-        headers: {
-          traceparent,
-          'sluice-request-id': request,
-          'sluice-mapping-id': mapping.id,
-        },
-      })
+      await publisher.publish(messageOf(delivery, text))
       return DELIVERED
     } catch (error) {
       return judge(error, 'write')
@@ -46,7 +43,25 @@ function connect(system: SystemContext<AmqpConfig>): Connection {
 
   return {
     read: null,
-    ...writing(bulk, writeOver(line, system, publish, judge)),
+    ...writing(system.config.bulk, writeOver(line, system, publish, judge)),
     close: async () => line.end(),
+  }
+}
+
+function preview({ config }: ShownSystem<AmqpConfig>): Preview {
+  const messageOf = compileMessage(config)
+  return {
+    latency: null,
+    read: null,
+    write: together(
+      ({ payload }) => serialize(payload),
+      (texts, deliveries) => ({
+        exchange: config.exchange ?? '',
+        messages: deliveries.map((delivery, place) => {
+          const { id, routingKey, content, headers } = messageOf(delivery, texts[place] ?? '')
+          return { routing_key: routingKey, message_id: id, headers, body: content }
+        }),
+      }),
+    ),
   }
 }

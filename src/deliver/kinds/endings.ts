@@ -2,7 +2,7 @@
 import type { Manner, Outcome } from '../../core/outcome.ts'
 import type { DurationMs, Json } from '../../core/units.ts'
 import { AddressNotAllowed } from '../connect/guard.ts'
-import type { WriteAnswer } from '../kind.ts'
+import type { Impossible, WriteAnswer } from '../kind.ts'
 import type { Ended } from '../within.ts'
 
 /** Any ending but a success. */
@@ -23,22 +23,22 @@ export function misconfigured(stage: CallStage, code: string, message: string): 
 }
 
 /** The payload as it is can never be handed over. `message` says why. */
-export function invalidPayload(message: string): Refusal {
+export function invalidPayload(message: string): Impossible {
   return { kind: 'impossible', stage: 'write', code: 'invalid_payload', message }
 }
 
 /** The mapping's record is not there. */
-export function noRecord(message: string): Refusal {
+export function noRecord(message: string): Impossible {
   return { kind: 'impossible', stage: 'read', code: 'record_not_found', message }
 }
 
 /** The record is there, and cannot be used. */
-export function invalidRecord(message: string): Refusal {
+export function invalidRecord(message: string): Impossible {
   return { kind: 'impossible', stage: 'read', code: 'invalid_record', message }
 }
 
 /** A system whose entry has no `read` or no `write` was asked to. */
-export function notConfigured(stage: CallStage): Refusal {
+export function notConfigured(stage: CallStage): Impossible {
   const message = `The entry of this system in the systems file has no "${stage}".`
   return { kind: 'impossible', stage, code: 'not_configured', message }
 }
@@ -93,7 +93,7 @@ export function errorCode(error: unknown): string {
 export const RECORD_BYTES_MAX = 1_000_000
 
 /** The JSON text of a payload; what is wrong with it where it cannot be written. */
-export function serialize(payload: Json): string | Refusal {
+export function serialize(payload: Json): string | Impossible {
   let text: string
   try {
     text = JSON.stringify(payload)

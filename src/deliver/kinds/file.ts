@@ -3,7 +3,9 @@ import type {
   Connection,
   Delivery,
   Kind,
+  Preview,
   ReadAnswer,
+  ShownSystem,
   SystemContext,
   WriteAnswer,
 } from '../kind.ts'
@@ -15,13 +17,14 @@ import { judge } from './file/judge.ts'
 import { csv, type LineFormat, NDJSON } from './file/lines.ts'
 import { Reader } from './file/reader.ts'
 import { writing } from './many.ts'
+import { noWrites, together } from './shown.ts'
 
 /**
  * Files of a directory: each payload becomes a line of NDJSON or CSV, on disk when the call succeeds;
  * records are read from such a file by the mapping's id. A file cannot tell a repeat: after a crash a
  * line may be there twice.
  */
-export const file: Kind<FileConfig> = { name: 'file', config, connect }
+export const file: Kind<FileConfig> = { name: 'file', config, connect, preview }
 
 function connect(system: SystemContext<FileConfig>): Connection {
   const { directory, read, write, bulk } = system.config
@@ -60,7 +63,7 @@ function openWriter(
   directory: string,
   write: NonNullable<FileConfig['write']>,
 ): Writer {
-  const format: LineFormat = write.format === 'csv' ? csv(write.columns) : NDJSON
+  const format = formatOf(write)
   const appender = new Appender(directory, write.path, format.header)
   return {
     idle: () => appender.idle(),
@@ -75,7 +78,30 @@ function openWriter(
   }
 }
 
+function formatOf(write: NonNullable<FileConfig['write']>): LineFormat {
+  return write.format === 'csv' ? csv(write.columns) : NDJSON
+}
+
 const READ_ONLY: Writer = {
   idle: () => Promise.resolve(),
   writeMany: async (deliveries) => deliveries.map(() => notConfigured('write')),
+}
+
+function preview({ config: { read, write } }: ShownSystem<FileConfig>): Preview {
+  return {
+    latency: null,
+    read:
+      read === undefined
+        ? null
+        : ({ mapping }) => ({ kind: 'call', call: { ...read, is: mapping.id } }),
+    write: write === undefined ? noWrites : shownWrite(write),
+  }
+}
+
+function shownWrite(write: NonNullable<FileConfig['write']>): Preview['write'] {
+  const format = formatOf(write)
+  return together(
+    ({ payload }) => format.line(payload),
+    (lines) => ({ path: write.path, format: write.format, append: lines.join('') }),
+  )
 }

@@ -2,8 +2,11 @@
 import Type, { type Static } from 'typebox'
 import type { Bulk, Connection } from '../kind.ts'
 
+/** No call holds more payloads than this, whatever the kind. */
+export const BULK_MAX = 1000
+
 /** How many payloads one call may hold; 1 hands them over one by one. */
-export const BulkConfig = Type.Object({ max: Type.Integer({ minimum: 1, maximum: 1000 }) })
+export const BulkConfig = Type.Object({ max: Type.Integer({ minimum: 1, maximum: BULK_MAX }) })
 
 /** Where the systems file does not say. */
 const BULK_MAX_DEFAULT = 100

@@ -1,15 +1,24 @@
-import type { Connection, Delivery, Kind, SystemContext, WriteAnswer } from '../kind.ts'
+import type {
+  Connection,
+  Delivery,
+  Kind,
+  Preview,
+  ShownSystem,
+  SystemContext,
+  WriteAnswer,
+} from '../kind.ts'
 import { within } from '../within.ts'
 import { refusalOf } from './endings.ts'
 import { writing } from './many.ts'
 import { type Line, openClient } from './mongodb/client.ts'
 import { config, type MongodbConfig } from './mongodb/config.ts'
 import { judge } from './mongodb/judge.ts'
-import { type Replacement, replacementOf, upsert } from './mongodb/upsert.ts'
+import { operationOf, type Replacement, replacementOf, upsert } from './mongodb/upsert.ts'
 import { SharedLine } from './shared-line.ts'
+import { together } from './shown.ts'
 
 /** A MongoDB collection: each payload takes the place of the document of its key, or is added. */
-export const mongodb: Kind<MongodbConfig> = { name: 'mongodb', config, connect }
+export const mongodb: Kind<MongodbConfig> = { name: 'mongodb', config, connect, preview }
 
 const KEY_DEFAULT = '_id'
 
@@ -51,5 +60,24 @@ function connect(system: SystemContext<MongodbConfig>): Connection {
     read: null,
     ...writing(bulk, writeMany),
     close: async () => line.end(),
+  }
+}
+
+function preview({ config }: ShownSystem<MongodbConfig>): Preview {
+  const { database, collection, key = KEY_DEFAULT } = config
+  return {
+    latency: null,
+    read: null,
+    write: together(
+      (delivery) => {
+        const replacement = replacementOf(delivery, 0, key)
+        return 'document' in replacement ? JSON.stringify(replacement.document) : replacement
+      },
+      (documents) => ({
+        ...{ database, collection },
+        bulkWrite: documents.map((text) => operationOf(JSON.parse(text), key)),
+        ordered: false,
+      }),
+    ),
   }
 }

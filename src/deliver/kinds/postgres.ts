@@ -1,5 +1,4 @@
 import type { PoolClient } from 'pg'
-import type { Json } from '../../core/units.ts'
 import type {
   Call,
   Connection,
@@ -11,24 +10,23 @@ import type {
 } from '../kind.ts'
 import {
   DELIVERED,
-  invalidPayload,
   invalidRecord,
   noRecord,
   notConfigured,
   RECORD_BYTES_MAX,
-  type Refusal,
   refusalOf,
-  serialize,
 } from './endings.ts'
 import { writing } from './many.ts'
 import { config, type PostgresConfig } from './postgres/config.ts'
 import { isAboutData, judge } from './postgres/judge.ts'
 import { type Lines, openLines } from './postgres/pool.ts'
+import { preview } from './postgres/preview.ts'
 import { parseRecord } from './postgres/record.ts'
+import { listOf, rowOf } from './postgres/rows.ts'
 import { columnsOf, readStatement, upsertStatement } from './postgres/statements.ts'
 
 /** A PostgreSQL database: reads a row by the mapping's id, and writes rows over those of their key. */
-export const postgres: Kind<PostgresConfig> = { name: 'postgres', config, connect }
+export const postgres: Kind<PostgresConfig> = { name: 'postgres', config, connect, preview }
 
 function connect(system: SystemContext<PostgresConfig>): Connection {
   const { read, write, bulk } = system.config
@@ -110,25 +108,11 @@ async function upsert(
   answers: WriteAnswer[],
 ): Promise<void> {
   try {
-    await client.query(statement, [`[${rows.map(({ text }) => text).join(',')}]`])
+    await client.query(statement, [listOf(rows.map(({ text }) => text))])
     for (const { place } of rows) answers[place] = DELIVERED
   } catch (error) {
     if (!isAboutData(error)) throw error
     if (rows.length > 1) for (const row of rows) await upsert(client, statement, [row], answers)
     else for (const { place } of rows) answers[place] = judge(error, 'write')
   }
-}
-
-/** The payload's fields that have a column; what it lacks is null, but for the key: the mapping's id. */
-function rowOf({ call, payload }: Delivery, columns: readonly string[]): string | Refusal {
-  if (!isObject(payload)) return invalidPayload('The payload must be an object, to become a row.')
-  const values = columns.map((column, place) => {
-    const value = Object.hasOwn(payload, column) ? payload[column] : null
-    return [column, place === 0 ? (value ?? call.mapping.id) : value]
-  })
-  return serialize(Object.fromEntries(values))
-}
-
-function isObject(value: Json): value is Extract<Json, { readonly [key: string]: Json }> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
 }

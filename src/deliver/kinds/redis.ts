@@ -1,7 +1,15 @@
 import type { RedisClientType } from 'redis'
 import { openGuard } from '../connect/guard.ts'
 import { tlsOptions } from '../connect/tls.ts'
-import type { Connection, Delivery, Kind, SystemContext, WriteAnswer } from '../kind.ts'
+import type {
+  Connection,
+  Delivery,
+  Kind,
+  Preview,
+  ShownSystem,
+  SystemContext,
+  WriteAnswer,
+} from '../kind.ts'
 import { addressOf } from './address.ts'
 import { serialize } from './endings.ts'
 import { writing } from './many.ts'
@@ -9,6 +17,7 @@ import { asItIs } from './names.ts'
 import { config, type RedisConfig } from './redis/config.ts'
 import { judge } from './redis/judge.ts'
 import { SharedLine, writeOver } from './shared-line.ts'
+import { together } from './shown.ts'
 import { compileTemplate } from './template.ts'
 
 const PORT = 6379
@@ -17,11 +26,11 @@ const PORT = 6379
  * A Redis stream: each payload becomes an entry. Redis cannot tell a repeat, so after a call without
  * an answer an entry may be there twice, with the same `idempotency_key`.
  */
-export const redis: Kind<RedisConfig> = { name: 'redis', config, connect }
+export const redis: Kind<RedisConfig> = { name: 'redis', config, connect, preview }
 
 function connect(system: SystemContext<RedisConfig>): Connection {
-  const { stream, max_length, bulk } = system.config
-  const streamName = compileTemplate(stream, asItIs)
+  const { stream: template, max_length, bulk } = system.config
+  const streamName = compileTemplate(template, asItIs)
   const options =
     max_length === undefined
       ? {}
@@ -38,12 +47,12 @@ function connect(system: SystemContext<RedisConfig>): Connection {
   })
 
   /** Commands that are given in one moment are sent in one go. */
-  async function add({ call, payload }: Delivery, client: RedisClientType): Promise<WriteAnswer> {
-    const text = serialize(payload)
+  async function add(delivery: Delivery, client: RedisClientType): Promise<WriteAnswer> {
+    const text = serialize(delivery.payload)
     if (typeof text !== 'string') return text
     try {
-      const entry = { mapping_id: call.mapping.id, idempotency_key: call.idempotencyKey }
-      const id = await client.xAdd(streamName(call), '*', { ...entry, payload: text }, options)
+      const stream = streamName(delivery.call)
+      const id = await client.xAdd(stream, '*', entryOf(delivery, text), options)
       return { kind: 'delivered', result: { id } }
     } catch (error) {
       return judge(error, 'write')
@@ -54,6 +63,29 @@ function connect(system: SystemContext<RedisConfig>): Connection {
     read: null,
     ...writing(bulk, writeOver(line, system, add, judge)),
     close: async () => line.end(),
+  }
+}
+
+/** The fields of an entry. */
+function entryOf({ call }: Delivery, payload: string) {
+  return { mapping_id: call.mapping.id, idempotency_key: call.idempotencyKey, payload }
+}
+
+function preview({ config: { stream, max_length } }: ShownSystem<RedisConfig>): Preview {
+  const streamName = compileTemplate(stream, asItIs)
+  const trim = max_length === undefined ? [] : ['MAXLEN', '~', String(max_length)]
+  return {
+    latency: null,
+    read: null,
+    write: together(
+      ({ payload }) => serialize(payload),
+      (texts, deliveries) => ({
+        commands: deliveries.map((delivery, place) => {
+          const entry = Object.entries(entryOf(delivery, texts[place] ?? '')).flat()
+          return ['XADD', streamName(delivery.call), ...trim, '*', ...entry]
+        }),
+      }),
+    ),
   }
 }
 

@@ -1,9 +1,10 @@
 import Type, { type Static } from 'typebox'
+import { MASK } from '../../core/preview.ts'
 import { parseDuration } from '../../core/quantity.ts'
 import type { DurationMs, Random } from '../../core/units.ts'
 import type { Clock } from '../../lib/clock.ts'
 import { seededRandom } from '../../lib/random.ts'
-import type { Call, Connection, Kind, SystemContext, WriteAnswer } from '../kind.ts'
+import type { Call, Connection, Kind, Preview, SystemContext, WriteAnswer } from '../kind.ts'
 
 const LATENCY_MAX_MS = 600_000
 
@@ -36,6 +37,7 @@ export function simulated(defaults: SimulatedDefaults): Kind<SimulatedConfig> {
     name: 'simulated',
     config,
     connect: (system) => connect(system, defaults),
+    preview: (system) => preview(system.config, defaults),
   }
 }
 
@@ -61,8 +63,7 @@ const INTERRUPTED_AT_ONCE = Promise.resolve(INTERRUPTED)
 
 function connect(system: SystemContext<SimulatedConfig>, defaults: SimulatedDefaults): Connection {
   const { config, clock, timeout } = system
-  const latency = parseDuration(config.latency ?? '') ?? defaults.latency
-  const successRate = config.success_rate ?? defaults.successRate
+  const { latency, successRate } = mannersOf(config, defaults)
   const random = config.seed === undefined ? system.random : seededRandom(config.seed)
   const late = latency > timeout
 
@@ -77,6 +78,28 @@ function connect(system: SystemContext<SimulatedConfig>, defaults: SimulatedDefa
     },
     bulk: null,
     close: () => Promise.resolve(),
+  }
+}
+
+function mannersOf(config: SimulatedConfig, defaults: SimulatedDefaults): SimulatedDefaults {
+  return {
+    latency: parseDuration(config.latency ?? '') ?? defaults.latency,
+    successRate: config.success_rate ?? defaults.successRate,
+  }
+}
+
+function preview(config: SimulatedConfig, defaults: SimulatedDefaults): Preview {
+  const { latency: told, successRate } = mannersOf(config, defaults)
+  // What is masked is not known.
+  const latency = config.latency === MASK ? null : told
+  return {
+    latency,
+    read: null,
+    write: (deliveries) =>
+      deliveries.map(({ payload: body }) => ({
+        kind: 'call',
+        call: { body, latency_ms: latency, success_rate: successRate },
+      })),
   }
 }
 

@@ -1,9 +1,12 @@
+import { MASK } from '../../core/preview.ts'
 import type { Call } from '../kind.ts'
 
 /** Puts a call's mapping into a text. */
 export type Template = (call: Call) => string
 
 const PLACEHOLDER = /\{(id|source|target|request_id)\}/
+/** The same, whole. */
+const PARTS = /(\{(?:id|source|target|request_id)\})/
 
 /** What a template may hold in braces, as the end of a sentence. */
 export const PLACEHOLDERS =
@@ -21,6 +24,14 @@ function literals(template: string): string[] {
 /** Whether the text differs from call to call. */
 export function varies(template: string): boolean {
   return PLACEHOLDER.test(template)
+}
+
+/** A template that says nothing of its own: only what is put into it stays. */
+export function maskLiterals(template: string): string {
+  return template
+    .split(PARTS)
+    .map((part, place) => (place % 2 === 0 && part !== '' ? MASK : part))
+    .join('')
 }
 
 /**

@@ -4,7 +4,8 @@ import type { Json, JsonObject } from '../../core/units.ts'
 import { expressionIn } from '../../lib/expression.ts'
 import { type JsonPath, pointerTo } from '../../lib/json/pointer.ts'
 import { inWords } from '../../lib/jsonata.ts'
-import type { Answer, Input, Job } from './job.ts'
+import type { Answer, Job } from './job.ts'
+import { Unread, withoutRecord } from './unread.ts'
 
 /** Nothing that expressions compute may lie deeper than this. */
 const DEPTH_MAX = 32
@@ -14,9 +15,16 @@ const COMPUTED_CHARACTERS_MAX = 1_000_000
 
 /** The payload of one mapping, or the first of its expressions that gives none, and why. */
 export async function render({ transformation, input }: Job): Promise<Answer> {
-  const room = { left: COMPUTED_CHARACTERS_MAX }
+  const { isUnread, ...seen } = input
+  const unread: string[] = []
+  const work = {
+    input: isUnread ? withoutRecord(seen) : seen,
+    unread,
+    room: COMPUTED_CHARACTERS_MAX,
+  }
   try {
-    return { kind: 'payload', payload: await renderObject(transformation, [], input, room) }
+    const payload = await renderObject(transformation, [], work)
+    return { kind: 'payload', payload, ...(isUnread && { unread }) }
   } catch (thrown) {
     if (!(thrown instanceof Unusable)) throw thrown
     return { kind: 'failed', message: thrown.message }
@@ -30,41 +38,35 @@ class Unusable extends Error {
   }
 }
 
-/** How much more may be computed. */
-interface Room {
-  left: number
+/** What one transformation is computed with. */
+interface Work {
+  readonly input: object
+  /** JSON pointers to what could not be computed without the record. */
+  readonly unread: string[]
+  /** How many more characters may be computed. */
+  room: number
 }
 
-async function renderObject(
-  object: JsonObject,
-  path: JsonPath,
-  input: Input,
-  room: Room,
-): Promise<JsonObject> {
+async function renderObject(object: JsonObject, path: JsonPath, work: Work): Promise<JsonObject> {
   const entries: [string, Json][] = []
   for (const [key, inner] of Object.entries(object)) {
-    const value = await renderValue(inner, [...path, key], input, room)
+    const value = await renderValue(inner, [...path, key], work)
     if (value !== undefined) entries.push([key, value])
   }
   return Object.fromEntries(entries)
 }
 
 /** Undefined where an expression finds nothing. */
-async function renderValue(
-  value: Json,
-  path: JsonPath,
-  input: Input,
-  room: Room,
-): Promise<Json | undefined> {
+async function renderValue(value: Json, path: JsonPath, work: Work): Promise<Json | undefined> {
   if (typeof value === 'string') {
     const source = expressionIn(value)
-    return source === null ? value : compute(source, path, input, room)
+    return source === null ? value : renderText(value, source, path, work)
   }
   if (typeof value !== 'object' || value === null) return value
-  if (!isList(value)) return renderObject(value, path, input, room)
+  if (!isList(value)) return renderObject(value, path, work)
   const items: Json[] = []
   for (const [index, inner] of value.entries()) {
-    const item = await renderValue(inner, [...path, index], input, room)
+    const item = await renderValue(inner, [...path, index], work)
     if (item !== undefined) items.push(item)
   }
   return items
@@ -74,16 +76,23 @@ function isList(value: readonly Json[] | JsonObject): value is readonly Json[] {
   return Array.isArray(value)
 }
 
-async function compute(
-  source: string,
-  path: JsonPath,
-  input: Input,
-  room: Room,
-): Promise<Json | undefined> {
+/** What a text computes that is an expression; the text itself where that takes a record not read. */
+async function renderText(text: string, source: string, path: JsonPath, work: Work) {
+  try {
+    return await compute(source, path, work)
+  } catch (thrown) {
+    if (!(thrown instanceof Unread)) throw thrown
+    work.unread.push(pointerTo(path))
+    return text
+  }
+}
+
+async function compute(source: string, path: JsonPath, work: Work): Promise<Json | undefined> {
   let computed: unknown
   try {
-    computed = await compiled(source).evaluate(input, HIDDEN)
+    computed = await compiled(source).evaluate(work.input, HIDDEN)
   } catch (thrown) {
+    if (thrown instanceof Unread) throw thrown
     throw new Unusable(path, inWords(thrown))
   }
   return computed === undefined ? undefined : plain(computed, DEPTH_MAX)
@@ -115,8 +124,8 @@ async function compute(
   }
 
   function spend(characters: number): void {
-    room.left -= characters
-    if (room.left < 0) {
+    work.room -= characters
+    if (work.room < 0) {
       const most = COMPUTED_CHARACTERS_MAX.toLocaleString('en')
       throw new Unusable(path, `more than ${most} characters are computed`)
     }

@@ -20,7 +20,7 @@ export function docsRoutes(app: FastifyInstance): void {
   app.get('/openapi.json', { schema: hidden }, (_request, reply) => reply.send(app.swagger()))
   app.register(swaggerUi, {
     routePrefix: '/docs',
-    uiConfig: { deepLinking: true, supportedSubmitMethods: ['get', 'post'] },
+    uiConfig: { deepLinking: true, supportedSubmitMethods: ['get', 'post', 'patch'] },
     theme: { title: 'Sluice API' },
   })
   app.get('/redoc', { schema: hidden }, (_request, reply) =>

@@ -1,5 +1,5 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
-import Type from 'typebox'
+import Type, { type Static } from 'typebox'
 import { accept, type Receipt } from '../../intake/accept.ts'
 import { idempotencyKeyIn } from '../../intake/idempotency-key.ts'
 import { refuse } from '../../intake/problem.ts'
@@ -7,9 +7,11 @@ import { IngestSchema } from '../../intake/schema.ts'
 import type { Backlog } from '../backlog.ts'
 import { refuseBody } from '../body.ts'
 import { answer, refusals, STORE_PROBLEMS } from '../documented.ts'
-import { NoParameters } from '../parameters.ts'
 import type { HttpPorts } from '../ports.ts'
 import { sendBadInput, sendProblem } from '../problem.ts'
+import { KEY_IN_USE, KEY_REUSED } from '../rehearsal.ts'
+import type { RehearsalView } from '../rehearsal-schema.ts'
+import { rehearsalParameters, sendRehearsal } from './rehearsal.ts'
 
 const ReceiptSchema = Type.Object(
   {
@@ -31,6 +33,9 @@ const ReceiptSchema = Type.Object(
   },
 )
 
+const Query = Type.Object(rehearsalParameters, { additionalProperties: false })
+const View = Type.Unsafe<RehearsalView>({ $ref: 'Rehearsal#' })
+
 const schema = {
   summary: 'Hand in mappings',
   description:
@@ -47,9 +52,10 @@ const schema = {
       }),
     ),
   }),
-  querystring: NoParameters,
+  querystring: Query,
   body: IngestSchema,
   response: {
+    200: answer('With `validate_only`: what would happen.', View),
     202: answer('The request is on disk and will be carried out.', ReceiptSchema, {
       Location: { type: 'string', description: 'Where to follow it.' },
       'Idempotency-Replayed': {
@@ -71,15 +77,22 @@ const schema = {
       'too-many-mappings',
       'unsupported-media-type',
       'unsupported-encoding',
+      'idempotency-in-progress',
       'idempotency-key-reused',
       'overloaded',
     ),
   },
 }
 
+interface Ingest {
+  readonly Body: Buffer
+  readonly Querystring: Static<typeof Query>
+}
+
 /** `POST /ingest`. */
 export function ingestRoutes(app: FastifyInstance, ports: HttpPorts, backlog: Backlog): void {
   const { clock, emit, limits, tenant } = ports
+  const overloaded = `At most ${limits.maxBacklog} mappings may be open at once; try again later.`
 
   app.removeAllContentTypeParsers()
   // Intake reads the bytes themselves.
@@ -87,34 +100,40 @@ export function ingestRoutes(app: FastifyInstance, ports: HttpPorts, backlog: Ba
     done(null, body),
   )
 
-  app.post<{ Body: Buffer }>('/ingest', {
+  app.post<Ingest>('/ingest', {
     schema,
     bodyLimit: limits.maxBody,
     onRequest: refuseUnread,
     handler: ingest,
   })
 
-  function refuseUnread(request: FastifyRequest, reply: FastifyReply, done: () => void): void {
+  function refuseUnread(
+    request: FastifyRequest<Ingest>,
+    reply: FastifyReply,
+    done: () => void,
+  ): void {
     if (refuseBody(request, reply)) return
-    if (backlog.isFull()) {
-      const detail = `At most ${limits.maxBacklog} mappings may be open at once; try again later.`
-      sendProblem(reply, 'overloaded', detail)
-    } else {
-      done()
-    }
+    if (backlog.isFull() && !isRehearsal(request)) sendProblem(reply, 'overloaded', overloaded)
+    else done()
   }
 
-  async function ingest(request: FastifyRequest<{ Body: Buffer }>, reply: FastifyReply) {
+  async function ingest(request: FastifyRequest<Ingest>, reply: FastifyReply) {
     const startedAt = clock.now()
     const header = request.headers['idempotency-key']
     const idempotencyKey = typeof header === 'string' ? idempotencyKeyIn(header) : null
     if (header !== undefined && idempotencyKey === null) return sendBadInput(reply, INVALID_KEY)
 
-    const acceptance = await accept({ tenant, body: request.body, idempotencyKey }, ports)
+    const submission = { tenant, body: request.body, idempotencyKey }
+    if (isRehearsal(request)) {
+      return sendRehearsal(reply, submission, backlog.isFull() ? overloaded : null, ports)
+    }
+    const acceptance = await accept(submission, ports)
     if (acceptance.kind === 'refused') return sendBadInput(reply, acceptance)
     if (acceptance.kind === 'conflict') {
-      const detail = 'This Idempotency-Key was used for another body; use a new one.'
-      return sendProblem(reply, 'idempotency-key-reused', detail)
+      return sendProblem(reply, 'idempotency-key-reused', KEY_REUSED)
+    }
+    if (acceptance.kind === 'receiving') {
+      return sendProblem(reply, 'idempotency-in-progress', KEY_IN_USE)
     }
     const { total, priority, batches, replayed } = acceptance
     if (!replayed) {
@@ -133,6 +152,10 @@ export function ingestRoutes(app: FastifyInstance, ports: HttpPorts, backlog: Ba
     }
     return sendReceipt(reply, acceptance)
   }
+}
+
+function isRehearsal({ query }: FastifyRequest<Ingest>): boolean {
+  return query.validate_only === 'true'
 }
 
 const INVALID_KEY = refuse([

@@ -2,10 +2,12 @@ import type { FastifyInstance } from 'fastify'
 import Type, { type Static } from 'typebox'
 import { PRIORITIES } from '../../core/mapping.ts'
 import { REQUEST_STATES } from '../../core/request.ts'
+import { refuse } from '../../intake/problem.ts'
 import { cursorOf, positionIn } from '../cursor.ts'
 import { answer, refusals, STORE_PROBLEMS } from '../documented.ts'
 import { NextCursorSchema, pageLimit, pagingParameters, sendInvalidCursor } from '../paging.ts'
 import type { HttpPorts } from '../ports.ts'
+import { sendBadInput } from '../problem.ts'
 import type { RequestStatus } from '../status.ts'
 import { statusNow } from './status.ts'
 
@@ -46,6 +48,7 @@ export function requestsRoutes(app: FastifyInstance, ports: HttpPorts): void {
     async ({ query }, reply) => {
       const { status: state = null, priority = null, created_after: after, cursor } = query
       const createdAfter = after === undefined ? null : Date.parse(after)
+      if (Number.isNaN(createdAfter)) return sendBadInput(reply, NO_MOMENT)
       const scope = ['requests', state, priority, createdAfter]
       const before = cursor === undefined ? null : positionIn(cursor, scope)
       if (cursor !== undefined && before === null) return sendInvalidCursor(reply)
@@ -62,3 +65,12 @@ export function requestsRoutes(app: FastifyInstance, ports: HttpPorts): void {
     },
   )
 }
+
+/** The format lets leap seconds through, of which no clock that we have knows. */
+const NO_MOMENT = refuse([
+  {
+    pointer: '#/query/created_after',
+    code: 'invalid_value',
+    detail: 'This must be a moment such as 2026-01-31T09:30:00Z, and no leap second.',
+  },
+])

@@ -1,6 +1,6 @@
 import type { FastifyInstance } from 'fastify'
 import Type from 'typebox'
-import { callbackReport, callbackTenant, UNTOLD } from '../../core/callback.ts'
+import { CALLBACK_RANGE, callbackReport, callbackTenant, UNTOLD } from '../../core/callback.ts'
 import type { Request } from '../../core/request.ts'
 import { answer, refusals, STORE_PROBLEMS } from '../documented.ts'
 import { NoParameters } from '../parameters.ts'
@@ -45,12 +45,12 @@ export async function statusNow(
     return statusOf(request, await store.waiting(tenant, id), clock.now(), UNTOLD)
   }
   const [callback] =
-    terms.callbackUrl === null ? [] : await store.batches(callbackTenant(tenant), id, ONE_MAPPING)
+    terms.callbackUrl === null
+      ? []
+      : await store.batches(callbackTenant(tenant), id, CALLBACK_RANGE)
   const report = callback === undefined ? UNTOLD : callbackReport(callback)
   return statusOf(request, [], clock.now(), report)
 }
-
-const ONE_MAPPING = { from: 0, to: 1, state: null }
 
 export const NO_REQUEST = 'There is no request with this id.'
 

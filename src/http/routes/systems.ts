@@ -1,4 +1,4 @@
-import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import type { FastifyInstance, FastifyReply } from 'fastify'
 import Type, { type Static } from 'typebox'
 import { CALLBACK_NAMES, isCallbackLane, isCallbackName } from '../../core/callback.ts'
 import { MAPPING_LIMITS } from '../../core/mapping.ts'
@@ -101,6 +101,11 @@ interface Named {
   readonly Params: { readonly name: string }
 }
 
+/** What a mapping cannot name is no system either. */
+function isName(name: string): boolean {
+  return name !== '' && name.length <= MAPPING_LIMITS.systemNameLengthMax && !name.includes('\0')
+}
+
 /** `GET /systems`, `GET` and `PATCH /systems/{name}`, `POST /systems/{name}/resume`. */
 export function systemsRoutes(app: FastifyInstance, ports: HttpPorts): void {
   const { store, clock, emit, systems } = ports
@@ -110,8 +115,7 @@ export function systemsRoutes(app: FastifyInstance, ports: HttpPorts): void {
   }
 
   function find(name: string): SystemDescription | null {
-    const isName = name.length > 0 && name.length <= MAPPING_LIMITS.systemNameLengthMax
-    return isName || isCallbackLane(name) ? ports.describe(name) : null
+    return isName(name) || isCallbackLane(name) ? ports.describe(name) : null
   }
 
   function sendUnknown(reply: FastifyReply, name: string): FastifyReply {
@@ -165,14 +169,14 @@ export function systemsRoutes(app: FastifyInstance, ports: HttpPorts): void {
     },
   })
 
-  app.post<Named>('/systems/:name/resume', {
+  app.post<Named & { Body?: Buffer }>('/systems/:name/resume', {
     schema: resumeSchema,
     bodyLimit: BODY_BYTES_MAX,
-    handler: async (request: FastifyRequest<Named>, reply) => {
+    handler: async (request, reply) => {
       const { name } = request.params
       const described = find(name)
       if (described === null) return sendUnknown(reply, name)
-      if (request.body !== undefined && request.body !== null) return sendBadInput(reply, NO_BODY)
+      if (request.body?.length) return sendBadInput(reply, NO_BODY)
       const enabled = isCallbackLane(name) ? await store.enableCallbacks(name) : 0
       const gate = await store.resume(name, clock.now())
       if (gate === null && enabled === 0) return sendProblem(reply, 'invalid-state', NOT_CLOSED)

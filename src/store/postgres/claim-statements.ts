@@ -37,6 +37,8 @@ export const PROMOTE = `
  * beyond them is let go of at the end. The locking stands in CTEs that are materialised: PostgreSQL
  * may run a sub-select with a LIMIT more than once, and would lease more than it says.
  *
+ * Batches of closed requests are passed over: there are few such requests, and each is gone soon.
+ *
  * The right to probe a lane is taken with the row of its system, so that of two only one has it.
  */
 export const LEASE = `
@@ -48,6 +50,8 @@ export const LEASE = `
     SELECT system FROM systems
     WHERE system IN (SELECT lane FROM wanted WHERE probe) AND state IS NOT NULL AND until <= ${NOW}
     ORDER BY system FOR UPDATE
+  ), closing AS MATERIALIZED (
+    SELECT seq FROM requests WHERE closing IS NOT NULL AND finished_at IS NULL
   ), open AS MATERIALIZED (
     SELECT * FROM wanted WHERE NOT probe OR lane IN (SELECT system FROM probes)
   ), ranked AS MATERIALIZED (
@@ -56,6 +60,7 @@ export const LEASE = `
     FROM open o CROSS JOIN LATERAL (
       SELECT id, count, rank FROM batches
       WHERE lane = o.lane AND state = 'ready' AND rank < o.below
+        AND request NOT IN (SELECT seq FROM closing)
       ORDER BY rank, id LIMIT o.picks FOR UPDATE SKIP LOCKED
     ) b
   ), aged AS MATERIALIZED (
@@ -63,6 +68,7 @@ export const LEASE = `
       row_number() OVER (PARTITION BY o.lane ORDER BY b.id) - 1 AS nth
     FROM open o CROSS JOIN LATERAL (
       SELECT id, count FROM batches WHERE lane = o.lane AND state = 'ready'
+        AND request NOT IN (SELECT seq FROM closing)
       ORDER BY id LIMIT o.oldest FOR UPDATE SKIP LOCKED
     ) b
   ), turns AS (

@@ -4,6 +4,21 @@ import { StoreUnavailable } from '../store.ts'
 /** The statement was sent, and the connection is gone: it may have been carried out, or not. */
 export class AnswerLost extends StoreUnavailable {}
 
+/**
+ * Makes a call once more where its answer was lost: for calls that may be said twice.
+ *
+ * @param onRepeat told before it does
+ */
+export async function onceMore<T>(call: () => Promise<T>, onRepeat = () => {}): Promise<T> {
+  try {
+    return await call()
+  } catch (error) {
+    if (!(error instanceof AnswerLost)) throw error
+    onRepeat()
+    return call()
+  }
+}
+
 /** Sluice itself will not do it; the message tells people why, and what to do. */
 export class Refusal extends Error {
   override readonly name = 'Refusal'

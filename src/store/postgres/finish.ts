@@ -1,4 +1,4 @@
-/** What every statement that may finish a request has in common: the settle, and the sweep's audit. */
+/** What every statement that may finish a request has in common: settle, close, and the sweep's audit. */
 import { QUEUE_CALLBACKS } from './callbacks.ts'
 import { NOW } from './clock.ts'
 
@@ -13,7 +13,8 @@ export function FINISH(open: string, failed: string, cancelled: string): string 
 /**
  * Takes what was settled, and the requests that are finished, off their lanes' flows: rows of
  * `counted`, which are what an update of requests has written. A flow that is empty is left to the
- * sweep: one statement cannot write a row and delete it.
+ * sweep: one statement cannot write a row and delete it. Before its release a request does not count
+ * among those of its flow.
  *
  * @param settled SQL that gives lane, tenant, priority, requests and mappings to add
  */
@@ -25,7 +26,7 @@ export function closeFlows(settled: string): string {
     SELECT lane, tenant, priority, sum(requests)::bigint, sum(mappings)::bigint
     FROM (${settled}
       UNION ALL
-      SELECT l.lane, r.tenant, r.priority, -1, 0
+      SELECT l.lane, r.tenant, r.priority, CASE WHEN r.release_at IS NULL THEN -1 ELSE 0 END, 0
       FROM counted r CROSS JOIN LATERAL json_array_elements_text(r.lanes::json) AS l (lane)
       WHERE r.open = 0) changes
     GROUP BY lane, tenant, priority ORDER BY lane, tenant, priority

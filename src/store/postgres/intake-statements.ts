@@ -8,9 +8,9 @@ export const INSERT = `
     SELECT nextval('requests_seq_seq') AS seq, g.*
     FROM unnest($1::text[], $2::text[], $3::text[], $4::bigint[], $5::bigint[], $6::text[],
       $7::text[], $8::text[], $9::bigint[], $10::text[], $11::text[], $21::bigint[], $22::bigint[],
-      $23::text[], $24::text[]) WITH ORDINALITY
+      $23::text[], $24::text[], $25::bigint[]) WITH ORDINALITY
       AS g (id, tenant, priority, total, created_at, metadata, lanes, sources, open,
-        key, fingerprint, not_before, expires_at, callback_url, retry_of, place)
+        key, fingerprint, not_before, expires_at, callback_url, retry_of, release_at, place)
   ), keyed AS (
     INSERT INTO idempotency_keys (tenant, key, fingerprint, request, created_at)
     SELECT tenant, key, fingerprint, id, created_at FROM given WHERE key IS NOT NULL
@@ -21,9 +21,9 @@ export const INSERT = `
     WHERE key IS NULL OR EXISTS (SELECT 1 FROM keyed k WHERE k.tenant = g.tenant AND k.request = g.id)
   ), made AS (
     INSERT INTO requests (seq, id, tenant, priority, state, total, open, created_at, metadata, lanes,
-      sources, not_before, expires_at, callback_url, retry_of)
+      sources, not_before, expires_at, callback_url, retry_of, release_at)
     SELECT seq, id, tenant, priority, 'pending', total, open, created_at, metadata, lanes, sources,
-      not_before, expires_at, callback_url, retry_of
+      not_before, expires_at, callback_url, retry_of, release_at
     FROM fresh
   ), parts AS MATERIALIZED (
     SELECT nextval('batches_id_seq') AS id, p.*
@@ -32,22 +32,26 @@ export const INSERT = `
       AS p (place, lane, start, rank, first, last, count, number)
   ), queued AS (
     INSERT INTO batches (id, request, lane, state, start, rank, count)
-    SELECT p.id, f.seq, p.lane, 'ready', p.start, p.rank, p.count FROM parts p JOIN fresh f USING (place)
+    SELECT p.id, f.seq, p.lane, CASE WHEN f.release_at IS NULL THEN 'ready' ELSE 'staged' END,
+      p.start, p.rank, p.count
+    FROM parts p JOIN fresh f USING (place)
   ), stored AS (
     INSERT INTO payloads (batch, request, lane, first, last, count, ordinals, mappings)
     SELECT p.id, f.seq, p.lane, p.first, p.last, p.count, t.ordinals, t.mappings
     FROM unnest($19::text[], $20::text[]) WITH ORDINALITY AS t (ordinals, mappings, number)
       JOIN parts p USING (number) JOIN fresh f USING (place)
   ), shares AS MATERIALIZED (
-    SELECT f.seq, p.lane, f.tenant, f.priority, sum(p.count)::bigint AS mappings,
+    SELECT f.seq, p.lane, f.tenant, f.priority, f.release_at, sum(p.count)::bigint AS mappings,
       count(*) OVER (PARTITION BY f.seq) AS lanes
-    FROM parts p JOIN fresh f USING (place) GROUP BY f.seq, p.lane, f.tenant, f.priority
+    FROM parts p JOIN fresh f USING (place)
+    GROUP BY f.seq, p.lane, f.tenant, f.priority, f.release_at
   ), opened AS (
     INSERT INTO request_lanes (request, lane, open)
     SELECT seq, lane, mappings FROM shares WHERE lanes > 1
   ), grown AS (
     INSERT INTO flows AS f (lane, tenant, priority, requests, mappings)
-    SELECT lane, tenant, priority, count(*), sum(mappings) FROM shares
+    SELECT lane, tenant, priority, count(*) FILTER (WHERE release_at IS NULL), sum(mappings)
+    FROM shares
     GROUP BY lane, tenant, priority ORDER BY lane, tenant, priority
     ON CONFLICT (lane, tenant, priority) DO UPDATE
     SET requests = f.requests + excluded.requests, mappings = f.mappings + excluded.mappings

@@ -1,5 +1,5 @@
 import type { Request } from '../../core/request.ts'
-import { type RequestRow, toRequest } from '../rows.ts'
+import { type KeyRow, type RequestRow, releaseAtOf, toRequest } from '../rows.ts'
 import { type Inserted, type NewRequest, StoreUnavailable, type WorkHint } from '../store.ts'
 import { type Database, storableText } from './database.ts'
 import { AnswerLost, isUniqueViolation } from './fault.ts'
@@ -22,7 +22,8 @@ export function intakeOperations(database: Database, hint: (hint: WorkHint) => v
     const inserted = new Set(rows.map(({ place }) => place))
     for (const { part, batch, rank } of placed) {
       // The first batch of a part has its lowest rank.
-      if (batch === part.batches[0] && inserted.has(part.place)) hint({ lane: part.lane, rank })
+      if (batch !== part.batches[0] || !inserted.has(part.place)) continue
+      hint(part.isEarly ? { lane: null, rank: null } : { lane: part.lane, rank })
     }
     return Promise.all(
       requests.map((request, index): Inserted | Promise<Inserted> => {
@@ -41,13 +42,11 @@ export function intakeOperations(database: Database, hint: (hint: WorkHint) => v
 
   /** Why a request with a key was not inserted. */
   async function earlier({ id, tenant, idempotency }: NewRequest): Promise<Inserted> {
-    const [row] = await database.query<RequestRow & { fingerprint: string }>(FIND_KEY, [
-      tenant,
-      idempotency?.key,
-    ])
+    const [row] = await database.query<KeyRow>(FIND_KEY, [tenant, idempotency?.key])
     // It was deleted between the two statements: both will find out, when asked again.
     if (row === undefined) throw new StoreUnavailable('the request of this key is being deleted')
     if (row.id === id) return { kind: 'inserted' }
+    if (row.receiving_until !== null) return { kind: 'receiving' }
     if (row.fingerprint !== idempotency?.fingerprint) return { kind: 'conflict' }
     return { kind: 'replayed', request: toRequest(row) }
   }
@@ -119,6 +118,7 @@ function parametersOf(
     requests.map(({ terms }) => terms.expiresAt),
     requests.map(({ terms }) => terms.callbackUrl),
     requests.map(({ terms }) => terms.retryOf),
+    requests.map(releaseAtOf),
   ]
 }
 

@@ -24,10 +24,12 @@ export interface Migrated {
  * of them or none. Of many that do it at once, one does it and the others wait.
  *
  * @throws StoreUnavailable when it cannot be reached now
- * @throws Refusal when it does not let us in, or was written by a newer version
+ * @throws Refusal when it does not let us in, loses commits when it falls, or was written by a newer
+ *   version
  */
 export async function migrate(url: string): Promise<Migrated> {
   return inTransaction(url, async (client) => {
+    await assertDurable(client)
     await client.query('SELECT pg_advisory_xact_lock($1)', [LOCK])
     const applied = await schemaVersion(client)
     const migrated = { from: applied, to: known().length }
@@ -45,10 +47,14 @@ export async function migrate(url: string): Promise<Migrated> {
 
 /**
  * @throws StoreUnavailable when it cannot be reached now
- * @throws Refusal when it does not let us in, or does not have this version's schema
+ * @throws Refusal when it does not let us in, loses commits when it falls, or does not have this version's
+ *   schema
  */
 export async function assertMigrated(url: string): Promise<void> {
-  const applied = await inTransaction(url, schemaVersion)
+  const applied = await inTransaction(url, async (client) => {
+    await assertDurable(client)
+    return schemaVersion(client)
+  })
   assertNotNewer(applied)
   if (applied < known().length) {
     throw new Refusal(
@@ -69,6 +75,16 @@ function assertNotNewer(applied: number): void {
   throw new Refusal(
     `The database has schema ${applied}, and this version of Sluice knows ${known().length}. ` +
       'Run the version that wrote it, or a later one.',
+  )
+}
+
+/** With it off, a server that falls loses what it has acknowledged; it can be so for a user alone. */
+async function assertDurable(client: pg.Client): Promise<void> {
+  const { rows } = await client.query(`SELECT current_setting('synchronous_commit', true) AS value`)
+  if (rows[0]?.value !== 'off') return
+  throw new Refusal(
+    'PostgreSQL has synchronous_commit = off: it would lose requests that were acknowledged. ' +
+      'Turn it on for this server, database and user.',
   )
 }
 

@@ -1,5 +1,5 @@
-import type { Priority } from '../../core/mapping.ts'
 import { rankStep } from '../../core/rank.ts'
+import { releaseAtOf } from '../rows.ts'
 import type { NewBatch, NewRequest } from '../store.ts'
 
 /** What one lane gets of one request. */
@@ -9,6 +9,8 @@ export interface Part {
   readonly place: number
   readonly lane: string
   readonly batches: readonly NewBatch[]
+  /** Its time has not come: until then its places are counted in mappings of the request. */
+  readonly isEarly: boolean
 }
 
 /** What fair ranks are made from. */
@@ -30,32 +32,39 @@ export interface Placed {
 /** The request's batches by lane; `index` is its place in the group, from 0. */
 export function partsOf(request: NewRequest, index: number): readonly Part[] {
   const lanes = Map.groupBy(request.batches, ({ lane }) => lane)
-  return [...lanes].map(([lane, batches]) => ({ request, place: index + 1, lane, batches }))
+  const isEarly = releaseAtOf(request) !== null
+  return [...lanes].map(([lane, batches]) => ({
+    request,
+    place: index + 1,
+    lane,
+    batches,
+    isEarly,
+  }))
 }
 
 /** Gives every batch its rank, as if the requests came one after another. */
 export function placeAll(parts: readonly Part[], flows: readonly Flow[]): readonly Placed[] {
   const joined = new Map<string, number>()
   return parts.flatMap((part, index) => {
+    if (part.isEarly) return placePart(part, 0, (mappings) => mappings)
     const { tenant, priority } = part.request
     const flow = JSON.stringify([part.lane, tenant, priority])
     const before = joined.get(flow) ?? 0
     joined.set(flow, before + 1)
     const { start, requests } = flows[index] ?? { start: 0, requests: 0 }
-    return placePart(part, start, requests + before, priority)
+    return placePart(part, start, (mappings) => rankStep(mappings, requests + before, priority))
   })
 }
 
 function placePart(
   part: Part,
-  virtualTime: number,
-  others: number,
-  priority: Priority,
+  begin: number,
+  step: (mappings: number) => number,
 ): readonly Placed[] {
-  let rank = virtualTime
+  let rank = begin
   return part.batches.map((batch) => {
     const start = rank
-    rank += rankStep(batch.ordinals.count, others, priority)
+    rank += step(batch.ordinals.count)
     return { part, batch, start, rank }
   })
 }

@@ -1,15 +1,27 @@
 import { CALLBACK_NAMES } from '../../core/callback.ts'
+import type { FailureGroup } from '../../core/failures.ts'
 import type { Request } from '../../core/request.ts'
 import type { MappingState } from '../../core/verdict.ts'
-import { type BatchRow, type RequestRow, toBatch, toRequest } from '../rows.ts'
+import {
+  type BatchRow,
+  type FailureRow,
+  type KeyRow,
+  type RequestRow,
+  toBatch,
+  toFailureGroup,
+  toKeyed,
+  toRequest,
+} from '../rows.ts'
 import {
   type BatchRange,
+  type Keyed,
   ORDINAL_SPAN_MAX,
   type RequestFilter,
   type StoredBatch,
   type Totals,
 } from '../store.ts'
 import type { Database } from './database.ts'
+import { FIND_KEY } from './intake-statements.ts'
 
 const REQUEST = `SELECT * FROM requests WHERE tenant = $1 AND id = $2 AND state <> 'receiving'`
 
@@ -29,14 +41,22 @@ const HOLDING: Readonly<Record<MappingState, string>> = {
 }
 
 const batchesIn = (holding: string) => `
-  SELECT p.lane, p.first, p.last, p.count, p.ordinals, p.mappings, v.verdicts
+  SELECT p.lane, p.first, p.last, p.count, p.ordinals, p.mappings, v.verdicts,
+    CASE WHEN r.closing IS NOT NULL AND NOT EXISTS (SELECT 1 FROM batches b WHERE b.id = p.batch)
+      THEN r.closing END AS closing, r.closing_at
   FROM requests r JOIN payloads p ON p.request = r.seq AND p.first < $3 AND p.first >= $4
     LEFT JOIN verdicts v ON v.batch = p.batch
-  WHERE r.tenant = $1 AND r.id = $2 AND p.last >= $5 ${holding} ORDER BY p.first`
+  WHERE r.tenant = $1 AND r.id = $2 AND r.state <> 'receiving' AND p.last >= $5 ${holding}
+  ORDER BY p.first`
+
+const FAILURES = `
+  SELECT g.target, g.code, g.http_status, g.count, g.sample, g.message
+  FROM requests r JOIN failure_groups g ON g.request = r.seq
+  WHERE r.tenant = $1 AND r.id = $2 ORDER BY g.count DESC, g.target, g.code, g.http_status`
 
 /** A callback is an open request of one mapping in one lane. */
 const TOTALS = `
-  SELECT (SELECT count(*) FROM requests WHERE finished_at IS NULL)
+  SELECT (SELECT count(*) FROM requests WHERE finished_at IS NULL AND state <> 'receiving')
       - coalesce(sum(requests) FILTER (WHERE callback), 0)::bigint AS "activeRequests",
     coalesce(sum(mappings) FILTER (WHERE NOT callback), 0)::bigint AS "openMappings"
   FROM (SELECT *, lane > '${CALLBACK_NAMES.from}' AND lane < '${CALLBACK_NAMES.to}' AS callback
@@ -47,6 +67,11 @@ export function queryOperations(database: Database) {
   async function request(tenant: string, id: string): Promise<Request | null> {
     const [row] = await database.query<RequestRow>(REQUEST, [tenant, id])
     return row === undefined ? null : toRequest(row)
+  }
+
+  async function keyed(tenant: string, key: string): Promise<Keyed | null> {
+    const [row] = await database.query<KeyRow>(FIND_KEY, [tenant, key])
+    return row === undefined ? null : toKeyed(row)
   }
 
   async function requests(tenant: string, filter: RequestFilter): Promise<readonly Request[]> {
@@ -65,10 +90,14 @@ export function queryOperations(database: Database) {
     return (await database.query<BatchRow>(sql, parameters)).map(toBatch)
   }
 
+  async function failures(tenant: string, id: string): Promise<readonly FailureGroup[]> {
+    return (await database.query<FailureRow>(FAILURES, [tenant, id])).map(toFailureGroup)
+  }
+
   async function totals(): Promise<Totals> {
     const [row] = await database.query<Totals>(TOTALS, [])
     return row ?? { activeRequests: 0, openMappings: 0 }
   }
 
-  return { request, requests, batches, totals }
+  return { request, keyed, requests, batches, failures, totals }
 }

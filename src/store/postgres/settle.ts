@@ -1,22 +1,21 @@
+import type { Request } from '../../core/request.ts'
 import type { EpochMs } from '../../core/units.ts'
 import { type RequestRow, toRequest } from '../rows.ts'
 import type { Settled, Settlement, WorkHint } from '../store.ts'
 import { hintCallbacks } from './callbacks.ts'
 import { NOW, type StoreClock } from './clock.ts'
+import { closeOperations } from './close.ts'
+import { COUNT } from './count.ts'
 import type { Database } from './database.ts'
-import { closeFlows, closeFlowsAndTell, FINISH } from './finish.ts'
-
-/** A request's speed is measured over this long at least, and mostly no longer than twice that. */
-const PACE_MS = 5000
-const IS_MARK_OLD = `r.marked_at <= ${NOW} - ${PACE_MS}`
+import { countFailures, failureParameters } from './failures.ts'
+import { closeFlows, closeFlowsAndTell } from './finish.ts'
 
 /**
- * Every settlement of a group at once, as parallel arrays. Rows are locked in one order for all:
- * batches by id, requests by seq, flows by name, so nobody waits in a circle. What a row held before is
- * read under its lock (`held`), so a settlement counts once though it is written twice, even by a
- * statement that its caller has given up.
+ * Every settlement of a group at once, as parallel arrays. What a row held before is read under its
+ * lock (`held`), so a settlement counts once though it is written twice, even by a statement that its
+ * caller has given up.
  */
-const settleWith = (close: typeof closeFlows) => `
+const settleAll = (close: typeof closeFlows, counting: string) => `
   WITH held AS MATERIALIZED (
     SELECT b.id, b.request, b.lane, g.state, g.delay, g.verdicts, g.completed, g.failed, g.cancelled,
       g.completed - b.completed AS more_completed, g.failed - b.failed AS more_failed,
@@ -39,45 +38,20 @@ const settleWith = (close: typeof closeFlows) => `
     SELECT id, completed, failed, cancelled, verdicts FROM held
     ON CONFLICT (batch) DO UPDATE SET completed = excluded.completed, failed = excluded.failed,
       cancelled = excluded.cancelled, verdicts = coalesce(excluded.verdicts, v.verdicts)
-  ), changes AS MATERIALIZED (
-    SELECT request, lane, sum(more_completed)::bigint AS completed, sum(more_failed)::bigint AS failed,
-      sum(more_cancelled)::bigint AS cancelled, count(*) FILTER (WHERE state = 'done') AS done
-    FROM held GROUP BY request, lane
-  ), sums AS MATERIALIZED (
-    SELECT request, sum(completed)::bigint AS completed, sum(failed)::bigint AS failed,
-      sum(cancelled)::bigint AS cancelled, sum(done)::bigint AS done
-    FROM changes GROUP BY request
-  ), locked AS MATERIALIZED (
-    SELECT r.seq FROM requests r JOIN sums s ON s.request = r.seq ORDER BY r.seq FOR UPDATE OF r
-  ), counted AS (
-    UPDATE requests r
-    SET completed = r.completed + s.completed, failed = r.failed + s.failed,
-      cancelled = r.cancelled + s.cancelled, open = r.open - s.done,
-      ${FINISH('r.open - s.done', 'r.failed + s.failed', 'r.cancelled + s.cancelled')},
-      earlier_at = CASE WHEN ${IS_MARK_OLD} THEN r.marked_at ELSE r.earlier_at END,
-      earlier = CASE WHEN ${IS_MARK_OLD} THEN r.marked ELSE r.earlier END,
-      marked = CASE WHEN ${IS_MARK_OLD} THEN r.completed + s.completed + r.failed + s.failed
-        + r.cancelled + s.cancelled ELSE r.marked END,
-      marked_at = CASE WHEN ${IS_MARK_OLD} THEN ${NOW} ELSE r.marked_at END
-    FROM sums s JOIN locked l ON l.seq = s.request WHERE r.seq = s.request
-    RETURNING r.*
-  ), shrunk AS (
-    UPDATE request_lanes l
-    SET open = l.open - (c.completed + c.failed + c.cancelled)
-    FROM changes c JOIN counted r ON r.seq = c.request
-    WHERE l.request = c.request AND l.lane = c.lane AND r.open > 0
-  ), ${close(`
-      SELECT c.lane, r.tenant, r.priority, 0 AS requests,
-        -(c.completed + c.failed + c.cancelled) AS mappings
-      FROM changes c JOIN counted r ON r.seq = c.request`)}
+  ), ${COUNT(close)}${counting}
   SELECT h.written, r.*
   FROM (SELECT coalesce(array_agg(id), '{}') AS written FROM held) h
-    LEFT JOIN (SELECT * FROM counted WHERE open = 0) r ON true`
+    LEFT JOIN (SELECT * FROM counted WHERE open = 0 OR closing IS NOT NULL) r ON true`
 
-/** Few requests have a callback: for the others, none has to be planned for. */
-const SETTLE = settleWith(closeFlows)
-const SETTLE_AND_TELL = settleWith(closeFlowsAndTell)
+/** Most settlements bring no failure, and few requests have a callback: then neither is planned for. */
+const SETTLE = statements(closeFlows)
+const SETTLE_AND_TELL = statements(closeFlowsAndTell)
 
+function statements(close: typeof closeFlows) {
+  return { plain: settleAll(close, ''), failing: settleAll(close, `, ${countFailures(10)}`) }
+}
+
+/** Beside the batches that were written, the requests that are finished or were closed. */
 type SettledRow = { readonly written: readonly number[] } & (RequestRow | { readonly seq: null })
 
 /**
@@ -90,8 +64,15 @@ export function settleOperations(
   clock: StoreClock,
   hint: (hint: WorkHint) => void,
 ) {
+  const { end } = closeOperations(database, clock, hint)
+
   async function write(settlements: readonly Settlement[], now: EpochMs): Promise<Settled> {
-    const statement = settlements.some(({ callback }) => callback) ? SETTLE_AND_TELL : SETTLE
+    const { plain, failing } = settlements.some(({ callback }) => callback)
+      ? SETTLE_AND_TELL
+      : SETTLE
+    const failed = settlements.filter(({ failures }) => failures.length > 0)
+    const counting = failed.length === 0 ? [] : failureParameters(failed)
+    const statement = failed.length === 0 ? plain : failing
     const rows = await database.query<SettledRow>(statement, [
       clock.given(now),
       settlements.map(({ batch }) => batch),
@@ -102,12 +83,23 @@ export function settleOperations(
       settlements.map(({ failed }) => failed),
       settlements.map(({ cancelled }) => cancelled),
       settlements.map(({ verdicts }) => verdicts),
+      ...counting,
     ])
     const written = new Set(rows[0]?.written)
-    const refused = settlements.map(({ batch }) => batch).filter((batch) => !written.has(batch))
-    const finished = rows.flatMap((row) => (row.seq === null ? [] : [toRequest(row)]))
+    const requests = rows.flatMap((row) => (row.seq === null ? [] : [toRequest(row)]))
+    const finished = requests.filter(({ finishedAt }) => finishedAt !== null)
     hintCallbacks(finished, hint)
-    return { refused, finished }
+    if (finished.length < requests.length) finished.push(...(await endLetGo(settlements, now)))
+    return { refused: refusedOf(settlements, written), finished }
+  }
+
+  /** A transaction of its own. If it never comes to that, a sweep sees to it. */
+  function endLetGo(settlements: readonly Settlement[], now: EpochMs): Promise<readonly Request[]> {
+    const letGo = settlements.filter(({ next: { state } }) => LET_GO.has(state))
+    return end(
+      letGo.map(({ batch }) => batch),
+      now,
+    )
   }
 
   async function settle(settlements: readonly Settlement[], now: EpochMs): Promise<Settled> {
@@ -122,6 +114,12 @@ export function settleOperations(
   }
 
   return { settle }
+}
+
+const LET_GO = new Set<string>(['ready', 'waiting'])
+
+function refusedOf(settlements: readonly Settlement[], written: ReadonlySet<number>) {
+  return settlements.map(({ batch }) => batch).filter((batch) => !written.has(batch))
 }
 
 /** One statement cannot write a row twice, and the order counts: a batch's second one goes later. */

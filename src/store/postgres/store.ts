@@ -3,13 +3,17 @@ import { newId } from '../../lib/random.ts'
 import { type Store, StoreUnavailable, type WorkHint } from '../store.ts'
 import { callbackOperations } from './callbacks.ts'
 import { claimOperations } from './claim.ts'
+import { clearOperations } from './clear.ts'
 import { callerClock, databaseClock } from './clock.ts'
+import { controlOperations } from './control.ts'
 import { type Database, openDatabase } from './database.ts'
 import { intakeOperations } from './intake.ts'
 import { type Listening, listen } from './listen.ts'
 import { assertMigrated, migrate } from './migrate.ts'
 import { notifier } from './notify.ts'
 import { queryOperations } from './queries.ts'
+import { receiveOperations } from './receive.ts'
+import { releaseOperations } from './release.ts'
 import { settleOperations } from './settle.ts'
 import { sweepOperations } from './sweep.ts'
 import { systemOperations } from './systems.ts'
@@ -75,13 +79,17 @@ export function postgresStore(options: PostgresConnections, prepared?: Promise<v
   return {
     kind: 'postgres',
     ...intakeOperations(database, hint),
+    ...receiveOperations(database, clock, hint),
+    ...releaseOperations(database, clock, hint),
     ...workerOperations(database, clock, hint),
     ...systemOperations(database, clock, hint),
     ...claimOperations(database, clock),
     ...workOperations(database, clock),
     ...settleOperations(database, clock, hint),
-    ...sweepOperations(database, clock),
+    ...controlOperations(database, clock, hint),
     ...callbackOperations(database, clock),
+    ...sweepOperations(database, clock),
+    ...clearOperations(database, clock),
     ...touchOperations(database),
     ...queryOperations(database),
     ...watchOperations(database, clock),

@@ -2,6 +2,7 @@ import type { DurationMs, EpochMs } from '../../core/units.ts'
 import type { Sweep } from '../store.ts'
 import { NOW, type StoreClock } from './clock.ts'
 import type { Database } from './database.ts'
+import { REGROUP } from './failures.ts'
 import { closeFlowsAndTell, FINISH } from './finish.ts'
 
 /** How much one sweep checks and deletes: it must not hold up the writes it stands between. */
@@ -45,7 +46,8 @@ const AUDIT = `
   ), recount AS MATERIALIZED (
     SELECT a.seq, coalesce(sum(v.completed), 0)::bigint AS completed,
       coalesce(sum(v.failed), 0)::bigint AS failed,
-      coalesce(sum(v.cancelled), 0)::bigint AS cancelled, count(b.id) AS open
+      coalesce(sum(v.cancelled), 0)::bigint AS cancelled, count(b.id) AS open,
+      (SELECT coalesce(sum(count), 0)::bigint FROM failure_groups WHERE request = a.seq) AS grouped
     FROM audited a JOIN payloads p ON p.request = a.seq
       LEFT JOIN verdicts v ON v.batch = p.batch LEFT JOIN batches b ON b.id = p.batch
     GROUP BY a.seq
@@ -57,29 +59,39 @@ const AUDIT = `
     WHERE r.seq = c.seq AND r.finished_at IS NULL
       AND (r.completed, r.failed, r.cancelled, r.open)
         = (a.completed, a.failed, a.cancelled, a.open)
-      AND (c.open = 0 OR (r.completed, r.failed, r.cancelled, r.open)
+      AND (c.open = 0 OR c.grouped <> c.failed OR (r.completed, r.failed, r.cancelled, r.open)
         <> (c.completed, c.failed, c.cancelled, c.open))
     RETURNING r.*
-  ), ${closeFlowsAndTell(`
+  ), ${REGROUP}, ${closeFlowsAndTell(`
       SELECT NULL::text AS lane, NULL::text AS tenant, NULL::text AS priority, 0 AS requests,
         0 AS mappings WHERE false`)}
   SELECT (SELECT max(seq) FROM audited) AS last, (SELECT count(*) FROM audited) AS audited,
     ARRAY(SELECT id FROM counted) AS repaired`
 
 /**
- * Deletes old requests wholly, and what says nothing any more: gates that have opened, systems without
- * a word, flows without work, receivers that were gone long ago.
+ * Has the batches of closed requests looked at again where some are left that nobody has in hand: they
+ * were given back by a worker that died, or went, after they were looked at.
+ */
+const LOOK_AGAIN = `
+  WITH held AS MATERIALIZED (
+    SELECT request, count(*) AS batches FROM batches WHERE state = 'leased' GROUP BY request
+  ), left_over AS MATERIALIZED (
+    SELECT r.seq FROM requests r LEFT JOIN held h ON h.request = r.seq
+    WHERE r.closing IS NOT NULL AND r.finished_at IS NULL AND r.closing_from IS NULL
+      AND r.open > coalesce(h.batches, 0)
+    ORDER BY r.seq FOR UPDATE OF r
+  )
+  UPDATE requests r SET closing_from = 0 FROM left_over l WHERE r.seq = l.seq`
+
+/**
+ * Hides old requests, wholly and at once (`clear` takes away what they have left), and deletes what says
+ * nothing any more: gates that have opened, systems without a word, flows without work, receivers of
+ * callbacks that were gone long ago.
  */
 const DELETE = `
   WITH old AS MATERIALIZED (
     SELECT seq, tenant, id FROM requests WHERE finished_at < ${NOW} - $2
     ORDER BY finished_at LIMIT ${DELETED_MAX} FOR UPDATE SKIP LOCKED
-  ), parts AS (
-    DELETE FROM payloads p USING old WHERE p.request = old.seq RETURNING p.batch
-  ), settled AS (
-    DELETE FROM verdicts v USING parts WHERE v.batch = parts.batch
-  ), grouped AS (
-    DELETE FROM failure_groups g USING old WHERE g.request = old.seq
   ), keyed AS (
     DELETE FROM idempotency_keys k USING old WHERE k.tenant = old.tenant AND k.request = old.id
   ), expired AS (
@@ -93,9 +105,11 @@ const DELETE = `
     DELETE FROM systems
     WHERE state IS NULL AND concurrency IS NULL AND rate IS NULL AND paused = 0
   ), idle AS (
-    DELETE FROM flows WHERE requests <= 0
+    DELETE FROM flows WHERE requests <= 0 AND mappings <= 0
   )
-  DELETE FROM requests r USING old WHERE r.seq = old.seq RETURNING r.seq`
+  UPDATE requests r
+  SET state = 'receiving', receiving_until = 0, release_at = NULL, closing = NULL, finished_at = NULL
+  FROM old WHERE r.seq = old.seq RETURNING r.seq`
 
 interface AuditRow {
   readonly last: number | null
@@ -121,6 +135,7 @@ export function sweepOperations(database: Database, clock: StoreClock) {
   async function sweep(now: EpochMs, retainedSince: EpochMs): Promise<Sweep> {
     const given = clock.given(now)
     const rescued = await database.query<Sweep['rescued'][number]>(RESCUE, [given])
+    await database.query(LOOK_AGAIN, [])
     const repaired = await audit(now)
     const deleted = await database.query(DELETE, [given, now - retainedSince])
     return { rescued, repaired, deleted: deleted.length }

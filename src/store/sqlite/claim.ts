@@ -1,15 +1,30 @@
 import type { DatabaseSync } from 'node:sqlite'
 import { type ClosedGate, PROBE_EVERY_MS, passage } from '../../core/gate.ts'
 import { takesOldest } from '../../core/rank.ts'
+import type { Closing } from '../../core/request.ts'
 import type { EpochMs } from '../../core/units.ts'
 import { type OrdinalsRow, type SystemRow, toControl, toOrdinals } from '../rows.ts'
-import type { Claim, ClaimedBatch, LaneWork, Want, Work } from '../store.ts'
+import type { Claim, ClaimedBatch, LaneWork, RequestName, Want, Work } from '../store.ts'
 import { prepare } from './database.ts'
 
 /** How many waiting batches of a lane one claim makes ready: bounds the transaction. */
 const PROMOTE_MAX = 1000
 
+/** How many batches of closed requests a claim passes over in a lane, until they are ended. */
+const PASSED_MAX = 1000
+
+/** How many closed requests are named at once. */
+const CLOSING_MAX = 1000
+
+/** A batch that is ready, of a request that is closed: it is passed over. */
+interface ClosedRow {
+  readonly id: number
+  readonly rank: number
+  readonly closing: Closing
+}
+
 interface ReadyRow extends OrdinalsRow {
+  readonly closing: null
   readonly id: number
   readonly token: number
   readonly seq: number
@@ -23,14 +38,40 @@ interface ReadyRow extends OrdinalsRow {
   readonly verdicts: string | null
 }
 
-/** Gives out leases, and says which lanes have work. */
-export function claimOperations(database: DatabaseSync) {
+/** How far a claim has passed over batches of closed requests, by rank and by age. */
+interface Passed {
+  rank: number
+  id: number
+  oldest: number
+  batches: number
+}
+
+/**
+ * Gives out leases, and says what work there is.
+ *
+ * @param releaseAt says when there is something to release
+ */
+export function claimOperations(database: DatabaseSync, releaseAt: () => EpochMs | null) {
   const findWorker = prepare(database, 'SELECT 1 FROM workers WHERE id = ?')
   const findSystem = prepare<SystemRow>(database, 'SELECT * FROM systems WHERE system = ?')
   const allSystems = prepare<SystemRow>(database, 'SELECT * FROM systems')
   const lastEpoch = prepare<{ epoch: number }>(
     database,
     'SELECT coalesce(max(epoch), 0) AS epoch FROM workers',
+  )
+  const closing = prepare<RequestName>(
+    database,
+    `SELECT tenant, id FROM requests WHERE closing IS NOT NULL AND finished_at IS NULL
+     ORDER BY seq LIMIT ${CLOSING_MAX}`,
+  )
+  const toClose = prepare(
+    database,
+    `SELECT 1 FROM requests
+     WHERE closing IS NOT NULL AND finished_at IS NULL AND closing_from IS NOT NULL
+     UNION ALL
+     SELECT 1 FROM requests
+     WHERE expires_at <= ? AND finished_at IS NULL AND closing IS NULL AND state <> 'receiving'
+     LIMIT 1`,
   )
   const delayProbe = prepare(database, 'UPDATE systems SET until = ? WHERE system = ?')
   const promote = prepare(
@@ -40,13 +81,16 @@ export function claimOperations(database: DatabaseSync) {
   )
   const ready = (which: string) => `
     SELECT b.id, b.token, b.rank, b.rescues, b.first, b.last, b.count, p.ordinals, p.mappings,
-      v.verdicts, r.seq, r.id AS request, r.tenant, r.metadata, r.callback_url
+      v.verdicts, r.seq, r.id AS request, r.tenant, r.metadata, r.callback_url, r.closing
     FROM (SELECT * FROM batches WHERE lane = ? AND state = 'ready' ${which} LIMIT 1) b
-      JOIN payloads p ON p.batch = b.id
       JOIN requests r ON r.seq = b.request
-      LEFT JOIN verdicts v ON v.batch = b.id`
-  const lowestRank = prepare<ReadyRow>(database, ready('AND rank < ? ORDER BY rank, id'))
-  const oldest = prepare<ReadyRow>(database, ready('ORDER BY id'))
+      LEFT JOIN payloads p ON p.batch = b.id AND r.closing IS NULL
+      LEFT JOIN verdicts v ON v.batch = p.batch`
+  const lowestRank = prepare<ReadyRow | ClosedRow>(
+    database,
+    ready('AND (rank, id) > (?, ?) AND rank < ? ORDER BY rank, id'),
+  )
+  const oldest = prepare<ReadyRow | ClosedRow>(database, ready('AND id > ? ORDER BY id'))
   const lease = prepare(
     database,
     `UPDATE batches SET state = 'leased', worker = ?, token = token + 1 WHERE id = ?`,
@@ -70,9 +114,19 @@ export function claimOperations(database: DatabaseSync) {
      ORDER BY lane, run_at LIMIT 1`,
   )
 
-  function pick({ lane, below, turn }: Want, picked: number): ReadyRow | undefined {
-    if (below === null && takesOldest(turn + picked)) return oldest.get(lane)
-    return lowestRank.get(lane, below ?? Number.MAX_VALUE)
+  function pick({ lane, below, turn }: Want, picked: number, passed: Passed): ReadyRow | null {
+    const byAge = below === null && takesOldest(turn + picked)
+    while (passed.batches < PASSED_MAX) {
+      const row = byAge
+        ? oldest.get(lane, passed.oldest)
+        : lowestRank.get(lane, passed.rank, passed.id, below ?? Number.MAX_VALUE)
+      if (row === undefined) return null
+      if (row.closing === null) return row
+      passed.batches += 1
+      if (byAge) passed.oldest = row.id
+      else Object.assign(passed, { rank: row.rank, id: row.id })
+    }
+    return null
   }
 
   function take(row: ReadyRow, worker: string, lane: string, probe: boolean, now: EpochMs) {
@@ -100,10 +154,11 @@ export function claimOperations(database: DatabaseSync) {
       if (open === 'none') continue
       promote.run(want.lane, now)
       const limit = open === 'probe' ? 1 : want.mappings
+      const passed = { rank: -1, id: 0, oldest: 0, batches: 0 }
       let mappings = 0
       for (let picked = 0; mappings < limit; picked++) {
-        const row = pick(want, picked)
-        if (row === undefined) break
+        const row = pick(want, picked, passed)
+        if (row === null) break
         batches.push(take(row, worker, want.lane, open === 'probe', now))
         mappings += row.count
       }
@@ -114,7 +169,7 @@ export function claimOperations(database: DatabaseSync) {
     return { batches, closed, due }
   }
 
-  function work(): Work {
+  function work(now: EpochMs): Work {
     const lanes = new Map<string, LaneWork>()
     for (let row = nextReady.get(''); row !== undefined; row = nextReady.get(row.lane)) {
       lanes.set(row.lane, { lane: row.lane, rank: row.rank, due: null })
@@ -123,8 +178,14 @@ export function claimOperations(database: DatabaseSync) {
       const rank = lanes.get(row.lane)?.rank ?? null
       lanes.set(row.lane, { lane: row.lane, rank, due: row.run_at })
     }
-    const systems = allSystems.all().map(toControl)
-    return { lanes: [...lanes.values()], systems, epoch: lastEpoch.get()?.epoch ?? 0 }
+    return {
+      lanes: [...lanes.values()],
+      systems: allSystems.all().map(toControl),
+      epoch: lastEpoch.get()?.epoch ?? 0,
+      closing: closing.all(),
+      toClose: toClose.get(now) !== undefined,
+      release: releaseAt(),
+    }
   }
 
   return { claim, work }

@@ -19,7 +19,9 @@ const LOG_BYTES_MAX = 67_108_864
 export function openWriter(path: string): DatabaseSync {
   const database = new DatabaseSync(path, { enableForeignKeyConstraints: false, timeout: 5000 })
   assertVersion(database)
-  database.exec(`PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA temp_store = MEMORY;
+  // Only a file that is still empty heeds the first one: what is cleared away gives its room back.
+  database.exec(`PRAGMA auto_vacuum = INCREMENTAL;
+    PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA temp_store = MEMORY;
     PRAGMA wal_autocheckpoint = ${CHECKPOINT_PAGES}; PRAGMA journal_size_limit = ${LOG_BYTES_MAX};
     PRAGMA cache_size = -65536`)
   assertDurable(database, path)

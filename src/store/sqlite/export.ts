@@ -6,23 +6,27 @@ import { openWriter, prepare } from './database.ts'
 import { lock } from './lock.ts'
 import { migrate } from './migrate.ts'
 
+/** Not what is still received, or being cleared away: of that nobody knows anything. */
+const KNOWN = `(SELECT seq FROM requests WHERE state <> 'receiving')`
+
 /** Each table as PostgreSQL has it. What is leased is ready there: nobody is at work on it. */
 const EXPORTS: Readonly<Record<MovedName, string>> = {
   requests: `SELECT r.*, (SELECT count(*) FROM batches b WHERE b.request = r.seq
       AND b.state <> 'done') AS open
-    FROM requests r`,
+    FROM requests r WHERE r.state <> 'receiving'`,
   idempotency_keys: `SELECT k.tenant, k.key, k.fingerprint, r.id AS request, k.created_at
-    FROM idempotency_keys k JOIN requests r ON r.seq = k.request`,
+    FROM idempotency_keys k JOIN requests r ON r.seq = k.request WHERE r.state <> 'receiving'`,
   batches: `SELECT id, request, lane, CASE state WHEN 'leased' THEN 'ready' ELSE state END AS state,
       start, rank, count, completed, failed, cancelled, run_at, token, rescues
-    FROM batches WHERE state <> 'done'`,
+    FROM batches WHERE state <> 'done' AND request IN ${KNOWN}`,
   payloads: `SELECT b.id AS batch, b.request, b.lane, b.first, b.last, b.count, p.ordinals, p.mappings
-    FROM batches b JOIN payloads p ON p.batch = b.id`,
+    FROM batches b JOIN payloads p ON p.batch = b.id WHERE b.request IN ${KNOWN}`,
   verdicts: `SELECT b.id AS batch, b.completed, b.failed, b.cancelled, v.verdicts
     FROM batches b LEFT JOIN verdicts v ON v.batch = b.id
-    WHERE b.state = 'done' OR v.batch IS NOT NULL`,
+    WHERE (b.state = 'done' OR v.batch IS NOT NULL) AND b.request IN ${KNOWN}`,
   flows: 'SELECT * FROM flows',
-  failure_groups: 'SELECT * FROM failure_groups',
+  releases: `SELECT * FROM releases WHERE request IN ${KNOWN}`,
+  failure_groups: `SELECT * FROM failure_groups WHERE request IN ${KNOWN}`,
   request_lanes: 'SELECT * FROM request_lanes',
   disabled_callbacks: 'SELECT * FROM disabled_callbacks',
   systems: 'SELECT * FROM systems',
@@ -95,8 +99,8 @@ function* pages(
 function holdingsOf(database: DatabaseSync): Holdings {
   const count = prepare<Holdings>(
     database,
-    `SELECT (SELECT count(*) FROM requests) AS requests, count(*) AS batches,
-       coalesce(sum(count), 0) AS mappings FROM batches`,
+    `SELECT (SELECT count(*) FROM ${KNOWN}) AS requests, count(*) AS batches,
+       coalesce(sum(count), 0) AS mappings FROM batches WHERE request IN ${KNOWN}`,
   )
   return count.get() ?? { requests: 0, batches: 0, mappings: 0 }
 }

@@ -23,12 +23,13 @@ export function finishOperations(database: DatabaseSync, hint: (hint: WorkHint) 
   const finish = prepare(database, 'UPDATE requests SET state = ?, finished_at = ? WHERE seq = ?')
   const closeFlow = prepare(
     database,
-    `UPDATE flows SET requests = requests - 1 WHERE lane = ? AND tenant = ? AND priority = ?`,
+    'UPDATE flows SET requests = requests - ? WHERE lane = ? AND tenant = ? AND priority = ?',
   )
   const closeLanes = prepare(database, 'DELETE FROM request_lanes WHERE request = ?')
   const dropFlow = prepare(
     database,
-    `DELETE FROM flows WHERE lane = ? AND tenant = ? AND priority = ? AND requests <= 0`,
+    `DELETE FROM flows
+     WHERE lane = ? AND tenant = ? AND priority = ? AND requests <= 0 AND mappings <= 0`,
   )
 
   /** Null where a batch of it is still open, or it is finished already. */
@@ -38,8 +39,10 @@ export function finishOperations(database: DatabaseSync, hint: (hint: WorkHint) 
     finish.run(state, now, row.seq)
     const lanes: readonly string[] = JSON.parse(row.lanes)
     if (lanes.length > 1) closeLanes.run(row.seq)
+    // Before its release a request does not count among those of its flow.
+    const counted = row.release_at === null ? 1 : 0
     for (const lane of lanes) {
-      closeFlow.run(lane, row.tenant, row.priority)
+      closeFlow.run(counted, lane, row.tenant, row.priority)
       dropFlow.run(lane, row.tenant, row.priority)
     }
     const finished = toRequest({ ...row, state, finished_at: now })

@@ -1,111 +1,83 @@
 import type { DatabaseSync } from 'node:sqlite'
 import { rankStep } from '../../core/rank.ts'
-import { type RequestRow, toRequest } from '../rows.ts'
+import { releaseAtOf, toRequest } from '../rows.ts'
 import type { Inserted, NewBatch, NewRequest, WorkHint } from '../store.ts'
-import { prepare } from './database.ts'
+import { intakeStatements } from './intake-statements.ts'
 
 /** @param hint told of every lane that got work, before the transaction is committed */
 export function intakeOperations(database: DatabaseSync, hint: (hint: WorkHint) => void) {
-  const findKey = prepare<RequestRow & { fingerprint: string }>(
-    database,
-    `SELECT r.*, k.fingerprint FROM idempotency_keys k JOIN requests r ON r.seq = k.request
-     WHERE k.tenant = ? AND k.key = ?`,
-  )
-  const insertKey = prepare(
-    database,
-    'INSERT OR REPLACE INTO idempotency_keys VALUES (?, ?, ?, ?, ?)',
-  )
-  const insertRequest = prepare(
-    database,
-    `INSERT INTO requests (id, tenant, priority, state, total, created_at, metadata, lanes, sources,
-       not_before, expires_at, callback_url, retry_of)
-     VALUES (?, ?, ?, 'pending', ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
-  )
-  const findFlow = prepare<{ requests: number }>(
-    database,
-    'SELECT requests FROM flows WHERE lane = ? AND tenant = ? AND priority = ?',
-  )
-  const growFlow = prepare(
-    database,
-    `INSERT INTO flows VALUES (?, ?, ?, 1, ?)
-     ON CONFLICT DO UPDATE SET requests = requests + 1, mappings = mappings + excluded.mappings`,
-  )
-  const openLane = prepare(database, 'INSERT INTO request_lanes VALUES (?, ?, ?)')
-  const leastLeased = prepare<{ start: number }>(
-    database,
-    `SELECT start FROM batches WHERE lane = ? AND state = 'leased' ORDER BY rank LIMIT 1`,
-  )
-  const leastReady = prepare<{ start: number }>(
-    database,
-    `SELECT start FROM batches WHERE lane = ? AND state = 'ready' ORDER BY rank, id LIMIT 1`,
-  )
-  const insertBatch = prepare(
-    database,
-    `INSERT INTO batches (request, lane, state, start, rank, first, last, count)
-     VALUES (?, ?, 'ready', ?, ?, ?, ?, ?)`,
-  )
-  const insertPayload = prepare(database, 'INSERT INTO payloads VALUES (?, ?, ?)')
+  const statements = intakeStatements(database)
 
-  /** The lane's virtual time: where the most urgent batch in hand, or else in the queue, starts. */
-  function virtualTime(lane: string): number {
-    return (leastLeased.get(lane) ?? leastReady.get(lane))?.start ?? 0
+  /** Puts batches of one lane in their places. */
+  function queue(lane: string, batches: readonly NewBatch[], seq: number, request: NewRequest) {
+    const { tenant, priority } = request
+    const mappings = mappingsOf(batches)
+    const others = statements.findFlow.get(lane, tenant, priority)?.requests ?? 0
+    statements.growFlow.run(lane, tenant, priority, 1, mappings)
+    let rank = statements.virtualTime(lane)
+    hint({ lane, rank: rank + rankStep(batches[0]?.ordinals.count ?? 0, others, priority) })
+    for (const batch of batches) {
+      const start = rank
+      rank += rankStep(batch.ordinals.count, others, priority)
+      statements.insertBatch(seq, batch, { state: 'ready', start, rank })
+    }
+    return mappings
   }
 
-  function insertInto(
-    lane: string,
-    batches: readonly NewBatch[],
-    mappings: number,
-    seq: number,
-    request: NewRequest,
-  ) {
-    const { tenant, priority } = request
-    const others = findFlow.get(lane, tenant, priority)?.requests ?? 0
-    growFlow.run(lane, tenant, priority, mappings)
-    let rank = virtualTime(lane)
-    hint({ lane, rank: rank + rankStep(batches[0]?.ordinals.count ?? 0, others, priority) })
-    for (const { ordinals, mappings: text } of batches) {
-      const start = rank
-      const { first, last, count, list } = ordinals
-      rank += rankStep(count, others, priority)
-      const id = insertBatch.insert(seq, lane, start, rank, first, last, count)
-      insertPayload.run(id, list && JSON.stringify(list), text)
+  /** Keeps batches of one lane for the time that they will be ranked at. */
+  function stage(lane: string, batches: readonly NewBatch[], seq: number, request: NewRequest) {
+    let mappings = 0
+    for (const batch of batches) {
+      const start = mappings
+      mappings += batch.ordinals.count
+      statements.insertBatch(seq, batch, { state: 'staged', start, rank: mappings })
     }
+    statements.growFlow.run(lane, request.tenant, request.priority, 0, mappings)
+    return mappings
+  }
+
+  /** What a key that was used before says to another request. */
+  function earlier({
+    tenant,
+    idempotency,
+  }: NewRequest): Exclude<Inserted, { kind: 'inserted' }> | null {
+    if (idempotency === null) return null
+    const row = statements.findKey.get(tenant, idempotency.key)
+    if (row === undefined) return null
+    if (row.receiving_until !== null) return { kind: 'receiving' }
+    if (row.fingerprint !== idempotency.fingerprint) return { kind: 'conflict' }
+    return { kind: 'replayed', request: toRequest(row) }
   }
 
   function insert(request: NewRequest): Inserted {
-    const { id, tenant, priority, idempotency, createdAt, terms } = request
-    if (idempotency !== null) {
-      const earlier = findKey.get(tenant, idempotency.key)
-      if (earlier?.fingerprint === idempotency.fingerprint) {
-        return { kind: 'replayed', request: toRequest(earlier) }
-      }
-      if (earlier !== undefined) return { kind: 'conflict' }
-    }
+    const known = earlier(request)
+    if (known !== null) return known
+    const { tenant, idempotency, createdAt, total, sources } = request
+    const releaseAt = releaseAtOf(request)
     const lanes = Map.groupBy(request.batches, (batch) => batch.lane)
-    const seq = insertRequest.insert(
-      id,
-      tenant,
-      priority,
-      request.total,
-      createdAt,
-      JSON.stringify(request.metadata),
-      JSON.stringify([...lanes.keys()]),
-      JSON.stringify(request.sources),
-      terms.notBefore,
-      terms.expiresAt,
-      terms.callbackUrl,
-      terms.retryOf,
-    )
+    const seq = statements.insertRequest(request, {
+      state: 'pending',
+      total,
+      lanes: [...lanes.keys()],
+      sources,
+      receivingUntil: null,
+      releaseAt,
+    })
     if (idempotency !== null) {
-      insertKey.run(tenant, idempotency.key, idempotency.fingerprint, seq, createdAt)
+      statements.putKey.run(tenant, idempotency.key, idempotency.fingerprint, seq, createdAt)
     }
+    if (releaseAt !== null) hint({ lane: null, rank: null })
+    const put = releaseAt === null ? queue : stage
     for (const [lane, batches] of lanes) {
-      const mappings = batches.reduce((sum, batch) => sum + batch.ordinals.count, 0)
-      if (lanes.size > 1) openLane.run(seq, lane, mappings)
-      insertInto(lane, batches, mappings, seq, request)
+      const mappings = put(lane, batches, seq, request)
+      if (lanes.size > 1) statements.openLane.run(seq, lane, mappings)
     }
     return { kind: 'inserted' }
   }
 
   return { insert }
+}
+
+function mappingsOf(batches: readonly NewBatch[]): number {
+  return batches.reduce((sum, { ordinals }) => sum + ordinals.count, 0)
 }

@@ -2,8 +2,12 @@ import type { DatabaseSync } from 'node:sqlite'
 import type { Store, WorkHint } from '../store.ts'
 import { callbackOperations } from './callbacks.ts'
 import { claimOperations } from './claim.ts'
+import { clearOperations } from './clear.ts'
+import { controlOperations } from './control.ts'
 import { intakeOperations } from './intake.ts'
 import { queryOperations } from './queries.ts'
+import { receiveOperations } from './receive.ts'
+import { releaseOperations } from './release.ts'
 import { settleOperations } from './settle.ts'
 import { sweepOperations } from './sweep.ts'
 import { systemOperations } from './systems.ts'
@@ -20,6 +24,11 @@ type Synchronous<Port> = {
 
 export const WRITES = [
   'insert',
+  'open',
+  'stage',
+  'complete',
+  'abandon',
+  'cancel',
   'join',
   'beat',
   'leave',
@@ -27,6 +36,7 @@ export const WRITES = [
   'claim',
   'keep',
   'settle',
+  'closeSome',
   'gate',
   'probe',
   'report',
@@ -34,17 +44,22 @@ export const WRITES = [
   'resume',
   'disableCallback',
   'enableCallbacks',
+  'release',
   'sweep',
+  'clear',
   'touch',
 ] as const
 export const READS = [
   'request',
+  'keyed',
   'requests',
   'batches',
+  'failures',
   'totals',
   'waiting',
   'systemNames',
   'system',
+  'load',
   'isCallbackDisabled',
 ] as const
 
@@ -53,17 +68,30 @@ export type Reads = Synchronous<Pick<Store, (typeof READS)[number]>>
 
 /** Everything that must go through the one writing connection. */
 export function writeOperations(database: DatabaseSync, hint: (hint: WorkHint) => void) {
-  const { recover, sweep } = sweepOperations(database, hint)
+  const { rescueAll, sweep } = sweepOperations(database, hint)
+  const { giveUpReceived, clear } = clearOperations(database)
+  const { releaseAt, release } = releaseOperations(database, hint)
   const operations: Writes = {
     ...intakeOperations(database, hint),
+    ...receiveOperations(database, hint),
     ...workerOperations(database),
     ...systemOperations(database, hint),
-    ...claimOperations(database),
+    ...claimOperations(database, releaseAt),
     ...settleOperations(database, hint),
+    ...controlOperations(database, hint),
     ...callbackOperations(database),
     ...touchOperations(database),
+    release,
     sweep,
+    clear,
   }
+
+  /** At the start nobody can be at work on an embedded store, nor anything on its way to it. */
+  function recover(): void {
+    rescueAll()
+    giveUpReceived()
+  }
+
   return { ...operations, recover }
 }
 

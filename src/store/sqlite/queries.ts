@@ -1,10 +1,21 @@
 import type { DatabaseSync } from 'node:sqlite'
 import { CALLBACK_NAMES } from '../../core/callback.ts'
+import type { FailureGroup } from '../../core/failures.ts'
 import type { Request } from '../../core/request.ts'
 import type { MappingState } from '../../core/verdict.ts'
-import { type BatchRow, type RequestRow, toBatch, toRequest } from '../rows.ts'
+import {
+  type BatchRow,
+  type FailureRow,
+  type KeyRow,
+  type RequestRow,
+  toBatch,
+  toFailureGroup,
+  toKeyed,
+  toRequest,
+} from '../rows.ts'
 import {
   type BatchRange,
+  type Keyed,
   ORDINAL_SPAN_MAX,
   type RequestFilter,
   type StoredBatch,
@@ -26,6 +37,11 @@ export function queryOperations(database: DatabaseSync) {
     database,
     `SELECT * FROM requests WHERE tenant = ? AND id = ? AND state <> 'receiving'`,
   )
+  const findKey = prepare<KeyRow>(
+    database,
+    `SELECT r.*, k.fingerprint FROM idempotency_keys k JOIN requests r ON r.seq = k.request
+     WHERE k.tenant = ? AND k.key = ?`,
+  )
   const listRequests = prepare<RequestRow>(
     database,
     `SELECT * FROM requests WHERE tenant = ?1 AND id < coalesce(?2, 'g') AND state <> 'receiving'
@@ -36,10 +52,12 @@ export function queryOperations(database: DatabaseSync) {
   const inRange = (holding: string) =>
     prepare<BatchRow>(
       database,
-      `SELECT b.lane, b.first, b.last, b.count, p.ordinals, p.mappings, v.verdicts
+      `SELECT b.lane, b.first, b.last, b.count, p.ordinals, p.mappings, v.verdicts,
+         CASE b.state WHEN 'done' THEN r.closing END AS closing, r.closing_at
        FROM requests r JOIN batches b ON b.request = r.seq AND b.first < ?3 AND b.first >= ?4
          JOIN payloads p ON p.batch = b.id LEFT JOIN verdicts v ON v.batch = b.id
-       WHERE r.tenant = ?1 AND r.id = ?2 AND b.last >= ?5 ${holding} ORDER BY b.first`,
+       WHERE r.tenant = ?1 AND r.id = ?2 AND r.state <> 'receiving' AND b.last >= ?5 ${holding}
+       ORDER BY b.first`,
     )
   const any = inRange('')
   const holding = {
@@ -48,9 +66,15 @@ export function queryOperations(database: DatabaseSync) {
     failed: inRange(HOLDING.failed),
     cancelled: inRange(HOLDING.cancelled),
   }
+  const findFailures = prepare<FailureRow>(
+    database,
+    `SELECT g.target, g.code, g.http_status, g.count, g.sample, g.message
+     FROM requests r JOIN failure_groups g ON g.request = r.seq
+     WHERE r.tenant = ? AND r.id = ? ORDER BY g.count DESC, g.target, g.code, g.http_status`,
+  )
   const countActive = prepare<{ n: number }>(
     database,
-    'SELECT count(*) AS n FROM requests WHERE finished_at IS NULL',
+    `SELECT count(*) AS n FROM requests WHERE finished_at IS NULL AND state <> 'receiving'`,
   )
   // A callback is an open request of one mapping in one lane.
   const countOpen = prepare<{ mappings: number; callbacks: number }>(
@@ -66,6 +90,11 @@ export function queryOperations(database: DatabaseSync) {
     return row === undefined ? null : toRequest(row)
   }
 
+  function keyed(tenant: string, key: string): Keyed | null {
+    const row = findKey.get(tenant, key)
+    return row === undefined ? null : toKeyed(row)
+  }
+
   function requests(tenant: string, filter: RequestFilter): readonly Request[] {
     const { before, state, priority, createdAfter, limit } = filter
     return listRequests.all(tenant, before, state, priority, createdAfter, limit).map(toRequest)
@@ -77,10 +106,14 @@ export function queryOperations(database: DatabaseSync) {
     return statement.all(tenant, id, to, from - ORDINAL_SPAN_MAX, from).map(toBatch)
   }
 
+  function failures(tenant: string, id: string): readonly FailureGroup[] {
+    return findFailures.all(tenant, id).map(toFailureGroup)
+  }
+
   function totals(): Totals {
     const { mappings, callbacks } = countOpen.get() ?? { mappings: 0, callbacks: 0 }
     return { activeRequests: (countActive.get()?.n ?? 0) - callbacks, openMappings: mappings }
   }
 
-  return { request, requests, batches, totals }
+  return { request, keyed, requests, batches, failures, totals }
 }

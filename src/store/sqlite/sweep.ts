@@ -3,6 +3,7 @@ import type { EpochMs } from '../../core/units.ts'
 import type { RequestRow } from '../rows.ts'
 import type { Sweep, WorkHint } from '../store.ts'
 import { prepare } from './database.ts'
+import { failureOperations } from './failures.ts'
 import { finishOperations } from './finish.ts'
 
 /** How much one sweep checks and deletes: it must not hold up the writes it stands between. */
@@ -16,15 +17,19 @@ interface Counts {
   readonly completed: number
   readonly failed: number
   readonly cancelled: number
+  /** How many failures its groups hold. */
+  readonly grouped: number
 }
 
 /**
- * Takes back what the dead held, mends what does not add up, and deletes what is old.
+ * Takes back what the dead held, mends what does not add up, and deletes what is old. A batch of a
+ * closed request that was given back like that is left to `closeSome`.
  *
  * @param hint told of every lane that got a callback, before the transaction is committed
  */
 export function sweepOperations(database: DatabaseSync, hint: (hint: WorkHint) => void) {
   const { finishIfDone } = finishOperations(database, hint)
+  const { regroup } = failureOperations(database)
   const findDead = prepare<{ id: string }>(database, 'SELECT id FROM workers WHERE deadline < ?')
   const removeWorker = prepare(database, 'DELETE FROM workers WHERE id = ?')
   const forgetReports = prepare(database, 'DELETE FROM reports WHERE worker = ?')
@@ -33,7 +38,7 @@ export function sweepOperations(database: DatabaseSync, hint: (hint: WorkHint) =
     `UPDATE batches SET state = 'ready', worker = NULL, rescues = rescues + 1
      WHERE state = 'leased' AND worker = ?`,
   )
-  const rescueAll = prepare(
+  const rescueEverything = prepare(
     database,
     `UPDATE batches SET state = 'ready', worker = NULL, rescues = rescues + 1
      WHERE state = 'leased'`,
@@ -47,8 +52,9 @@ export function sweepOperations(database: DatabaseSync, hint: (hint: WorkHint) =
   )
   const recount = prepare<Counts>(
     database,
-    `SELECT sum(completed) AS completed, sum(failed) AS failed, sum(cancelled) AS cancelled
-     FROM batches WHERE request = ?`,
+    `SELECT sum(completed) AS completed, sum(failed) AS failed, sum(cancelled) AS cancelled,
+       (SELECT coalesce(sum(count), 0) FROM failure_groups WHERE request = ?1) AS grouped
+     FROM batches WHERE request = ?1`,
   )
   const correct = prepare(
     database,
@@ -58,13 +64,12 @@ export function sweepOperations(database: DatabaseSync, hint: (hint: WorkHint) =
     database,
     `SELECT seq FROM requests WHERE finished_at < ? ORDER BY finished_at LIMIT ${DELETED_MAX}`,
   )
-  const deleteParts = ['payloads', 'verdicts'].map((table) =>
-    prepare(
-      database,
-      `DELETE FROM ${table} WHERE batch IN (SELECT id FROM batches WHERE request = ?)`,
-    ),
+  const hide = prepare(
+    database,
+    `UPDATE requests SET state = 'receiving', receiving_until = 0, release_at = NULL,
+       closing = NULL, finished_at = NULL
+     WHERE seq = ?`,
   )
-  const deleteBatches = prepare(database, 'DELETE FROM batches WHERE request = ?')
   const deleteKeys = prepare(database, 'DELETE FROM idempotency_keys WHERE created_at < ?')
   const dropOpenGates = prepare(
     database,
@@ -77,22 +82,34 @@ export function sweepOperations(database: DatabaseSync, hint: (hint: WorkHint) =
        AND paused = 0`,
   )
   const forgetDisabled = prepare(database, 'DELETE FROM disabled_callbacks WHERE at < ?')
-  const deleteGroups = prepare(database, 'DELETE FROM failure_groups WHERE request = ?')
   const deleteKeysOf = prepare(database, 'DELETE FROM idempotency_keys WHERE request = ?')
-  const deleteRequest = prepare(database, 'DELETE FROM requests WHERE seq = ?')
+
+  const lookAgain = prepare(
+    database,
+    `WITH held AS (
+       SELECT request, sum(count - completed - failed - cancelled) AS open FROM batches
+       WHERE state = 'leased' GROUP BY request)
+     UPDATE requests SET closing_from = 0 WHERE seq IN (
+       SELECT r.seq FROM requests r LEFT JOIN held h ON h.request = r.seq
+       WHERE r.closing IS NOT NULL AND r.finished_at IS NULL AND r.closing_from IS NULL
+         AND (r.total = r.completed + r.failed + r.cancelled OR
+           r.total > r.completed + r.failed + r.cancelled + coalesce(h.open, 0)))`,
+  )
 
   /** Where the audit goes on. It is only a place in a round: losing it costs nothing. */
   let audited = 0
 
   /** Mends counters that disagree with the batches, and finishes what ought to be finished. */
   function audit(row: RequestRow, now: EpochMs): boolean {
-    const counts = recount.get(row.seq) ?? row
+    const { grouped, ...counts } = recount.get(row.seq) ?? { ...row, grouped: row.failed }
     const agree =
       counts.completed === row.completed &&
       counts.failed === row.failed &&
       counts.cancelled === row.cancelled
     if (!agree) correct.run(counts.completed, counts.failed, counts.cancelled, row.seq)
-    return finishIfDone({ ...row, ...counts }, now) !== null || !agree
+    if (grouped !== counts.failed) regroup(row.seq, counts.failed)
+    const finished = finishIfDone({ ...row, ...counts }, now) !== null
+    return finished || !agree || grouped !== counts.failed
   }
 
   function auditSome(now: EpochMs): readonly string[] {
@@ -101,14 +118,12 @@ export function sweepOperations(database: DatabaseSync, hint: (hint: WorkHint) =
     return rows.filter((row) => audit(row, now)).map((row) => row.id)
   }
 
+  /** Hides old requests, wholly and at once; `clear` takes away what they have left. */
   function deleteOld(retainedSince: EpochMs): number {
     const old = findOld.all(retainedSince)
     for (const { seq } of old) {
-      for (const part of deleteParts) part.run(seq)
-      deleteBatches.run(seq)
-      deleteGroups.run(seq)
+      hide.run(seq)
       deleteKeysOf.run(seq)
-      deleteRequest.run(seq)
     }
     return old.length
   }
@@ -120,6 +135,7 @@ export function sweepOperations(database: DatabaseSync, hint: (hint: WorkHint) =
       removeWorker.run(id)
       return { worker: id, batches }
     })
+    lookAgain.run()
     const repaired = auditSome(now)
     const deleted = deleteOld(retainedSince)
     dropOpenGates.run(now)
@@ -130,11 +146,12 @@ export function sweepOperations(database: DatabaseSync, hint: (hint: WorkHint) =
   }
 
   /** At the start of an embedded store no worker can be alive: whatever is leased was lost. */
-  function recover(): void {
-    rescueAll.run()
+  function rescueAll(): void {
+    rescueEverything.run()
+    lookAgain.run()
     removeWorkers.run()
     forgetAllReports.run()
   }
 
-  return { sweep, recover }
+  return { sweep, rescueAll }
 }

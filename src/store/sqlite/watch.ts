@@ -2,11 +2,13 @@ import type { DatabaseSync } from 'node:sqlite'
 import type { Endpoint } from '../../core/callback.ts'
 import { processed } from '../../core/request.ts'
 import { heldUp, plain, type RequestRow, type SystemRow, toControl } from '../rows.ts'
-import type { StoredSystem, Waiting } from '../store.ts'
+import type { Prospect, StoredSystem, SystemControl, SystemLoad, Waiting } from '../store.ts'
 import { prepare } from './database.ts'
+import { queueIn } from './queue.ts'
 
-/** How many waiting batches are counted: bounds what a look at a system costs. */
+/** How many waiting batches and requests are counted: bounds what a look at a system costs. */
 const WAITING_MAX = 10_000
+const UNRELEASED_MAX = 1000
 
 interface Counted {
   readonly open: number | null
@@ -18,7 +20,8 @@ interface Counted {
 export function watchOperations(database: DatabaseSync) {
   const findRequest = prepare<RequestRow>(
     database,
-    'SELECT * FROM requests WHERE tenant = ? AND id = ? AND finished_at IS NULL',
+    `SELECT * FROM requests
+     WHERE tenant = ? AND id = ? AND state <> 'receiving' AND finished_at IS NULL`,
   )
   const findClosed = prepare<SystemRow>(
     database,
@@ -48,6 +51,15 @@ export function watchOperations(database: DatabaseSync) {
     )
   const countLeased = count(`state = 'leased'`)
   const countWaiting = count(`state = 'waiting' ORDER BY run_at LIMIT ${WAITING_MAX}`)
+  const countUnreleased = prepare<{ open: number }>(
+    database,
+    `SELECT coalesce(sum(coalesce(l.open, r.total - r.completed - r.failed - r.cancelled)), 0) AS open
+     FROM (SELECT * FROM requests
+         WHERE release_at IS NOT NULL AND closing IS NULL AND finished_at IS NULL
+         ORDER BY release_at LIMIT ${UNRELEASED_MAX}) r
+       LEFT JOIN request_lanes l ON l.request = r.seq AND l.lane = ?1
+     WHERE l.open IS NOT NULL OR r.lanes = ?2`,
+  )
   const oldestReady = count(`state = 'ready' ORDER BY id LIMIT 1`)
   const createdAt = prepare<{ created_at: number }>(
     database,
@@ -57,6 +69,7 @@ export function watchOperations(database: DatabaseSync) {
     database,
     'SELECT 1 FROM disabled_callbacks WHERE tenant = ? AND url = ?',
   )
+  const queueFor = queueIn(database)
   const findReports = prepare<{ report: string }>(
     database,
     'SELECT report FROM reports WHERE system = ?',
@@ -84,24 +97,37 @@ export function watchOperations(database: DatabaseSync) {
     return names
   }
 
+  function control(system: string): SystemControl {
+    const row = findSystem.get(system)
+    return row === undefined ? plain(system) : toControl(row)
+  }
+
+  function reports(system: string): StoredSystem['reports'] {
+    return findReports.all(system).map(({ report }) => JSON.parse(report))
+  }
+
   function system(name: string): StoredSystem {
-    const row = findSystem.get(name)
     const waits = countWaiting.get(name)
+    const unreleased = countUnreleased.get(name, JSON.stringify([name]))
     const requests = [oldestReady.get(name), waits].flatMap((one) => one?.oldest ?? [])
     const oldest = requests.length === 0 ? null : createdAt.get(Math.min(...requests))
     return {
-      ...(row === undefined ? plain(name) : toControl(row)),
+      ...control(name),
       open: countOpen.get(name)?.open ?? 0,
       leased: countLeased.get(name)?.open ?? 0,
-      waiting: waits?.open ?? 0,
+      waiting: (waits?.open ?? 0) + (unreleased?.open ?? 0),
       oldest: oldest?.created_at ?? null,
-      reports: findReports.all(name).map(({ report }) => JSON.parse(report)),
+      reports: reports(name),
     }
+  }
+
+  function load(system: string, prospect: Prospect): SystemLoad {
+    return { ...control(system), queue: queueFor(system, prospect), reports: reports(system) }
   }
 
   function isCallbackDisabled({ tenant, url }: Endpoint): boolean {
     return findDisabled.get(tenant, url) !== undefined
   }
 
-  return { waiting, systemNames, system, isCallbackDisabled }
+  return { waiting, systemNames, system, load, isCallbackDisabled }
 }

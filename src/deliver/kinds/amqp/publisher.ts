@@ -5,20 +5,12 @@ import type { SystemContext } from '../../kind.ts'
 import { addressOf } from '../address.ts'
 import type { AmqpConfig } from './config.ts'
 import { Unroutable } from './judge.ts'
+import type { Message } from './message.ts'
 
 const PORTS = { plain: 5672, tls: 5671 } as const
 
 /** How often the broker and we prove to each other that we are there. */
 const HEARTBEAT_SECONDS = 10
-
-/** One message. */
-export interface Message {
-  /** Must be of no other message under way. */
-  readonly id: string
-  readonly routingKey: string
-  readonly content: Buffer
-  readonly headers: Readonly<Record<string, string>>
-}
 
 /** A connection to a broker on which messages are published, each confirmed. */
 export class Publisher {
@@ -52,12 +44,13 @@ export class Publisher {
 
   /** Resolves when a queue has the message for good; rejects where none has it, or none may have it. */
   publish({ id, routingKey, content, headers }: Message): Promise<void> {
+    const bytes = Buffer.from(content)
     return new Promise((resolve, reject) => {
       const options = {
         ...{ messageId: id, persistent: true, mandatory: true, appId: 'sluice' },
         ...{ contentType: 'application/json', headers },
       }
-      this.#channel.publish(this.#exchange, routingKey, content, options, (error: unknown) => {
+      this.#channel.publish(this.#exchange, routingKey, bytes, options, (error: unknown) => {
         const returned = this.#returned.delete(id)
         if (error) reject(this.#fault ?? error)
         else if (returned) reject(new Unroutable())

@@ -1,11 +1,12 @@
 import type { Json } from '../../../core/units.ts'
-import { invalidPayload, type Refusal, serialize } from '../endings.ts'
+import type { Impossible } from '../../kind.ts'
+import { invalidPayload, serialize } from '../endings.ts'
 
 /** Turns payloads into lines, each with its newline. */
 export interface LineFormat {
   /** Begins an empty file. */
   readonly header: string
-  line(payload: Json): string | Refusal
+  line(payload: Json): string | Impossible
 }
 
 /** One JSON text a line, whatever the payload is. */

@@ -1,4 +1,5 @@
 import Type, { type Static } from 'typebox'
+import { BULK_MAX } from '../many.ts'
 import { Headers, PointerText } from './forms.ts'
 import { pathFault } from './path.ts'
 
@@ -26,7 +27,7 @@ export const Bulk = Type.Object({
     (path) => pathFault(path) === null && !/[{}]/.test(path),
     (path) => pathFault(String(path)) ?? 'cannot hold braces: the call is for many mappings',
   ),
-  max: Type.Integer({ minimum: 1, maximum: 1000 }),
+  max: Type.Integer({ minimum: 1, maximum: BULK_MAX }),
   headers: Type.Optional(Headers),
   /** The name under which the list of payloads is sent; without it, the list is the body. */
   wrap: Type.Optional(Type.String({ minLength: 1, maxLength: 256 })),

@@ -1,39 +1,27 @@
-import { createHash } from 'node:crypto'
 import type { Bulk, Delivery, WriteAnswer } from '../../kind.ts'
 import type { Answer } from './answer.ts'
 import { serialize, TOO_DEEP } from './body.ts'
 import { compileAnswers } from './bulk-answers.ts'
 import type { BulkConfig } from './bulk-config.ts'
 import type { Calls } from './calls.ts'
-import type { Headers } from './headers.ts'
 import { withLearned } from './rate-headers.ts'
-
-/** What hands over many at once. */
-export interface BulkPorts {
-  readonly calls: Calls
-  readonly path: string
-  /** Those that are the same for every call. */
-  readonly headers: Headers
-}
+import { type Requests, unfit } from './requests.ts'
 
 /** Hands over many payloads in one call, and tells from its answer what became of each. */
-export function openBulk(config: BulkConfig, { calls, path, headers }: BulkPorts): Bulk {
-  const { max, method = 'POST', wrap } = config
-  const readAnswers = config.answers === undefined ? null : compileAnswers(config.answers, calls.ok)
-  const [open, close] = wrap === undefined ? ['[', ']'] : [`{${JSON.stringify(wrap)}:[`, ']}']
+export function openBulk(
+  { max, answers }: BulkConfig,
+  request: NonNullable<Requests['bulk']>,
+  calls: Calls,
+): Bulk {
+  const readAnswers = answers === undefined ? null : compileAnswers(answers, calls.ok)
 
   async function send(
     deliveries: readonly Delivery[],
     texts: readonly string[],
     signal: AbortSignal,
   ): Promise<readonly WriteAnswer[]> {
-    const request = {
-      method,
-      path,
-      headers: [...headers, ...headersOf(deliveries)],
-      body: open + texts.join(',') + close,
-    }
-    const answer = await calls.make(request, 'write', signal)
+    if (texts.length > 1 && lengthOf(texts) > TEXT_MAX) return deliveries.map(() => TOO_MUCH)
+    const answer = await calls.make(request(deliveries, texts), 'write', signal)
     if (answer.kind === 'answer') return read(answer, deliveries)
     const isDivisible = answer.kind === 'refused' && ABOUT_CONTENT.has(answer.httpStatus)
     const refusal = isDivisible ? { ...answer, divisible: true as const } : answer
@@ -62,14 +50,19 @@ export function openBulk(config: BulkConfig, { calls, path, headers }: BulkPorts
   }
 }
 
-/** The same mappings bring the same key, however they are ordered; the first one brings the trace. */
-function headersOf(deliveries: readonly Delivery[]): Headers {
-  const keys = deliveries.map(({ call }) => call.idempotencyKey).sort()
-  const key = createHash('sha256').update(keys.join('\n')).digest('base64url')
-  const [request, ...others] = new Set(deliveries.map(({ call }) => call.request))
-  const one = request !== undefined && others.length === 0 ? ['sluice-request-id', request] : []
-  const trace = deliveries.slice(0, 1).flatMap(({ call }) => ['traceparent', call.traceparent])
-  return ['idempotency-key', key, ...trace, ...one]
+function lengthOf(texts: readonly string[]): number {
+  return texts.reduce((sum, { length }) => sum + length, 0)
+}
+
+/** How many characters of payloads go into one call, unless it holds but one: all of it is in memory. */
+const TEXT_MAX = 16_000_000
+
+const TOO_MUCH: WriteAnswer = {
+  kind: 'impossible',
+  stage: 'write',
+  code: 'invalid_payload',
+  message: `The payloads of one call are longer than ${TEXT_MAX} characters together.`,
+  divisible: true,
 }
 
 /** Bad syntax, too large, bad content: one payload among many is enough for it. */
@@ -80,12 +73,7 @@ const MULTI_STATUS = 207
 
 const TAKEN: WriteAnswer = { kind: 'delivered', result: null }
 
-const UNFIT: WriteAnswer = {
-  kind: 'impossible',
-  stage: 'write',
-  code: 'invalid_payload',
-  message: TOO_DEEP,
-}
+const UNFIT = unfit(TOO_DEEP)
 
 /** To take it for a success would lose those that were refused. */
 const UNREADABLE: WriteAnswer = {

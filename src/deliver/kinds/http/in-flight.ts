@@ -75,12 +75,11 @@ export class InFlight {
     this.#cancelTimer = null
   }
 
-  /** A deadline further away than any can be means that the clock was set back: it is due as well. */
   #cutOffDue(): void {
     this.#cancelTimer = null
     const now = this.#clock.now()
     for (const { call, deadline } of [...this.#watched]) {
-      if (deadline <= now || deadline > now + this.#timeout) call.cutOff('timeout')
+      if (deadline <= now) call.cutOff('timeout')
     }
     if (this.#watched.size === 0 || this.#cancelTimer !== null) return
     const deadlines = [...this.#watched].map(({ deadline }) => deadline)

@@ -1,6 +1,6 @@
 import type { Collection, Document, MongoBulkWriteError, WriteError } from 'mongodb'
-import type { Delivery, WriteAnswer } from '../../kind.ts'
-import { DELIVERED, invalidPayload, type Refusal, serialize } from '../endings.ts'
+import type { Delivery, Impossible, WriteAnswer } from '../../kind.ts'
+import { DELIVERED, invalidPayload, serialize } from '../endings.ts'
 import { judge } from './judge.ts'
 
 /** A document on its way, and where its answer goes. */
@@ -14,7 +14,7 @@ export function replacementOf(
   { call, payload }: Delivery,
   place: number,
   key: string,
-): Replacement | Refusal {
+): Replacement | Impossible {
   if (typeof payload !== 'object' || payload === null || Array.isArray(payload)) {
     return invalidPayload('The payload must be an object, to become a document.')
   }
@@ -30,6 +30,13 @@ export function replacementOf(
     : invalidPayload(`The key "${key}" must be a text or a number.`)
 }
 
+/** Puts a document in the place of the one of its key, or adds it. */
+export function operationOf<D extends Document>(replacement: D, key: string) {
+  return {
+    replaceOne: { filter: { [key]: { $eq: replacement[key] } }, replacement, upsert: true },
+  }
+}
+
 /**
  * Writes all documents with one command; each gets its own answer, and where one spoils the command
  * for all, each its own command. An answer is noted as soon as it is known, for the work may be cut
@@ -41,9 +48,7 @@ export async function upsert(
   key: string,
   answers: WriteAnswer[],
 ): Promise<void> {
-  const operations = replacements.map(({ document: replacement }) => ({
-    replaceOne: { filter: { [key]: { $eq: replacement[key] } }, replacement, upsert: true },
-  }))
+  const operations = replacements.map(({ document }) => operationOf(document, key))
   try {
     await collection.bulkWrite(operations, { ordered: false })
     for (const { place } of replacements) answers[place] = DELIVERED

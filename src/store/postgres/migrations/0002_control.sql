@@ -6,12 +6,32 @@ ALTER TABLE requests ADD COLUMN callback_url text;
 ALTER TABLE requests ADD COLUMN retry_of text COLLATE "C";
 -- Nothing of it starts any more, for this reason.
 ALTER TABLE requests ADD COLUMN closing text CHECK (closing IN ('cancelled', 'expired'));
--- While it is received: when it counts as given up, unless more of it comes.
+-- Since when, and from which ordinal on its batches are still to be looked at; null when all were.
+ALTER TABLE requests ADD COLUMN closing_at bigint;
+ALTER TABLE requests ADD COLUMN closing_from bigint;
+-- While it is received: when it counts as given up, unless more of it comes. 0: it was given up, or
+-- deleted, and what is left of it is cleared away.
 ALTER TABLE requests ADD COLUMN receiving_until bigint;
+-- When its staged batches will be ranked; null once they are.
+ALTER TABLE requests ADD COLUMN release_at bigint;
 
 CREATE INDEX requests_expiring ON requests (expires_at)
-  WHERE expires_at IS NOT NULL AND finished_at IS NULL;
+  WHERE expires_at IS NOT NULL AND finished_at IS NULL AND closing IS NULL;
+CREATE INDEX requests_closing ON requests (seq) WHERE closing IS NOT NULL AND finished_at IS NULL;
 CREATE INDEX requests_receiving ON requests (receiving_until) WHERE receiving_until IS NOT NULL;
+CREATE INDEX requests_unreleased ON requests (release_at)
+  WHERE release_at IS NOT NULL AND closing IS NULL AND finished_at IS NULL;
+CREATE INDEX batches_staged ON batches (request, id) WHERE state = 'staged';
+
+-- A request whose staged batches are being made ready: where it begins in each of its lanes, and how far
+-- one mapping moves it on in rank.
+CREATE TABLE releases (
+  request      bigint NOT NULL,
+  lane         text COLLATE "C" NOT NULL,
+  start        double precision NOT NULL,
+  step         double precision NOT NULL,
+  PRIMARY KEY (request, lane)
+);
 
 -- Why mappings of a request failed: one row for each way, whatever their number. 0 is no HTTP status.
 CREATE TABLE failure_groups (

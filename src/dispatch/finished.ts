@@ -1,0 +1,29 @@
+import { isCallbackName } from '../core/callback.ts'
+import { endOf, type Request } from '../core/request.ts'
+import type { Emit } from '../observe/events.ts'
+import { type QueryStore, StoreUnavailable } from '../store/store.ts'
+import { tellExpired } from './callback.ts'
+
+/**
+ * Tells of the end of requests. What became of a callback its lease tells, unless its time was over.
+ * A store that is away only keeps it from telling that.
+ */
+export async function tellFinished(
+  requests: readonly Request[],
+  store: Pick<QueryStore, 'batches'>,
+  emit: Emit,
+): Promise<void> {
+  for (const request of requests) {
+    if (!isCallbackName(request.tenant)) emit({ event: 'request_finished', ...endOf(request) })
+  }
+  try {
+    for (const request of requests) {
+      if (isCallbackName(request.tenant) && request.closing === 'expired') {
+        await tellExpired(request, store, emit)
+      }
+    }
+  } catch (error) {
+    if (!(error instanceof StoreUnavailable)) throw error
+    emit({ event: 'store_unavailable', message: error.message })
+  }
+}

@@ -1,0 +1,91 @@
+import type { DatabaseSync } from 'node:sqlite'
+import type { EpochMs } from '../../core/units.ts'
+import type { KeyRow } from '../rows.ts'
+import type { NewBatch, RequestOutline } from '../store.ts'
+import { prepare } from './database.ts'
+import { virtualTimeIn } from './virtual-time.ts'
+
+/** What a request's row says at first, beyond its outline. */
+interface Beginning {
+  readonly state: 'pending' | 'receiving'
+  readonly total: number
+  readonly lanes: readonly string[]
+  readonly sources: Readonly<Record<string, number>>
+  readonly receivingUntil: EpochMs | null
+  readonly releaseAt: EpochMs | null
+}
+
+/** A batch's place in its lane; while it is staged, in mappings of its request. */
+interface Place {
+  readonly state: 'staged' | 'ready'
+  readonly start: number
+  readonly rank: number
+}
+
+/** By what requests and their batches are written, whichever way they come in. */
+export function intakeStatements(database: DatabaseSync) {
+  const findKey = prepare<KeyRow>(
+    database,
+    `SELECT r.*, k.fingerprint FROM idempotency_keys k JOIN requests r ON r.seq = k.request
+     WHERE k.tenant = ? AND k.key = ?`,
+  )
+  const putKey = prepare(database, 'INSERT OR REPLACE INTO idempotency_keys VALUES (?, ?, ?, ?, ?)')
+  const putRequest = prepare(
+    database,
+    `INSERT INTO requests (id, tenant, priority, state, total, created_at, metadata, lanes, sources,
+       not_before, expires_at, callback_url, retry_of, receiving_until, release_at)
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+  )
+  const findFlow = prepare<{ requests: number }>(
+    database,
+    'SELECT requests FROM flows WHERE lane = ? AND tenant = ? AND priority = ?',
+  )
+  const growFlow = prepare(
+    database,
+    `INSERT INTO flows VALUES (?, ?, ?, ?, ?) ON CONFLICT DO UPDATE
+     SET requests = requests + excluded.requests, mappings = mappings + excluded.mappings`,
+  )
+  const openLane = prepare(database, 'INSERT INTO request_lanes VALUES (?, ?, ?)')
+  const putBatch = prepare(
+    database,
+    `INSERT INTO batches (request, lane, state, start, rank, first, last, count)
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
+  )
+  const putPayload = prepare(database, 'INSERT INTO payloads VALUES (?, ?, ?)')
+
+  return {
+    findKey,
+    putKey,
+    findFlow,
+    growFlow,
+    openLane,
+    virtualTime: virtualTimeIn(database),
+
+    /** Gives the number of the request. */
+    insertRequest({ terms, ...outline }: RequestOutline, beginning: Beginning): number {
+      return putRequest.insert(
+        outline.id,
+        outline.tenant,
+        outline.priority,
+        beginning.state,
+        beginning.total,
+        outline.createdAt,
+        JSON.stringify(outline.metadata),
+        JSON.stringify(beginning.lanes),
+        JSON.stringify(beginning.sources),
+        terms.notBefore,
+        terms.expiresAt,
+        terms.callbackUrl,
+        terms.retryOf,
+        beginning.receivingUntil,
+        beginning.releaseAt,
+      )
+    },
+
+    insertBatch(request: number, batch: NewBatch, { state, start, rank }: Place): void {
+      const { first, last, count, list } = batch.ordinals
+      const id = putBatch.insert(request, batch.lane, state, start, rank, first, last, count)
+      putPayload.run(id, list && JSON.stringify(list), batch.mappings)
+    },
+  }
+}
