@@ -33,12 +33,12 @@ const BUGS = {
     '0 AS open FROM batches WHERE id',
   ],
   'batches of closed requests are given out': [
-    'r.metadata, r.closing\n',
-    'r.metadata, NULL AS closing\n',
+    'r.callback_url, r.closing\n',
+    'r.callback_url, NULL AS closing\n',
   ],
   'workers do not hear of what was cancelled': [
-    'SELECT id FROM requests WHERE closing IS NOT NULL',
-    'SELECT id FROM requests WHERE closing IS NULL AND 1 = 0',
+    'SELECT tenant, id FROM requests WHERE closing IS NOT NULL',
+    'SELECT tenant, id FROM requests WHERE closing IS NULL AND 1 = 0',
   ],
   'the time of a request is never over': ['WHERE expires_at <= ', 'WHERE 1 = 0 AND expires_at <= '],
   'the callback of a request that is finished is taken for queued': [
