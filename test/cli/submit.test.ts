@@ -149,7 +149,7 @@ test('submit tells how many were not good', async () => {
   const args = ['submit', '-', '--on-invalid', 'skip', '--url', fake.url]
   const { code, stderr } = await sluice(args, { input: `[${MAPPING}]` })
   expect(code).toBe(0)
-  expect(stderr).toContain('Accepted 5 mappings. 2 of them were not good, and fail.\n')
+  expect(stderr).toContain('Accepted 5 mappings. 2 of them are not good, and fail.\n')
 })
 
 describe('submit --json', () => {
