@@ -122,7 +122,7 @@ export class Watch {
       const watched = [...this.#batches.values()].filter(({ request }) => request === id)
       return watched.flatMap(({ standings }) => standings.map((known) => standingOf(known, null)))
     }
-    const batches = await this.#store.batches('default', id, ALL)
+    const { batches } = await this.#store.batches('default', id, ALL)
     return batches.flatMap(({ ordinals: { first, count }, closed }) => {
       const known = this.#byFirst.get(`${id}:${first}`)?.standings ?? []
       return Array.from({ length: count }, (_, position) =>
@@ -159,7 +159,7 @@ export class Watch {
   }
 }
 
-const ALL = { from: 0, to: Number.MAX_SAFE_INTEGER, state: null }
+const ALL = { from: 0, to: Number.MAX_SAFE_INTEGER, reaching: 0, state: null }
 
 export function isFinal(standing: Standing | null | undefined): boolean {
   return standing != null && standing[0] !== 'pending'
