@@ -46,7 +46,7 @@ async function streamed<Answer>(
   terms: Terms,
   taker: Taker<Answer>,
 ): Promise<Answer | null> {
-  const { source, size } = await openBytes(file)
+  const { source, size, close } = await openBytes(file)
   const display = await uploadOn(process.stderr, size)
   const options: StreamOptions = {
     ...terms,
@@ -55,7 +55,10 @@ async function streamed<Answer>(
     onProgress: display.show,
   }
   const sending = interruptible((signal) => taker.stream(source, { ...options, signal }))
-  return sending.catch(asUnreadable(file)).finally(display.end)
+  return sending.catch(asUnreadable(file)).finally(() => {
+    display.end()
+    close()
+  })
 }
 
 /** What the file is to blame for is said of the file. */

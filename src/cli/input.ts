@@ -2,6 +2,7 @@
 import { createReadStream, openAsBlob } from 'node:fs'
 import { stat } from 'node:fs/promises'
 import { basename } from 'node:path'
+import type { Readable } from 'node:stream'
 import { buffer } from 'node:stream/consumers'
 import { promisify } from 'node:util'
 import { gunzip, zstdDecompress } from 'node:zlib'
@@ -63,6 +64,8 @@ export async function readText({ file, encoding }: Input): Promise<string> {
 export interface Opened {
   readonly source: MappingSource
   readonly size: number | null
+  /** Lets go of it: what nobody reads any more must not keep the process waiting. */
+  close(): void
 }
 
 /**
@@ -71,15 +74,19 @@ export interface Opened {
  * @throws UnusableFile
  */
 export async function openBytes(file: string): Promise<Opened> {
-  if (file === '-') return { source: process.stdin, size: null }
+  if (file === '-') return piped(process.stdin)
   try {
     const stats = await stat(file)
-    if (stats.isFile()) return { source: await openAsBlob(file), size: stats.size }
-    if (!stats.isDirectory()) return { source: createReadStream(file), size: null }
+    if (stats.isFile()) return { source: await openAsBlob(file), size: stats.size, close() {} }
+    if (!stats.isDirectory()) return piped(createReadStream(file))
   } catch {
     // It is said below.
   }
   throw unreadable(file)
+}
+
+function piped(source: Readable): Opened {
+  return { source, size: null, close: () => source.destroy() }
 }
 
 const decompress = { gzip: promisify(gunzip), zstd: promisify(zstdDecompress) }

@@ -66,7 +66,8 @@ function mayBeTaken(error: unknown): boolean {
 function acceptance({ total_mappings, skipped_mappings = 0 }: Receipt): string {
   const accepted = `Accepted ${counted(total_mappings, 'mapping')}.`
   if (skipped_mappings === 0) return accepted
-  return `${accepted} ${grouped(skipped_mappings)} of them were not good, and fail.`
+  const fate = skipped_mappings === 1 ? 'is not good, and fails' : 'are not good, and fail'
+  return `${accepted} ${grouped(skipped_mappings)} of them ${fate}.`
 }
 
 async function tell(

@@ -55,6 +55,8 @@ Examples:
   sluice results "$id" --status failed --limit 20
   sluice results "$id" --format ndjson | head -n 1
   sluice results "$id" --status failed --out failed.csv
+  sed -i s/billing/crm/ failed.csv
+  sluice submit failed.csv --wait
 ${EXIT_CODES_HELP}`,
     )
     .action(concluding(results))

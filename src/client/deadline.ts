@@ -3,6 +3,7 @@ export class Deadline {
   readonly limitMs: number
   readonly #controller = new AbortController()
   #timer: ReturnType<typeof setTimeout> | undefined
+  #isOver = false
 
   constructor(limitMs: number) {
     this.limitMs = limitMs
@@ -16,11 +17,18 @@ export class Deadline {
   /** Counts from now on, whether it counted before or not. */
   start(): void {
     this.stop()
+    if (this.#isOver) return
     this.#timer = setTimeout(() => this.#controller.abort(), this.limitMs)
   }
 
   /** Counts no longer, until it is started again. */
   stop(): void {
     clearTimeout(this.#timer)
+  }
+
+  /** Counts never again: a source that is still being read must not keep the process waiting. */
+  end(): void {
+    this.stop()
+    this.#isOver = true
   }
 }

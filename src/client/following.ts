@@ -3,7 +3,7 @@ import type { CallOptions, WaitOptions } from './options.ts'
 import { Patience } from './patience.ts'
 import { pause } from './pause.ts'
 import { serverSent } from './server-sent.ts'
-import type { Transport } from './transport.ts'
+import type { Call, Transport } from './transport.ts'
 import type { RequestStatus } from './wire.ts'
 
 /** How long Sluice is asked to hold its answer until there is something to tell. */
@@ -12,22 +12,28 @@ const HELD_S = 30
 /** Looks are so far apart, at first and at most, where Sluice does not hold its answer. */
 const APART_MS = { first: 200, max: 2000 } as const
 
-/** Resolves with the final status. A server that is not there at first is not waited for. */
+/**
+ * Resolves with the final status. The first look is answered at once, so that it is known early whether
+ * anybody is there: a server that is not there at first is not waited for.
+ */
 export async function waited(
   transport: Transport,
   path: string,
   { signal, onProgress }: WaitOptions,
 ): Promise<RequestStatus> {
   const patience = new Patience()
-  const headers = { prefer: `wait=${HELD_S}` }
-  const look = { method: 'GET', path, headers, heldMs: HELD_S * 1000, signal } as const
-  for (let apart: number = APART_MS.first; ; apart = Math.min(apart * 1.25, APART_MS.max)) {
+  const glance: Call = { method: 'GET', path, signal }
+  const look: Call = { ...glance, headers: { prefer: `wait=${HELD_S}` }, heldMs: HELD_S * 1000 }
+  let status = await patience.ask(() => transport.call<RequestStatus>(glance), signal)
+  onProgress?.(status)
+  for (let apart: number = APART_MS.first; !isFinal(status); apart *= 1.25) {
     const askedAt = performance.now()
-    const status = await patience.ask(() => transport.call<RequestStatus>(look), signal)
+    status = await patience.ask(() => transport.call<RequestStatus>(look), signal)
     onProgress?.(status)
-    if (isFinal(status)) return status
-    await pause(Math.max(0, askedAt + apart - performance.now()), signal)
+    if (isFinal(status)) break
+    await pause(Math.max(0, askedAt + Math.min(apart, APART_MS.max) - performance.now()), signal)
   }
+  return status
 }
 
 /** Every status that Sluice tells, until it tells that it was the last. */

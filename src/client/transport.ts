@@ -53,7 +53,7 @@ export class Transport {
     } catch (error) {
       throw this.#explained(error, call, deadline)
     } finally {
-      deadline.stop()
+      deadline.end()
     }
   }
 

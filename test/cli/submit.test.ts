@@ -1,10 +1,13 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { createServer } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { gzipSync, zstdCompressSync } from 'node:zlib'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { FakeSluice, problem } from '../client/fake.ts'
-import { sluice } from './run.ts'
+import { MAIN, sluice } from './run.ts'
 
 const MAPPING = '{"id": "a", "source": "shop", "target": "crm"}'
 const BROKEN = '{"id": "b", "source": "shop", "target": "broken"}'
@@ -149,7 +152,7 @@ test('submit tells how many were not good', async () => {
   const args = ['submit', '-', '--on-invalid', 'skip', '--url', fake.url]
   const { code, stderr } = await sluice(args, { input: `[${MAPPING}]` })
   expect(code).toBe(0)
-  expect(stderr).toContain('Accepted 5 mappings. 2 of them were not good, and fail.\n')
+  expect(stderr).toContain('Accepted 5 mappings. 2 of them are not good, and fail.\n')
 })
 
 describe('submit --json', () => {
@@ -179,6 +182,21 @@ describe('submit --wait', () => {
     expect(stderr).toContain('failed: 1 of 2 mappings completed, 1 failed')
     expect(stderr).toContain('sluice failures request-1')
   })
+})
+
+test('submit ends with 130 on Ctrl-C, though more might come from stdin', async () => {
+  await using server = createServer((request) => {
+    request.once('data', () => child.kill('SIGINT'))
+  }).listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const address = server.address()
+  const url = `http://127.0.0.1:${typeof address === 'object' ? address?.port : ''}`
+  const args = [MAIN, 'submit', '-', '--format', 'ndjson', '--url', url]
+  const child = spawn(process.execPath, args, { env: {}, timeout: 20_000 })
+  child.stdin.write(`${MAPPING}\n`)
+  await once(child, 'exit')
+  expect(child.exitCode).toBe(130)
+  server.closeAllConnections()
 })
 
 describe('submit refuses, with 2,', () => {

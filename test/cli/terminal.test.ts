@@ -106,6 +106,18 @@ describe.skipIf(findCommand('script') === null)(needing('script', 'in a terminal
     expect(shown.lastIndexOf(CURSOR.shown)).toBeGreaterThan(shown.lastIndexOf(CURSOR.hidden))
   })
 
+  test('Ctrl-C ends an upload, and says what that means, with 130', async () => {
+    await using fake = await FakeSluice.start()
+    fake.answers.push('silence')
+    const file = join(directory, 'interrupted.ndjson')
+    await writeFile(file, '{"id": "a", "source": "shop", "target": "crm"}\n'.repeat(10_000))
+    const args = ['submit', file, '--url', fake.url]
+    const { code, shown } = await inTerminal(args, { interruptAt: 'of 0.5 MB' })
+    expect(code).toBe(130)
+    expect(shown).toContain('Interrupted. What was not handed over whole is not taken.')
+    expect(shown.lastIndexOf(CURSOR.shown)).toBeGreaterThan(shown.lastIndexOf(CURSOR.hidden))
+  })
+
   test('CSV cannot steer it', async () => {
     await using held = await holding()
     const csv = `id,source\r\n${ESCAPE}[2Jm0,a\rb\u009b\r\n`

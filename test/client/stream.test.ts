@@ -208,4 +208,19 @@ describe('an upload', () => {
     await vi.advanceTimersByTimeAsync(1000)
     expect(deadline.signal.aborted).toBe(true)
   })
+
+  test('that is over leaves no timer behind, though its source is still being read', async () => {
+    vi.useFakeTimers()
+    const deadline = new Deadline(1000)
+    const { promise, resolve } = Promise.withResolvers<void>()
+    async function* slow() {
+      await promise
+      yield* MAPPINGS
+    }
+    const reading = read(new Upload(slow()), deadline).read()
+    deadline.end()
+    resolve()
+    await reading
+    expect(vi.getTimerCount()).toBe(0)
+  })
 })

@@ -47,7 +47,7 @@ async function surroundings(command: string): Promise<PlaygroundOptions> {
 /** What does not end with 0, and why that is as it should be. */
 const EXPECTED = [
   // A part of the request fails, and the exit code says so: that is the point of these examples.
-  /^1: .*(--wait|sluice watch)/,
+  /^1: .*(sample\.json.* --wait|sluice watch|sluice retry)/,
   // Nothing is wrong with the system of the example, and Sluice says so.
   /^2: sluice systems crm --resume/,
 ]

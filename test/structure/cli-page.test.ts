@@ -33,9 +33,9 @@ Everything here is what \`sluice <command> --help\` shows. In a checkout \`npm r
 What a script reads goes to the standard output: an id, a table, JSON. What is only for people, progress
 and advice among it, goes to the standard error, except by \`watch\`, where it is the point. \`--json\` writes
 one JSON document or, where there may be any number of things (\`watch\`, \`results\`, \`requests\`), one in each
-line. On a terminal there are colours, unless \`NO_COLOR\` is set, and bars; elsewhere there are none, and no
-control characters. Nothing that a request, a system or a server says can steer a terminal: control
-characters are shown as \`\\uXXXX\`.
+line. On a terminal there are bars and, unless \`NO_COLOR\` is set, colours; elsewhere there are neither.
+Nothing that a request, a system or a server says can steer a terminal: control characters are shown as
+\`\\uXXXX\`. Only a file, and CSV that goes elsewhere than to a terminal, is byte for byte what Sluice sent.
 
 | exit code | means |
 | --- | --- |
