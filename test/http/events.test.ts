@@ -267,8 +267,12 @@ describe('GET /status/{id}/events', () => {
   })
 
   test('shows 1,000 clients every request to its end, for one read at each change', async () => {
-    const { url, goOn, reads } = await serverAtWork({ batches: 8 })
-    const sources = await Promise.all(Array.from({ length: 1000 }, () => follow(url)))
+    const limits = { maxConnections: 2000, maxStreams: 2000 }
+    const { url, goOn, reads } = await serverAtWork({ batches: 8, limits })
+    const sources: EventSource[] = []
+    while (sources.length < 1000) {
+      sources.push(...(await Promise.all(Array.from({ length: 100 }, () => follow(url)))))
+    }
     for (let batch = 0; batch < 8; batch++) {
       await goOn(1)
       await sources[batch]?.received(({ data }) => data['processed_mappings'] === 5 * (batch + 1))

@@ -76,5 +76,5 @@ type Cell = string | number | null | undefined
 /** RFC 4180, and nothing in it that a spreadsheet would run. */
 function rows(records: readonly (readonly Cell[])[]): string {
   const cells = records.map((record) => record.map((cell) => defuse(String(cell ?? ''))))
-  return stringify(cells, { record_delimiter: 'windows' })
+  return stringify(cells, { record_delimiter: 'windows', quote_record_delimiter: true })
 }
