@@ -51,6 +51,7 @@ export function closeOperations(database: DatabaseSync) {
     if (closing === null) return null
     const change = noChange()
     const ended = batches.filter(({ state }) => state !== 'leased' && state !== 'done')
+    change.done = ended.length
     for (const { id, lane, open } of ended) {
       end[closing].run(id)
       addToLane(change, lane, open)

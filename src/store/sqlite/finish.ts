@@ -6,10 +6,6 @@ import { prepare } from './database.ts'
 
 /** Finishes a request none of whose batches is open. Every path that settles one ends here. */
 export function finishOperations(database: DatabaseSync) {
-  const openBatch = prepare(
-    database,
-    `SELECT 1 FROM batches WHERE request = ? AND state <> 'done' LIMIT 1`,
-  )
   const finish = prepare(database, 'UPDATE requests SET state = ?, finished_at = ? WHERE seq = ?')
   const closeFlow = prepare(
     database,
@@ -24,7 +20,7 @@ export function finishOperations(database: DatabaseSync) {
 
   /** Null where a batch of it is still open, or it is finished already. */
   function finishIfDone(row: RequestRow, now: EpochMs): Request | null {
-    if (row.finished_at !== null || openBatch.get(row.seq) !== undefined) return null
+    if (row.finished_at !== null || row.open > 0) return null
     const state = finalState(row)
     finish.run(state, now, row.seq)
     const lanes: readonly string[] = JSON.parse(row.lanes)
