@@ -16,6 +16,8 @@ export interface RequestRow {
   readonly priority: Priority
   readonly state: RequestState
   readonly total: number
+  /** How many of its batches are not done. */
+  readonly open: number
   readonly completed: number
   readonly failed: number
   readonly cancelled: number

@@ -1,5 +1,5 @@
 /** What is particular to the embedded store; what every store promises is in test/contract. */
-import { stat } from 'node:fs/promises'
+import { readFile, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { describe, expect, onTestFinished, test, vi } from 'vitest'
@@ -28,6 +28,11 @@ import {
   unfinished,
   wholeOf,
 } from '../support/requests.ts'
+
+const FIRST_SCHEMA = new URL(
+  '../../src/store/sqlite/migrations/0001_foundation.sql',
+  import.meta.url,
+)
 
 describe('the file', () => {
   test('is written with FULL durability and a write-ahead log, each time it is opened', async () => {
@@ -63,6 +68,25 @@ describe('the file', () => {
     migrate(database)
     expect(schemaOf(database)).toEqual(schema)
     database.close()
+  })
+
+  test('of the version before goes on with what was open in it', async () => {
+    const dataDir = await temporaryDirectory()
+    const database = new DatabaseSync(join(dataDir, 'sluice.db'))
+    database.exec(await readFile(FIRST_SCHEMA, 'utf8'))
+    const request = `'default', 'MEDIUM', 'in_progress', 2, 1, 0, 1, 1, '{}', '["crm"]', '{}'`
+    database.exec(`PRAGMA user_version = 1;
+      INSERT INTO requests (id, tenant, priority, state, total, completed, failed, created_at,
+        started_at, metadata, lanes, sources) VALUES ('old', ${request});
+      INSERT INTO batches (request, lane, state, start, rank, first, last, count, completed)
+      VALUES (1, 'crm', 'done', 0, 1, 0, 0, 1, 1), (1, 'crm', 'ready', 1, 2, 1, 1, 1, 0);
+      INSERT INTO payloads VALUES (1, NULL, '{}'), (2, NULL, '{"ids":["b"],"source":"s"}');
+      INSERT INTO flows VALUES ('crm', 'default', 'MEDIUM', 1, 1)`)
+    database.close()
+    const store = await open(dataDir)
+    await joined(store)
+    await store.settle([done(await claimedOne(store))], NOW)
+    expect(await store.request(TENANT, 'old')).toMatchObject({ state: 'completed', completed: 2 })
   })
 
   test('is refused, untouched, when a newer version wrote it', async () => {
@@ -195,7 +219,7 @@ describe('the sweep', () => {
     await joined(store)
     const request = await inserted(store, { total: 10 })
     await store.settle([done(await claimedOne(store))], NOW)
-    execute(dataDir, 'UPDATE requests SET completed = 3, failed = 1')
+    execute(dataDir, 'UPDATE requests SET completed = 3, failed = 1, open = 7')
     expect(await store.sweep(NOW, 0)).toEqual({ rescued: [], repaired: [request.id], deleted: 0 })
     expect(await store.request(TENANT, request.id)).toMatchObject({ completed: 5, failed: 0 })
     expect(await store.sweep(NOW, 0)).toEqual({ rescued: [], repaired: [], deleted: 0 })

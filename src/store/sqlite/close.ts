@@ -56,6 +56,7 @@ export function closeOperations(database: DatabaseSync, hint: (hint: WorkHint) =
     if (closing === null) return null
     const change = noChange()
     const ended = batches.filter(({ state }) => state !== 'leased' && state !== 'done')
+    change.done = ended.length
     for (const { id, lane, open } of ended) {
       end[closing].run(id)
       addToLane(change, lane, open)

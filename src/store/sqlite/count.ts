@@ -1,6 +1,6 @@
 import type { DatabaseSync } from 'node:sqlite'
 import type { Priority } from '../../core/mapping.ts'
-import { processed, type Request } from '../../core/request.ts'
+import type { Request } from '../../core/request.ts'
 import type { EpochMs } from '../../core/units.ts'
 import type { RequestRow } from '../rows.ts'
 import type { WorkHint } from '../store.ts'
@@ -15,13 +15,15 @@ export interface Change {
   completed: number
   failed: number
   cancelled: number
-  /** All three together. */
+  /** How many of its batches are done now. */
+  done: number
+  /** All mappings together. */
   readonly byLane: Map<string, number>
 }
 
 /** Nothing yet. */
 export function noChange(): Change {
-  return { completed: 0, failed: 0, cancelled: 0, byLane: new Map() }
+  return { completed: 0, failed: 0, cancelled: 0, done: 0, byLane: new Map() }
 }
 
 /** Notes that so many mappings of a lane have become final. */
@@ -45,7 +47,7 @@ export function countOperations(database: DatabaseSync, hint: (hint: WorkHint) =
   const add = prepare<RequestRow>(
     database,
     `UPDATE requests SET completed = completed + ?1, failed = failed + ?2,
-       cancelled = cancelled + ?3 WHERE seq = ?4 RETURNING *`,
+       cancelled = cancelled + ?3, open = open - ?4 WHERE seq = ?5 RETURNING *`,
   )
   const mark = prepare(
     database,
@@ -64,7 +66,7 @@ export function countOperations(database: DatabaseSync, hint: (hint: WorkHint) =
 
   /** Null where there is no such request. */
   function count(seq: number, change: Change, now: EpochMs): Counted | null {
-    const row = add.get(change.completed, change.failed, change.cancelled, seq)
+    const row = add.get(change.completed, change.failed, change.cancelled, change.done, seq)
     if (row === undefined) return null
     for (const [lane, settled] of change.byLane) {
       if (settled === 0) continue
@@ -72,7 +74,7 @@ export function countOperations(database: DatabaseSync, hint: (hint: WorkHint) =
       shrinkLane.run(settled, seq, lane)
     }
     if (row.marked_at !== null && row.marked_at <= now - PACE_MS) mark.run(now, seq)
-    return { row, finished: processed(row) < row.total ? null : finishIfDone(row, now) }
+    return { row, finished: finishIfDone(row, now) }
   }
 
   return { count }

@@ -11,9 +11,7 @@ const KNOWN = `(SELECT seq FROM requests WHERE state <> 'receiving')`
 
 /** Each table as PostgreSQL has it. What is leased is ready there: nobody is at work on it. */
 const EXPORTS: Readonly<Record<MovedName, string>> = {
-  requests: `SELECT r.*, (SELECT count(*) FROM batches b WHERE b.request = r.seq
-      AND b.state <> 'done') AS open
-    FROM requests r WHERE r.state <> 'receiving'`,
+  requests: `SELECT * FROM requests WHERE state <> 'receiving'`,
   idempotency_keys: `SELECT k.tenant, k.key, k.fingerprint, r.id AS request, k.created_at
     FROM idempotency_keys k JOIN requests r ON r.seq = k.request WHERE r.state <> 'receiving'`,
   batches: `SELECT id, request, lane, CASE state WHEN 'leased' THEN 'ready' ELSE state END AS state,

@@ -16,10 +16,6 @@ import { intakeOperations } from './intake.ts'
 export function finishOperations(database: DatabaseSync, hint: (hint: WorkHint) => void) {
   const { insert } = intakeOperations(database, hint)
   const findCallback = prepare(database, 'SELECT 1 FROM requests WHERE tenant = ? AND id = ?')
-  const openBatch = prepare(
-    database,
-    `SELECT 1 FROM batches WHERE request = ? AND state <> 'done' LIMIT 1`,
-  )
   const finish = prepare(database, 'UPDATE requests SET state = ?, finished_at = ? WHERE seq = ?')
   const closeFlow = prepare(
     database,
@@ -34,7 +30,7 @@ export function finishOperations(database: DatabaseSync, hint: (hint: WorkHint) 
 
   /** Null where a batch of it is still open, or it is finished already. */
   function finishIfDone(row: RequestRow, now: EpochMs): Request | null {
-    if (row.finished_at !== null || openBatch.get(row.seq) !== undefined) return null
+    if (row.finished_at !== null || row.open > 0) return null
     const state = finalState(row)
     finish.run(state, now, row.seq)
     const lanes: readonly string[] = JSON.parse(row.lanes)

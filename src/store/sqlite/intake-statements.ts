@@ -9,6 +9,8 @@ import { virtualTimeIn } from './virtual-time.ts'
 interface Beginning {
   readonly state: 'pending' | 'receiving'
   readonly total: number
+  /** How many batches it has. */
+  readonly open: number
   readonly lanes: readonly string[]
   readonly sources: Readonly<Record<string, number>>
   readonly receivingUntil: EpochMs | null
@@ -32,9 +34,9 @@ export function intakeStatements(database: DatabaseSync) {
   const putKey = prepare(database, 'INSERT OR REPLACE INTO idempotency_keys VALUES (?, ?, ?, ?, ?)')
   const putRequest = prepare(
     database,
-    `INSERT INTO requests (id, tenant, priority, state, total, created_at, metadata, lanes, sources,
-       not_before, expires_at, callback_url, retry_of, receiving_until, release_at)
-     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+    `INSERT INTO requests (id, tenant, priority, state, total, open, created_at, metadata, lanes,
+       sources, not_before, expires_at, callback_url, retry_of, receiving_until, release_at)
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
   )
   const findFlow = prepare<{ requests: number }>(
     database,
@@ -69,6 +71,7 @@ export function intakeStatements(database: DatabaseSync) {
         outline.priority,
         beginning.state,
         beginning.total,
+        beginning.open,
         outline.createdAt,
         JSON.stringify(outline.metadata),
         JSON.stringify(beginning.lanes),

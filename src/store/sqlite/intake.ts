@@ -58,6 +58,7 @@ export function intakeOperations(database: DatabaseSync, hint: (hint: WorkHint) 
     const seq = statements.insertRequest(request, {
       state: 'pending',
       total,
+      open: request.batches.length,
       lanes: [...lanes.keys()],
       sources,
       receivingUntil: null,

@@ -30,7 +30,8 @@ export function receiveOperations(database: DatabaseSync, hint: (hint: WorkHint)
   )
   const grow = prepare(
     database,
-    `UPDATE requests SET total = total + ?, receiving_until = max(receiving_until, ?)
+    `UPDATE requests SET total = total + ?, open = open + ?,
+       receiving_until = max(receiving_until, ?)
      WHERE seq = ?`,
   )
   const makeWhole = prepare(
@@ -56,6 +57,7 @@ export function receiveOperations(database: DatabaseSync, hint: (hint: WorkHint)
     const seq = insertRequest(outline, {
       state: 'receiving',
       total: 0,
+      open: 0,
       lanes: [],
       sources: {},
       receivingUntil: until,
@@ -71,9 +73,9 @@ export function receiveOperations(database: DatabaseSync, hint: (hint: WorkHint)
     const mappings = batches.reduce((sum, { ordinals }) => sum + ordinals.count, 0)
     // Sent again, because its answer was lost.
     const isKnown = row.total === staged + mappings
-    if (isKnown || batches.length === 0) return grow.run(0, until, row.seq) === 1
+    if (isKnown || batches.length === 0) return grow.run(0, 0, until, row.seq) === 1
     if (row.total !== staged) throw new Error('pieces are staged one after another')
-    grow.run(mappings, until, row.seq)
+    grow.run(mappings, batches.length, until, row.seq)
     for (const batch of batches) {
       const { before: start, ordinals } = batch
       insertBatch(row.seq, batch, { state: 'staged', start, rank: start + ordinals.count })

@@ -61,6 +61,7 @@ export function settleOperations(database: DatabaseSync, hint: (hint: WorkHint) 
     change.failed += failed - row.failed
     change.cancelled += cancelled - row.cancelled
     addToLane(change, row.lane, processed(settlement) - processed(row))
+    if (next.state === 'done') change.done += 1
     if (next.state === 'ready' || next.state === 'waiting') letGo.push(batch)
     if (failed > row.failed) {
       const failures = lastFailures(settlement.failures, failed - row.failed)

@@ -17,6 +17,8 @@ interface Counts {
   readonly completed: number
   readonly failed: number
   readonly cancelled: number
+  /** How many batches are not done. */
+  readonly open: number
   /** How many failures its groups hold. */
   readonly grouped: number
 }
@@ -53,12 +55,13 @@ export function sweepOperations(database: DatabaseSync, hint: (hint: WorkHint) =
   const recount = prepare<Counts>(
     database,
     `SELECT sum(completed) AS completed, sum(failed) AS failed, sum(cancelled) AS cancelled,
+       count(*) FILTER (WHERE state <> 'done') AS open,
        (SELECT coalesce(sum(count), 0) FROM failure_groups WHERE request = ?1) AS grouped
      FROM batches WHERE request = ?1`,
   )
   const correct = prepare(
     database,
-    'UPDATE requests SET completed = ?, failed = ?, cancelled = ? WHERE seq = ?',
+    'UPDATE requests SET completed = ?, failed = ?, cancelled = ?, open = ? WHERE seq = ?',
   )
   const findOld = prepare<{ seq: number }>(
     database,
@@ -87,13 +90,11 @@ export function sweepOperations(database: DatabaseSync, hint: (hint: WorkHint) =
   const lookAgain = prepare(
     database,
     `WITH held AS (
-       SELECT request, sum(count - completed - failed - cancelled) AS open FROM batches
-       WHERE state = 'leased' GROUP BY request)
+       SELECT request, count(*) AS batches FROM batches WHERE state = 'leased' GROUP BY request)
      UPDATE requests SET closing_from = 0 WHERE seq IN (
        SELECT r.seq FROM requests r LEFT JOIN held h ON h.request = r.seq
        WHERE r.closing IS NOT NULL AND r.finished_at IS NULL AND r.closing_from IS NULL
-         AND (r.total = r.completed + r.failed + r.cancelled OR
-           r.total > r.completed + r.failed + r.cancelled + coalesce(h.open, 0)))`,
+         AND r.open > coalesce(h.batches, 0))`,
   )
 
   /** Where the audit goes on. It is only a place in a round: losing it costs nothing. */
@@ -105,8 +106,11 @@ export function sweepOperations(database: DatabaseSync, hint: (hint: WorkHint) =
     const agree =
       counts.completed === row.completed &&
       counts.failed === row.failed &&
-      counts.cancelled === row.cancelled
-    if (!agree) correct.run(counts.completed, counts.failed, counts.cancelled, row.seq)
+      counts.cancelled === row.cancelled &&
+      counts.open === row.open
+    if (!agree) {
+      correct.run(counts.completed, counts.failed, counts.cancelled, counts.open, row.seq)
+    }
     if (grouped !== counts.failed) regroup(row.seq, counts.failed)
     const finished = finishIfDone({ ...row, ...counts }, now) !== null
     return finished || !agree || grouped !== counts.failed

@@ -16,6 +16,11 @@ ALTER TABLE requests ADD COLUMN receiving_until INTEGER;
 -- When its staged batches will be ranked; null once they are.
 ALTER TABLE requests ADD COLUMN release_at INTEGER;
 
+-- How many of its batches are not done: a request ends with the last of them, however many there were.
+ALTER TABLE requests ADD COLUMN open INTEGER NOT NULL DEFAULT 0 CHECK (open >= 0);
+UPDATE requests SET open = (SELECT count(*) FROM batches WHERE request = requests.seq AND state <> 'done')
+  WHERE finished_at IS NULL;
+
 CREATE INDEX requests_expiring ON requests (expires_at)
   WHERE expires_at IS NOT NULL AND finished_at IS NULL AND closing IS NULL;
 CREATE INDEX requests_closing ON requests (seq) WHERE closing IS NOT NULL AND finished_at IS NULL;
