@@ -40,16 +40,17 @@ function compared({ what, unit, samples, target, enough }: Comparison): string[]
 
 function measured({ what, unit, samples, percentile: percent, target }: Measurement): string[] {
   const judged = percentile(samples, percent)
-  const name = percent === 50 ? 'median' : `p${percent}`
   return [
     `${unit} ${what}`,
     spread(samples),
     '',
-    `${name} ${figure(judged)}`,
+    `${JUDGED[percent]} ${figure(judged)}`,
     `≤ ${figure(target)}`,
     judged <= target ? 'yes' : 'no',
   ]
 }
+
+const JUDGED = { 50: 'median', 99: 'p99', 100: 'highest' } as const
 
 function unmeasured({ what, because }: Unmeasured): string[] {
   return [what, '', '', `not measured: ${because}`, '', '']

@@ -5,7 +5,7 @@
  */
 import { flushCompileCache } from 'node:module'
 import {
-  catalogue,
+  catalogueData,
   describer,
   kindSettings,
   readSystemsFile,
@@ -17,12 +17,15 @@ import type { DurationMs } from './core/units.ts'
 import { type Delivery, startDelivery } from './delivery.ts'
 import { type HttpPorts, TIMEOUTS } from './http/ports.ts'
 import type { HttpServer } from './http/server.ts'
+import { toCatalogue } from './intake/systems.ts'
 import { systemClock } from './lib/clock.ts'
 import { newId } from './lib/random.ts'
 import { VERSION } from './lib/version.ts'
 import type { Emit } from './observe/events.ts'
 import { type Log, openLog } from './observe/log.ts'
+import type { ReceiverData } from './receiver.ts'
 import { openStorage, type Storage } from './storage.ts'
+import { openUploads, type Uploads } from './uploads.ts'
 import type { WorkerData } from './worker.ts'
 
 export { StartError } from './catalogue.ts'
@@ -64,7 +67,17 @@ export async function startApp(settings: Settings): Promise<App> {
     await delivery?.drain(systemClock.now())
     await delivery?.ended()
   })
-  const ports = await httpPorts(settings, systems, storage, emit)
+  const known = await catalogueData(systems, settings)
+  const { store } = storage
+  const uploads = started.adopt(
+    openUploads({
+      data: () => ({ store: storage.share(), systems: known, limits: limitsOf(settings) }),
+      max: settings.maxUploads,
+    }),
+    (open) => open.close(),
+  )
+  const { upload } = uploads
+  const ports = httpPorts(settings, systems, { store, emit, upload, systems: toCatalogue(known) })
   const server = ports === null || api === null ? null : (await api).createServer(ports)
   const url = server === null ? null : await orStartError(server.listen())
   if (storage.isThere) await delivery?.started
@@ -76,7 +89,7 @@ export async function startApp(settings: Settings): Promise<App> {
   flushCompileCache()
   const stopped = Promise.withResolvers<void>()
   const stop = once(async () => {
-    await stopAll(settings.drainTimeout, server, delivery, storage, log)
+    await stopAll(settings.drainTimeout, { server, delivery, uploads, storage, log })
     stopped.resolve()
   })
   const failures = delivery === null ? [] : [delivery.failed]
@@ -94,18 +107,24 @@ function once(action: () => Promise<void>): () => Promise<void> {
   }
 }
 
+interface Parts {
+  readonly server: HttpServer | null
+  readonly delivery: Delivery | null
+  readonly uploads: Uploads
+  readonly storage: Storage
+  readonly log: Log
+}
+
 async function stopAll(
   drainTimeout: DurationMs,
-  server: HttpServer | null,
-  delivery: Delivery | null,
-  storage: Storage,
-  log: Log,
+  { server, delivery, uploads, storage, log }: Parts,
 ): Promise<void> {
   const deadline = systemClock.now() + drainTimeout
   const closed = server?.close(drainTimeout)
   await delivery?.drain(deadline - WRAP_UP_MS)
   log.emit({ event: 'draining', deadlineMs: drainTimeout })
   await Promise.all([closed, delivery?.ended()])
+  await uploads.close()
   await storage.close()
   log.emit({ event: 'stopped' })
   log.close()
@@ -125,23 +144,26 @@ function portOf({ role, healthPort, port }: Settings): number | null {
   return role === 'worker' ? healthPort : port
 }
 
+/** What the thread for large bodies must know of the settings: nothing that is secret. */
+function limitsOf(settings: Settings): ReceiverData['limits'] {
+  const { maxBody, maxMappings, maxStream, maxStreamMappings, batchSize } = settings
+  return { maxBody, maxMappings, maxStream, maxStreamMappings, batchSize }
+}
+
 /** Null where the role answers nothing. */
-async function httpPorts(
+function httpPorts(
   settings: Settings,
   systems: Systems,
-  { store }: Storage,
-  emit: Emit,
-): Promise<HttpPorts | null> {
+  parts: Pick<HttpPorts, 'store' | 'emit' | 'upload' | 'systems'>,
+): HttpPorts | null {
   const port = portOf(settings)
   if (port === null) return null
   return {
-    store,
-    emit,
+    ...parts,
     port,
     offers: settings.role === 'worker' ? 'health' : 'everything',
     clock: systemClock,
     newId,
-    systems: await catalogue(systems, settings),
     describe: describer(systems, settings.concurrency),
     limits: settings,
     timeouts: TIMEOUTS,

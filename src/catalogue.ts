@@ -6,7 +6,7 @@ import type { Settings } from './config/settings.ts'
 import { kindsNamed, readSystems } from './config/systems.ts'
 import type { SystemEntry } from './core/system.ts'
 import { connectSystems, type KindSettings, kindsFor } from './deliver/kinds.ts'
-import type { SystemCatalogue } from './intake/systems.ts'
+import type { CatalogueData } from './intake/systems.ts'
 import { systemClock } from './lib/clock.ts'
 import { systemRandom } from './lib/random.ts'
 import { VERSION } from './lib/version.ts'
@@ -57,21 +57,15 @@ export function kindSettings(settings: Settings): KindSettings {
 }
 
 /** What intake must know of the systems: which names there are, and from which can be read. */
-export async function catalogue(systems: Systems, settings: Settings): Promise<SystemCatalogue> {
-  if (systems === null) return { mode: 'demo', names: [], has: () => true, reads: () => false }
+export async function catalogueData(systems: Systems, settings: Settings): Promise<CatalogueData> {
+  if (systems === null) return { mode: 'demo', names: [], readable: [] }
   const ports = { clock: systemClock, random: systemRandom }
   // Only a connection knows, and to make one touches no network.
   const connected = await connectSystems(systems, kindSettings(settings), ports)
   const { names } = connected
-  const readable = new Set(names.filter((name) => connected.get(name)?.readable))
+  const readable = names.filter((name) => connected.get(name)?.readable)
   await connected.close()
-  const known = new Set(names)
-  return {
-    mode: 'configured',
-    names,
-    has: (name) => known.has(name),
-    reads: (name) => readable.has(name),
-  }
+  return { mode: 'configured', names, readable }
 }
 
 /** What the systems file says of each system; without one, every name is a simulated system. */

@@ -1,6 +1,7 @@
 import fastify, { type FastifyInstance } from 'fastify'
 import type { DurationMs } from '../core/units.ts'
 import { watchBacklog } from './backlog.ts'
+import { takeBytes } from './body.ts'
 import { createDrain } from './drain.ts'
 import { answerClientError, answerErrors, answerRefusal, answerUnknownRoutes } from './errors.ts'
 import { whyNotListening } from './listen.ts'
@@ -16,6 +17,7 @@ import { requestsRoutes } from './routes/requests.ts'
 import { resultsRoutes } from './routes/results.ts'
 import { statusRoutes } from './routes/status.ts'
 import { systemsRoutes } from './routes/systems.ts'
+import { Uploads } from './uploads.ts'
 
 /** The API server. */
 export interface HttpServer {
@@ -39,6 +41,7 @@ const HEADERS_SIZE_MAX = 16_384
 /** Puts the API server together; it takes no requests yet. */
 export function createServer(ports: HttpPorts): HttpServer {
   const { clock, limits, timeouts, emit } = ports
+  const uploads = new Uploads(clock, timeouts.upload, limits.maxUploads)
   const app = fastify({
     http: {
       maxHeaderSize: HEADERS_SIZE_MAX,
@@ -50,7 +53,10 @@ export function createServer(ports: HttpPorts): HttpServer {
     return503OnClosing: false,
     routerOptions: { maxParamLength: HEADERS_SIZE_MAX },
     genReqId: numbered(ports.newId(clock.now())),
-    clientErrorHandler: answerClientError,
+    clientErrorHandler: (error, socket) => {
+      const isPatient = error.code === 'ERR_HTTP_REQUEST_TIMEOUT' && uploads.isReceiving(socket)
+      if (!isPatient) answerClientError(error, socket)
+    },
     frameworkErrors: answerRefusal,
   })
   app.server.maxConnections = limits.maxConnections
@@ -84,7 +90,7 @@ export function createServer(ports: HttpPorts): HttpServer {
     done()
   })
   app.register((api, _options, done) => {
-    apiRoutes(api, ports)
+    apiRoutes(api, ports, uploads)
     done()
   })
 
@@ -100,13 +106,15 @@ export function createServer(ports: HttpPorts): HttpServer {
     },
     async close(deadline) {
       drain.begin(deadline)
+      uploads.stop()
       await app.close()
       drain.end()
     },
   }
 }
 
-function apiRoutes(api: FastifyInstance, ports: HttpPorts): void {
+function apiRoutes(api: FastifyInstance, ports: HttpPorts, uploads: Uploads): void {
+  takeBytes(api)
   api.addHook('onRequest', (request, reply, done) => {
     protect(reply)
     if (acceptsJson(request.headers.accept)) return done()
@@ -114,7 +122,11 @@ function apiRoutes(api: FastifyInstance, ports: HttpPorts): void {
   })
   healthRoutes(api, ports)
   if (ports.offers === 'health') return
-  ingestRoutes(api, ports, watchBacklog(ports.store, ports.clock, ports.limits.maxBacklog))
+  api.register((intake, _options, done) => {
+    const backlog = watchBacklog(ports.store, ports.clock, ports.limits.maxBacklog)
+    ingestRoutes(intake, ports, backlog, uploads)
+    done()
+  })
   statusRoutes(api, ports)
   resultsRoutes(api, ports)
   requestsRoutes(api, ports)

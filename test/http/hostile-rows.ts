@@ -8,6 +8,7 @@ export interface Row extends Input {
   readonly slug: string
   readonly code?: string
   readonly pointer?: string
+  readonly line?: number
 }
 
 const ONE = JSON.stringify({ mappings: [mapping()] })
@@ -143,7 +144,7 @@ export const ROWS: readonly Row[] = [
     code: 'invalid_type',
     pointer: '#/mappings/0/id',
   },
-  ...['color', 'callback_url', 'not_before', 'expires_in'].map((name) => ({
+  ...['color', 'callback_url'].map((name) => ({
     name: `the unknown property ${name}`,
     body: withOption(`"${name}":"x"`),
     status: 400,
@@ -229,8 +230,8 @@ export const ROWS: readonly Row[] = [
       code: 'invalid_type',
     }),
   ),
-  ...['gzip', 'gzip, gzip', 'br'].map((encoding) => ({
-    name: `the encoding ${encoding}`,
+  ...['gzip, gzip', 'br', 'deflate', 'gzip;q=1', ''].map((encoding) => ({
+    name: `the encoding "${encoding}"`,
     headers: { 'content-encoding': encoding },
     body: ONE,
     status: 415,

@@ -1,8 +1,10 @@
 import { onTestFinished } from 'vitest'
 import { type HttpPorts, TIMEOUTS } from '../../src/http/ports.ts'
 import { createServer, type HttpServer } from '../../src/http/server.ts'
+import { toCatalogue } from '../../src/intake/systems.ts'
+import { take, type UploadPorts } from '../../src/intake/upload.ts'
 import { systemClock } from '../../src/lib/clock.ts'
-import { newId } from '../../src/lib/random.ts'
+import { newHashKey, newId } from '../../src/lib/random.ts'
 import type { Event } from '../../src/observe/events.ts'
 import { openMemoryStore } from '../../src/store/sqlite/memory.ts'
 import type { Store } from '../../src/store/store.ts'
@@ -16,7 +18,7 @@ export interface Fixture {
 
 /** Everything but the limits can be replaced as a whole, the limits one by one. */
 export interface Changes extends Partial<Omit<HttpPorts, 'limits' | 'store'>> {
-  readonly limits?: Partial<HttpPorts['limits']>
+  readonly limits?: Partial<UploadPorts['limits'] & HttpPorts['limits']>
   /** Puts something around the store. */
   readonly wrap?: (store: Store) => HttpPorts['store']
 }
@@ -25,12 +27,24 @@ export interface Changes extends Partial<Omit<HttpPorts, 'limits' | 'store'>> {
 export async function openServer({ limits, wrap, ...ports }: Changes = {}): Promise<Fixture> {
   const store = await openMemoryStore()
   const events: Event[] = []
+  const systems = toCatalogue({ mode: 'demo', names: [], readable: [] })
+  const intake = { store: wrap?.(store) ?? store, clock: systemClock, newId, systems, ...ports }
+  const all: UploadPorts['limits'] & HttpPorts['limits'] = {
+    maxBody: 100_000,
+    maxMappings: 100,
+    maxStream: 2_000_000,
+    maxStreamMappings: 20_000,
+    maxUploads: 4,
+    maxBacklog: 1_000_000,
+    maxConnections: 1000,
+    batchSize: null,
+    ...limits,
+  }
   const server = createServer({
-    store: wrap?.(store) ?? store,
-    clock: systemClock,
-    newId,
+    ...intake,
     emit: (event) => events.push(event),
-    systems: { mode: 'demo', has: () => true, reads: () => false, names: [] },
+    // In this thread: that it is done in one of its own changes nothing of what is done.
+    upload: (order, body) => take(order, body, { ...intake, hashKey: newHashKey, limits: all }),
     describe: () => ({ kind: 'simulated', limits: { concurrency: 20, rate: null } }),
     offers: 'everything',
     host: '127.0.0.1',
@@ -39,14 +53,7 @@ export async function openServer({ limits, wrap, ...ports }: Changes = {}): Prom
     tenant: 'default',
     timeouts: TIMEOUTS,
     ...ports,
-    limits: {
-      maxBody: 100_000,
-      maxMappings: 100,
-      maxBacklog: 1_000_000,
-      maxConnections: 1000,
-      batchSize: null,
-      ...limits,
-    },
+    limits: all,
   })
   onTestFinished(async () => {
     await server.close(0)

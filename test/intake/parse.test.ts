@@ -1,6 +1,8 @@
 import { describe, expect, test } from 'vitest'
+import { NO_TERMS } from '../../src/core/request.ts'
 import { parse } from '../../src/intake/parse.ts'
 import type { SystemCatalogue } from '../../src/intake/systems.ts'
+import { NOW } from '../support/requests.ts'
 
 const DEMO: SystemCatalogue = { mode: 'demo', has: () => true, reads: () => false, names: [] }
 
@@ -10,7 +12,7 @@ function configured(...names: readonly string[]): SystemCatalogue {
 
 function read(body: unknown, systems: SystemCatalogue = DEMO) {
   const text = typeof body === 'string' ? body : JSON.stringify(body)
-  return parse(Buffer.from(text), { systems, mappingsMax: 2000 })
+  return parse(Buffer.from(text), { systems, mappingsMax: 2000, now: NOW, onInvalid: 'refuse' })
 }
 
 function mapping(changes: object = {}) {
@@ -24,7 +26,7 @@ test('a good body is read as it is', () => {
     batch_size: 7,
     metadata: { run: 'nightly' },
   }
-  expect(read(body)).toEqual({ kind: 'parsed', ...body })
+  expect(read(body)).toEqual({ kind: 'parsed', ...body, terms: NO_TERMS, rejected: [] })
 })
 
 test('everything that is wrong is told at once, with its place and line', () => {

@@ -62,6 +62,7 @@ export function troubled(
     request: (tenant, id) => store.request(tenant, id),
     requests: (tenant, filter) => store.requests(tenant, filter),
     batches: (tenant, request, range) => store.batches(tenant, request, range),
+    received: (request, from, to) => store.received(request, from, to),
     totals: () => store.totals(),
     waiting: (tenant, id) => store.waiting(tenant, id),
     systemNames: (after, limit) => store.systemNames(after, limit),

@@ -29,6 +29,8 @@ const COMPOSITION_ROOTS = [
   'catalogue.ts',
   'delivery.ts',
   'worker.ts',
+  'uploads.ts',
+  'receiver.ts',
   'administration.ts',
 ]
 const ABOVE_THE_ROOTS = ['cli', 'client']

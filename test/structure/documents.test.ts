@@ -68,7 +68,7 @@ describe('README.md', () => {
     const [body] = all(text, /-d '\s*(\{[\s\S]*?\})'/g)
     const rules = {
       systems: { mode: 'demo' as const, has: () => true, reads: () => false, names: [] },
-      mappingsMax: 10,
+      ...{ mappingsMax: 10, now: 0, onInvalid: 'refuse' as const },
     }
     expect(parse(Buffer.from(body ?? ''), rules)).toMatchObject({ kind: 'parsed' })
   })

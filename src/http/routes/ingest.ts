@@ -1,143 +1,136 @@
+import type { IncomingMessage } from 'node:http'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
-import Type from 'typebox'
-import { accept, type Receipt } from '../../intake/accept.ts'
+import { type Acceptance, accept, type Receipt } from '../../intake/accept.ts'
 import { idempotencyKeyIn } from '../../intake/idempotency-key.ts'
-import { refuse } from '../../intake/problem.ts'
-import { IngestSchema } from '../../intake/schema.ts'
+import type { OnInvalid } from '../../intake/parse.ts'
+import { type Refusal, refuse } from '../../intake/problem.ts'
+import { readOptions } from '../../intake/query.ts'
+import type { UploadOrder } from '../../intake/upload.ts'
 import type { Backlog } from '../backlog.ts'
-import { refuseBody } from '../body.ts'
-import { answer, refusals, STORE_PROBLEMS } from '../documented.ts'
-import { NoParameters } from '../parameters.ts'
+import { readSmall, takeStreams, uploadFormOf } from '../body.ts'
+import { type IngestParameters, ingestSchema } from '../ingest-schema.ts'
+import type { UploadForm } from '../negotiation.ts'
 import type { HttpPorts } from '../ports.ts'
 import { sendBadInput, sendProblem } from '../problem.ts'
+import { Stopping, TooSlow, type Uploads } from '../uploads.ts'
 
-const ReceiptSchema = Type.Object(
-  {
-    request_id: Type.String({ format: 'uuid' }),
-    status: Type.Literal('pending'),
-    message: Type.String(),
-    total_mappings: Type.Integer({ minimum: 1 }),
-  },
-  {
-    examples: [
-      {
-        request_id: '01985a3c-6c1e-7d3a-9a55-0d6f1f0e8a11',
-        status: 'pending',
-        message:
-          'Ingestion request created successfully. Follow it at /status/01985a3c-6c1e-7d3a-9a55-0d6f1f0e8a11',
-        total_mappings: 1,
-      },
-    ],
-  },
-)
+/** A body of JSON that is no larger is read here; every other one by a thread of its own. */
+const SMALL_BYTES_MAX = 1_000_000
 
-const schema = {
-  summary: 'Hand in mappings',
-  description:
-    'Answered once the whole request is on disk. All or nothing: every bad mapping is reported, the first 100 of them.',
-  operationId: 'ingest',
-  tags: ['Requests'],
-  consumes: ['application/json'],
-  headers: Type.Object({
-    'idempotency-key': Type.Optional(
-      Type.String({
-        description:
-          '1 to 255 visible ASCII characters, bare or quoted. With the same body, the first answer comes again.',
-        examples: ['nightly-2026-01-31'],
-      }),
-    ),
-  }),
-  querystring: NoParameters,
-  body: IngestSchema,
-  response: {
-    202: answer('The request is on disk and will be carried out.', ReceiptSchema, {
-      Location: { type: 'string', description: 'Where to follow it.' },
-      'Idempotency-Replayed': {
-        type: 'string',
-        description: '`true` where the key was used before; nothing new was stored.',
-      },
-    }),
-    ...refusals(
-      ...STORE_PROBLEMS,
-      'malformed-json',
-      'invalid-utf8',
-      'too-deep',
-      'validation-failed',
-      'duplicate-mapping-id',
-      'unknown-system',
-      'invalid-expression',
-      'body-too-large',
-      'too-many-mappings',
-      'unsupported-media-type',
-      'unsupported-encoding',
-      'idempotency-in-progress',
-      'idempotency-key-reused',
-      'overloaded',
-    ),
-  },
+interface Ingest {
+  /** Undefined where there is none. */
+  readonly Body: IncomingMessage | undefined
+  readonly Querystring: IngestParameters
 }
 
+type IngestRequest = FastifyRequest<Ingest>
+
 /** `POST /ingest`. */
-export function ingestRoutes(app: FastifyInstance, ports: HttpPorts, backlog: Backlog): void {
+export function ingestRoutes(
+  app: FastifyInstance,
+  ports: HttpPorts,
+  backlog: Backlog,
+  uploads: Uploads,
+): void {
   const { clock, emit, limits, tenant } = ports
 
-  app.removeAllContentTypeParsers()
-  // Intake reads the bytes themselves.
-  app.addContentTypeParser('application/json', { parseAs: 'buffer' }, (_request, body, done) =>
-    done(null, body),
-  )
+  takeStreams(app)
+  app.post<Ingest>('/ingest', { schema: ingestSchema, onRequest: refuseUnread, handler: ingest })
 
-  app.post<{ Body: Buffer }>('/ingest', {
-    schema,
-    bodyLimit: limits.maxBody,
-    onRequest: refuseUnread,
-    handler: ingest,
-  })
-
-  function refuseUnread(request: FastifyRequest, reply: FastifyReply, done: () => void): void {
-    if (refuseBody(request, reply)) return
+  function refuseUnread(request: IngestRequest, reply: FastifyReply, done: () => void): void {
+    const form = uploadFormOf(request, reply)
+    if (form === null) return
+    const max = form.format === 'json' ? limits.maxBody : limits.maxStream
     if (backlog.isFull()) {
       const detail = `At most ${limits.maxBacklog} mappings may be open at once; try again later.`
       sendProblem(reply, 'overloaded', detail)
+    } else if ((lengthOf(request) ?? 0) > max) {
+      reply.header('connection', 'close')
+      sendTooLarge(reply)
     } else {
       done()
     }
   }
 
-  async function ingest(request: FastifyRequest<{ Body: Buffer }>, reply: FastifyReply) {
+  async function ingest(request: IngestRequest, reply: FastifyReply): Promise<FastifyReply> {
     const startedAt = clock.now()
     const header = request.headers['idempotency-key']
     const idempotencyKey = typeof header === 'string' ? idempotencyKeyIn(header) : null
     if (header !== undefined && idempotencyKey === null) return sendBadInput(reply, INVALID_KEY)
+    const form = uploadFormOf(request, reply)
+    if (form === null) return reply
+    const content = contentOf(form, request.query)
+    if (content.kind === 'refused') return sendBadInput(reply, content)
 
-    const acceptance = await accept({ tenant, body: request.body, idempotencyKey }, ports)
-    if (acceptance.kind === 'refused') return sendBadInput(reply, acceptance)
-    if (acceptance.kind === 'conflict') {
-      const detail = 'This Idempotency-Key was used for another body; use a new one.'
-      return sendProblem(reply, 'idempotency-key-reused', detail)
+    const onInvalid = request.query.on_invalid ?? 'refuse'
+    const submission = { tenant, idempotencyKey, onInvalid }
+    if (isSmall(form, request)) {
+      const body = request.body === undefined ? Buffer.of() : await readSmall(request.body)
+      return answer(await accept({ ...submission, body }, ports))
     }
-    if (acceptance.kind === 'receiving') {
-      const detail =
-        'A request with this Idempotency-Key is still being received; try again when it has come.'
-      return sendProblem(reply, 'idempotency-in-progress', detail)
+    const { encoding } = form
+    return receive({ ...submission, encoding, content: content.content })
+
+    async function receive(order: UploadOrder): Promise<FastifyReply> {
+      if (request.body === undefined) throw new Error('what has a length has a body')
+      if (uploads.isFull) return sendProblem(reply, 'overloaded', TOO_MANY_UPLOADS)
+      try {
+        return answer(await uploads.receive(request.body, (bytes) => ports.upload(order, bytes)))
+      } catch (error) {
+        if (error instanceof Stopping) return sendProblem(reply, 'draining', STOPPING)
+        if (error instanceof TooSlow) return sendProblem(reply, 'request-timeout', TOO_SLOW)
+        throw error
+      }
     }
-    const { total, priority, batches, replayed } = acceptance
-    if (!replayed) {
-      backlog.add(total)
-      const durationMs = clock.now() - startedAt
-      const event = 'request_accepted'
-      emit({
-        event,
-        request: acceptance.request,
-        tenant,
-        priority,
-        mappings: total,
-        batches,
-        durationMs,
-      })
+
+    function answer(acceptance: Acceptance): FastifyReply {
+      if (acceptance.kind !== 'accepted') return sendRefusal(reply, acceptance)
+      const { total, priority, batches, replayed } = acceptance
+      if (!replayed) {
+        backlog.add(total)
+        const durationMs = clock.now() - startedAt
+        const event = 'request_accepted'
+        const { request: id } = acceptance
+        emit({ event, request: id, tenant, priority, mappings: total, batches, durationMs })
+      }
+      return sendReceipt(reply, acceptance, onInvalid)
     }
-    return sendReceipt(reply, acceptance)
   }
+
+  /** What the body holds, with the options that its address gives. */
+  function contentOf(
+    { format }: UploadForm,
+    { on_invalid: _, ...query }: IngestParameters,
+  ): Refusal | { readonly kind: 'content'; readonly content: UploadOrder['content'] } {
+    if (format === 'json') {
+      const names = Object.keys(query)
+      return names.length === 0 ? JSON_CONTENT : refuse(names.map(misplaced))
+    }
+    const read = readOptions(query, clock.now())
+    if (read.kind === 'refused') return read
+    const { options, terms } = read
+    return { kind: 'content', content: { format, options, terms } }
+  }
+}
+
+const JSON_CONTENT = { kind: 'content', content: { format: 'json' } } as const
+
+/** Null where nobody knows before it has come. */
+function lengthOf({ headers }: IngestRequest): number | null {
+  const { 'content-length': length, 'transfer-encoding': encoding } = headers
+  if (length !== undefined) return Number(length)
+  return encoding === undefined ? 0 : null
+}
+
+function isSmall({ format, encoding }: UploadForm, request: IngestRequest): boolean {
+  if (format !== 'json' || encoding !== 'identity') return false
+  const length = lengthOf(request)
+  return length !== null && length <= SMALL_BYTES_MAX
+}
+
+function misplaced(name: string) {
+  const detail = 'A body of JSON says this itself; in the address it is for NDJSON and CSV.'
+  return { pointer: `#/query/${name}`, code: 'misplaced_parameter', detail } as const
 }
 
 const INVALID_KEY = refuse([
@@ -148,15 +141,47 @@ const INVALID_KEY = refuse([
   },
 ])
 
+const TOO_MANY_UPLOADS =
+  'As many large bodies are being received as may be at once (SLUICE_MAX_UPLOADS); try again later.'
+const STOPPING = 'This instance is about to stop, and keeps nothing of this; send it again.'
+const TOO_SLOW = 'Send the body without long pauses. Nothing of it is kept.'
+
+function sendRefusal(reply: FastifyReply, acceptance: Exclude<Acceptance, Receipt>): FastifyReply {
+  switch (acceptance.kind) {
+    case 'refused':
+      return sendBadInput(reply, acceptance)
+    case 'too-large':
+      return sendTooLarge(reply)
+    case 'conflict': {
+      const detail = 'This Idempotency-Key was used for another body; use a new one.'
+      return sendProblem(reply, 'idempotency-key-reused', detail)
+    }
+    case 'receiving': {
+      const detail =
+        'A request with this Idempotency-Key is still being received; try again when it has come.'
+      return sendProblem(reply, 'idempotency-in-progress', detail)
+    }
+  }
+}
+
+function sendTooLarge(reply: FastifyReply): FastifyReply {
+  return sendProblem(reply, 'body-too-large', 'Send less at once, as several requests.')
+}
+
 /** The text is put together by hand: this answer is given twenty thousand times a second. */
-function sendReceipt(reply: FastifyReply, { request, total, replayed }: Receipt): FastifyReply {
+function sendReceipt(
+  reply: FastifyReply,
+  { request, total, skipped, replayed }: Receipt,
+  onInvalid: OnInvalid,
+): FastifyReply {
   if (replayed) reply.header('idempotency-replayed', 'true')
   const path = `/status/${request}`
+  const more = onInvalid === 'skip' ? `,"skipped_mappings":${skipped}` : ''
   return reply
     .code(202)
     .header('location', path)
     .header('content-type', 'application/json; charset=utf-8')
     .send(
-      `{"request_id":"${request}","status":"pending","message":"Ingestion request created successfully. Follow it at ${path}","total_mappings":${total}}`,
+      `{"request_id":"${request}","status":"pending","message":"Ingestion request created successfully. Follow it at ${path}","total_mappings":${total}${more}}`,
     )
 }

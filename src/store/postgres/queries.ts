@@ -1,10 +1,18 @@
 import type { Request } from '../../core/request.ts'
 import type { MappingState } from '../../core/verdict.ts'
-import { type BatchRow, type RequestRow, toBatch, toRequest } from '../rows.ts'
+import {
+  type BatchRow,
+  type OrdinalsRow,
+  type RequestRow,
+  toBatch,
+  toOrdinals,
+  toRequest,
+} from '../rows.ts'
 import {
   type BatchRange,
   ORDINAL_SPAN_MAX,
   type RequestFilter,
+  type RequestName,
   type StoredBatch,
   type Totals,
 } from '../store.ts'
@@ -34,10 +42,19 @@ const batchesIn = (holding: string) => `
   WHERE r.tenant = $1 AND r.id = $2 AND r.state <> 'receiving' AND p.last >= $5 ${holding}
   ORDER BY p.first`
 
+const RECEIVED = `
+  SELECT p.first, p.last, p.count, p.ordinals, p.mappings
+  FROM requests r JOIN payloads p ON p.request = r.seq AND p.first < $3 AND p.first >= $4
+  WHERE r.tenant = $1 AND r.id = $2 AND r.receiving_until > 0 AND p.last >= $5 ORDER BY p.first`
+
 const TOTALS = `
   SELECT (SELECT count(*) FROM requests WHERE finished_at IS NULL AND state <> 'receiving')
       AS "activeRequests",
     (SELECT coalesce(sum(mappings), 0)::bigint FROM flows) AS "openMappings"`
+
+interface ReceivedRow extends OrdinalsRow {
+  readonly mappings: string
+}
 
 /** Reads what people ask for; nothing here writes. */
 export function queryOperations(database: Database) {
@@ -62,10 +79,16 @@ export function queryOperations(database: Database) {
     return (await database.query<BatchRow>(sql, parameters)).map(toBatch)
   }
 
+  async function received({ tenant, id }: RequestName, from: number, to: number) {
+    const parameters = [tenant, id, to, from - ORDINAL_SPAN_MAX, from]
+    const rows = await database.query<ReceivedRow>(RECEIVED, parameters)
+    return rows.map((row) => ({ ordinals: toOrdinals(row), mappings: row.mappings }))
+  }
+
   async function totals(): Promise<Totals> {
     const [row] = await database.query<Totals>(TOTALS, [])
     return row ?? { activeRequests: 0, openMappings: 0 }
   }
 
-  return { request, requests, batches, totals }
+  return { request, requests, batches, received, totals }
 }

@@ -47,6 +47,7 @@ export const READS = [
   'request',
   'requests',
   'batches',
+  'received',
   'totals',
   'waiting',
   'systemNames',

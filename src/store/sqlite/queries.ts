@@ -1,11 +1,19 @@
 import type { DatabaseSync } from 'node:sqlite'
 import type { Request } from '../../core/request.ts'
 import type { MappingState } from '../../core/verdict.ts'
-import { type BatchRow, type RequestRow, toBatch, toRequest } from '../rows.ts'
+import {
+  type BatchRow,
+  type OrdinalsRow,
+  type RequestRow,
+  toBatch,
+  toOrdinals,
+  toRequest,
+} from '../rows.ts'
 import {
   type BatchRange,
   ORDINAL_SPAN_MAX,
   type RequestFilter,
+  type RequestName,
   type StoredBatch,
   type Totals,
 } from '../store.ts'
@@ -48,6 +56,13 @@ export function queryOperations(database: DatabaseSync) {
     failed: inRange(HOLDING.failed),
     cancelled: inRange(HOLDING.cancelled),
   }
+  const receivedIn = prepare<OrdinalsRow & { readonly mappings: string }>(
+    database,
+    `SELECT b.first, b.last, b.count, p.ordinals, p.mappings
+     FROM requests r JOIN batches b ON b.request = r.seq AND b.first < ?3 AND b.first >= ?4
+       JOIN payloads p ON p.batch = b.id
+     WHERE r.tenant = ?1 AND r.id = ?2 AND r.receiving_until > 0 AND b.last >= ?5 ORDER BY b.first`,
+  )
   const countActive = prepare<{ n: number }>(
     database,
     `SELECT count(*) AS n FROM requests WHERE finished_at IS NULL AND state <> 'receiving'`,
@@ -73,9 +88,14 @@ export function queryOperations(database: DatabaseSync) {
     return statement.all(tenant, id, to, from - ORDINAL_SPAN_MAX, from).map(toBatch)
   }
 
+  function received({ tenant, id }: RequestName, from: number, to: number) {
+    const rows = receivedIn.all(tenant, id, to, from - ORDINAL_SPAN_MAX, from)
+    return rows.map((row) => ({ ordinals: toOrdinals(row), mappings: row.mappings }))
+  }
+
   function totals(): Totals {
     return { activeRequests: countActive.get()?.n ?? 0, openMappings: countOpen.get()?.n ?? 0 }
   }
 
-  return { request, requests, batches, totals }
+  return { request, requests, batches, received, totals }
 }
