@@ -66,7 +66,7 @@ describe('README.md', () => {
     const rules = {
       systems: { mode: 'demo' as const, has: () => true, reads: () => false, names: [] },
       callbacks: { areSigned: false, addressFault: () => null },
-      mappingsMax: 10,
+      ...{ mappingsMax: 10, now: 0, onInvalid: 'refuse' as const },
     }
     expect(parse(Buffer.from(body ?? ''), rules)).toMatchObject({ kind: 'parsed' })
   })
@@ -136,7 +136,7 @@ describe('docs/results.md', () => {
     const rules = {
       systems: { mode: 'demo' as const, has: () => true, reads: () => false, names: [] },
       callbacks: { areSigned: false, addressFault: () => null },
-      mappingsMax: 1,
+      ...{ mappingsMax: 1, now: 0, onInvalid: 'refuse' as const },
     }
     const body = Buffer.from(JSON.stringify({ mappings: [mapping] }))
     expect(parse(body, rules)).toMatchObject({ kind: 'parsed' })
