@@ -5,8 +5,11 @@ import { describe, expect, test } from 'vitest'
 import { describeSettings } from '../../src/config/settings.ts'
 import { readSystems } from '../../src/config/systems.ts'
 import { SETTINGS } from '../../src/config/table.ts'
+import { EXPIRED } from '../../src/core/closed.ts'
+import { FAILURE_GROUPS_MAX, REST_CODE } from '../../src/core/failures.ts'
 import { http } from '../../src/deliver/kinds/http.ts'
 import { simulated } from '../../src/deliver/kinds/simulated.ts'
+import { retryFilterIn } from '../../src/http/retry-filter.ts'
 import { changeIn } from '../../src/http/system-change.ts'
 import { parse } from '../../src/intake/parse.ts'
 import { ROOT } from './sources.ts'
@@ -14,7 +17,7 @@ import { ROOT } from './sources.ts'
 const DOCUMENTS = [
   ...['README.md', 'ARCHITECTURE.md', 'CONTRIBUTING.md', 'CHANGELOG.md'],
   ...['docs/settings.md', 'docs/operations.md', 'docs/benchmarks.md', 'docs/transformations.md'],
-  ...['docs/kinds.md', 'docs/http.md', 'docs/scaling.md'],
+  ...['docs/kinds.md', 'docs/http.md', 'docs/scaling.md', 'docs/requests.md'],
   ...readdirSync(join(ROOT, 'docs/adr')).map((name) => `docs/adr/${name}`),
 ]
 
@@ -115,6 +118,25 @@ describe('docs/limits-and-gates.md', () => {
     expect(changes).toHaveLength(2)
     for (const change of changes) expect(changeIn(Buffer.from(change)).kind).toBe('change')
     for (const answer of fenced(text, 'json')) expect(() => JSON.parse(answer)).not.toThrow()
+  })
+})
+
+describe('docs/requests.md', () => {
+  const text = read('docs/requests.md')
+
+  test('shows a retry that is taken, and answers that are JSON', () => {
+    const bodies = all(text, /-d '(\{.*\})'/g)
+    expect(bodies).toHaveLength(1)
+    for (const body of bodies) expect(retryFilterIn(Buffer.from(body)).kind).toBe('filter')
+    const answers = fenced(text, 'json')
+    expect(answers).toHaveLength(3)
+    for (const answer of answers) expect(() => JSON.parse(answer)).not.toThrow()
+  })
+
+  test('names the number of groups, and the codes that there are', () => {
+    expect(text).toContain(`has ${FAILURE_GROUPS_MAX.toLocaleString('en')} groups at most`)
+    expect(text).toContain(`with the code \`${REST_CODE}\``)
+    expect(text).toContain(`the code \`${EXPIRED.code}\``)
   })
 })
 
