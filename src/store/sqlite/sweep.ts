@@ -84,6 +84,10 @@ export function sweepOperations(database: DatabaseSync) {
   )
   const deleteKeysOf = prepare(database, 'DELETE FROM idempotency_keys WHERE request = ?')
 
+  const lookAtAll = prepare(
+    database,
+    'UPDATE requests SET closing_from = 0 WHERE closing IS NOT NULL AND finished_at IS NULL',
+  )
   const lookAgain = prepare(
     database,
     `WITH held AS (
@@ -148,7 +152,7 @@ export function sweepOperations(database: DatabaseSync) {
   /** At the start of an embedded store no worker can be alive: whatever is leased was lost. */
   function rescueAll(): void {
     rescueEverything.run()
-    lookAgain.run()
+    lookAtAll.run()
     removeWorkers.run()
     forgetAllReports.run()
   }
