@@ -34,7 +34,7 @@ const ErrorSchema = Type.Object(
     http_status: Type.Union([Type.Integer(), Type.Null()]),
     attempts: CountSchema,
   },
-  { description: 'Why it failed or, while it is pending, why its last attempt did.' },
+  { description: 'Why it failed or, where it is pending or cancelled, why its last attempt did.' },
 )
 
 const ResultSchema = Type.Object({
