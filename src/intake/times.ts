@@ -5,7 +5,7 @@ import type { DurationMs, EpochMs } from '../core/units.ts'
 const YEAR_MS: DurationMs = 366 * 86_400_000
 
 /** How far ahead a request may look, and how soon it may expire. */
-const AHEAD_MAX_MS = YEAR_MS
+const AHEAD_MAX_MS = 100 * YEAR_MS
 const EXPIRY = { min: 1000, max: YEAR_MS } as const
 
 /** The options of a request that are about time, as their schema lets them through. */
@@ -33,7 +33,7 @@ export function termsOf(times: Times, now: EpochMs): Terms | TimeFault {
 }
 
 const NO_MOMENT = 'This must be a moment such as 2026-01-31T09:30:00Z, and no leap second.'
-const TOO_FAR = 'This must be at most 366 days ahead.'
+const TOO_FAR = 'This must be at most a hundred years ahead.'
 const NO_DURATION =
   'This must be a length of time such as 90s, 5m, 2h or 7d, or PT2H as ISO 8601 has it; years and ' +
   'months have no one length.'
