@@ -17,9 +17,10 @@ import { postgresHttp } from './postgres-http.ts'
 import { postgresIdle } from './postgres-idle.ts'
 import { postgresNodes } from './postgres-nodes.ts'
 import { COLUMNS, page, type Ran, rows } from './report.ts'
+import { upload } from './upload.ts'
 
 const BENCHES: readonly Bench[] = [
-  ...[engine, http, intake, download, listeners, overtake, backlog, idle],
+  ...[engine, http, intake, upload, download, listeners, overtake, backlog, idle],
   ...[postgresEngine, postgresHttp, postgresNodes, postgresBacklog, postgresIdle],
 ]
 const PAGE = new URL('../docs/benchmarks.md', import.meta.url)

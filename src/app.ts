@@ -4,8 +4,9 @@
  * the data flows, and stops them in reverse.
  */
 import { flushCompileCache } from 'node:module'
+import { type CallbackSettings, callbackPolicy } from './callback-policy.ts'
 import {
-  callbackPolicy,
+  type Catalogue,
   catalogue,
   describer,
   kindSettings,
@@ -21,12 +22,15 @@ import { type Delivery, startDelivery } from './delivery.ts'
 import { type Downloads, openDownloads } from './downloads.ts'
 import { type HttpPorts, TIMEOUTS } from './http/ports.ts'
 import type { HttpServer } from './http/server.ts'
+import { toCatalogue } from './intake/systems.ts'
 import { systemClock } from './lib/clock.ts'
 import { newId } from './lib/random.ts'
 import { VERSION } from './lib/version.ts'
 import type { Emit } from './observe/events.ts'
 import { type Log, openLog } from './observe/log.ts'
+import type { ReceiverData } from './receiver.ts'
 import { openStorage, type Storage } from './storage.ts'
+import { openUploads, type Uploads } from './uploads.ts'
 import type { WorkerData } from './worker.ts'
 
 export { StartError } from './catalogue.ts'
@@ -74,7 +78,13 @@ export async function startApp(settings: Settings): Promise<App> {
   })
   const transformer = started.adopt(computeForApi(emit), (open) => open.close())
   const downloads = started.adopt(openDownloads(storage.share), (open) => open.close())
-  const ports = await httpPorts(settings, systems, { storage, downloads, transformer, emit })
+  const known = await catalogue(systems, settings)
+  const uploads = started.adopt(
+    openUploads({ data: () => receiverData(settings, known, storage), max: settings.maxUploads }),
+    (open) => open.close(),
+  )
+  const parts = { storage, uploads, downloads, transformer, emit }
+  const ports = httpPorts(settings, systems, known, parts)
   server = ports === null || api === null ? null : (await api).createServer(ports)
   const url = server === null ? null : await orStartError(server.listen())
   if (storage.isThere) await delivery?.started
@@ -86,7 +96,8 @@ export async function startApp(settings: Settings): Promise<App> {
   flushCompileCache()
   const stopped = Promise.withResolvers<void>()
   const stop = once(async () => {
-    await stopAll(settings.drainTimeout, { server, delivery, downloads, transformer, storage, log })
+    const parts = { server, delivery, uploads, downloads, transformer, storage, log }
+    await stopAll(settings.drainTimeout, parts)
     stopped.resolve()
   })
   const failures = delivery === null ? [] : [delivery.failed]
@@ -107,6 +118,7 @@ function once(action: () => Promise<void>): () => Promise<void> {
 interface Parts {
   readonly server: HttpServer | null
   readonly delivery: Delivery | null
+  readonly uploads: Uploads
   readonly downloads: Downloads
   readonly transformer: Transformer
   readonly storage: Storage
@@ -115,14 +127,14 @@ interface Parts {
 
 async function stopAll(
   drainTimeout: DurationMs,
-  { server, delivery, downloads, transformer, storage, log }: Parts,
+  { server, delivery, uploads, downloads, transformer, storage, log }: Parts,
 ): Promise<void> {
   const deadline = systemClock.now() + drainTimeout
   const closed = server?.close(drainTimeout)
   await delivery?.drain(deadline - WRAP_UP_MS)
   log.emit({ event: 'draining', deadlineMs: drainTimeout })
   await Promise.all([closed, delivery?.ended()])
-  await Promise.all([downloads.close(), transformer.close()])
+  await Promise.all([uploads.close(), downloads.close(), transformer.close()])
   await storage.close()
   log.emit({ event: 'stopped' })
   log.close()
@@ -152,30 +164,44 @@ function portOf({ role, healthPort, port }: Settings): number | null {
   return role === 'worker' ? healthPort : port
 }
 
+/** What a thread for large bodies is started with: of the settings, nothing that is secret. */
+function receiverData(settings: Settings, known: Catalogue, storage: Storage): ReceiverData {
+  const { maxBody, maxMappings, maxStream, maxStreamMappings, batchSize } = settings
+  return {
+    store: storage.share(),
+    systems: known.systems,
+    callbacks: callbackSettings(settings),
+    limits: { maxBody, maxMappings, maxStream, maxStreamMappings, batchSize },
+  }
+}
+
+function callbackSettings({ callbackSecrets, callbackAllowPrivate }: Settings): CallbackSettings {
+  return { areSigned: callbackSecrets !== null, allowPrivate: callbackAllowPrivate ?? [] }
+}
+
+type ApiParts = Omit<Parts, 'server' | 'delivery' | 'log'> & { readonly emit: Emit }
+
 /** Null where the role answers nothing. */
-async function httpPorts(
+function httpPorts(
   settings: Settings,
   systems: Systems,
-  {
-    storage,
-    downloads,
-    transformer,
-    emit,
-  }: Pick<Parts, 'storage' | 'downloads' | 'transformer'> & { readonly emit: Emit },
-): Promise<HttpPorts | null> {
+  { systems: names, facts, previewable }: Catalogue,
+  { storage, uploads, downloads, transformer, emit }: ApiParts,
+): HttpPorts | null {
   const port = portOf(settings)
   if (port === null) return null
-  const { previewable, ...known } = await catalogue(systems, settings)
   return {
     store: storage.store,
+    upload: uploads.upload,
     download: downloads.download,
     emit,
     port,
     offers: settings.role === 'worker' ? 'health' : 'everything',
     clock: systemClock,
     newId,
-    ...known,
-    callbacks: callbackPolicy(settings),
+    systems: toCatalogue(names),
+    facts,
+    callbacks: callbackPolicy(callbackSettings(settings)),
     preview: previewer(previewable, transformer.transform, systemClock),
     describe: describer(systems, settings.concurrency),
     limits: settings,

@@ -7,13 +7,11 @@ import { kindsNamed, readSystems } from './config/systems.ts'
 import { isCallbackLane, isCallbackName } from './core/callback.ts'
 import { DEFAULT_TIMEOUT_MS, type SystemEntry } from './core/system.ts'
 import { callbackRules } from './deliver/callbacks/rules.ts'
-import { addressFault, parseRange } from './deliver/connect/addresses.ts'
 import { type KindSettings, kindsFor, previewDemo, previewSystems } from './deliver/kinds.ts'
 import type { FindPreviewable, Previewable } from './deliver/preview.ts'
-import type { CallbackPolicy } from './intake/callback.ts'
 import type { SystemFacts } from './intake/outlooks.ts'
 import type { RehearsalPorts } from './intake/rehearse.ts'
-import type { SystemCatalogue } from './intake/systems.ts'
+import type { CatalogueData } from './intake/systems.ts'
 import { systemClock } from './lib/clock.ts'
 import { systemRandom } from './lib/random.ts'
 import { VERSION } from './lib/version.ts'
@@ -65,7 +63,8 @@ export function kindSettings(settings: Settings): KindSettings {
 
 /** What the API must know of the systems. */
 export interface Catalogue {
-  readonly systems: SystemCatalogue
+  /** Which there are, and from which can be read; can be handed to another thread. */
+  readonly systems: CatalogueData
   readonly facts: RehearsalPorts['facts']
   readonly previewable: FindPreviewable
 }
@@ -79,13 +78,10 @@ export async function catalogue(systems: Systems, settings: Settings): Promise<C
     random: systemRandom,
   })
   const entries = new Map(systems.map((entry) => [entry.name, entry]))
+  const names = [...previews.keys()]
+  const readable = names.filter((name) => previews.get(name)?.readable)
   return {
-    systems: {
-      mode: 'configured',
-      names: [...previews.keys()],
-      has: (name) => previews.has(name),
-      reads: (name) => previews.get(name)?.readable === true,
-    },
+    systems: { mode: 'configured', names, readable },
     facts(name) {
       const [entry, previewable] = [entries.get(name), previews.get(name)]
       return entry === undefined || previewable === undefined ? null : factsOf(entry, previewable)
@@ -97,7 +93,7 @@ export async function catalogue(systems: Systems, settings: Settings): Promise<C
 function demoCatalogue(demo: Previewable, concurrency: number): Catalogue {
   const facts = factsOf({ limits: { concurrency, rate: null }, timeout: DEFAULT_TIMEOUT_MS }, demo)
   return {
-    systems: { mode: 'demo', names: [], has: () => true, reads: () => false },
+    systems: { mode: 'demo', names: [], readable: [] },
     facts: () => facts,
     previewable: () => demo,
   }
@@ -121,15 +117,5 @@ export function describer(systems: Systems, concurrency: number) {
   return (name: string) => {
     if (isCallbackName(name)) return isCallbackLane(name) ? callback : null
     return systems === null ? demo : (entries.get(name) ?? null)
-  }
-}
-
-/** What intake must know of callbacks: whether there are any, and which addresses they may go to. */
-export function callbackPolicy(settings: Settings): CallbackPolicy {
-  const { callbackSecrets, callbackAllowPrivate } = settings
-  const allowed = (callbackAllowPrivate ?? []).map(parseRange).filter((range) => range !== null)
-  return {
-    areSigned: callbackSecrets !== null,
-    addressFault: (address) => addressFault(address, allowed),
   }
 }

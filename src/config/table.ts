@@ -142,13 +142,31 @@ export const SETTINGS = {
     env: 'SLUICE_MAX_BODY',
     ...size('1KB', '1GB'),
     default: '64MB',
-    doc: 'The largest request body.',
+    doc: 'The largest body of JSON, decoded.',
   },
   maxMappings: {
     env: 'SLUICE_MAX_MAPPINGS',
     ...integer(1, 10_000_000),
     default: '1000000',
-    doc: 'How many mappings one request may hold.',
+    doc: 'How many mappings a body of JSON may hold.',
+  },
+  maxStream: {
+    env: 'SLUICE_MAX_STREAM',
+    ...size('1KB', '1000GB'),
+    default: '10GB',
+    doc: 'The largest body of NDJSON or CSV, decoded.',
+  },
+  maxStreamMappings: {
+    env: 'SLUICE_MAX_STREAM_MAPPINGS',
+    ...integer(1, 100_000_000),
+    default: '10000000',
+    doc: 'How many mappings a body of NDJSON or CSV may hold; each takes some 20 bytes of memory.',
+  },
+  maxUploads: {
+    env: 'SLUICE_MAX_UPLOADS',
+    ...integer(1, 100),
+    default: '16',
+    doc: 'How many large bodies, NDJSON and CSV among them, may be received at once.',
   },
   maxBacklog: {
     env: 'SLUICE_MAX_BACKLOG',

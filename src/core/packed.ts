@@ -16,21 +16,59 @@ export interface PackedMappings {
   readonly data?: Readonly<Record<number, Json>>
 }
 
+/**
+ * Packs mappings one by one, as they come. It holds texts, a fraction of what was parsed: many may be
+ * begun at once.
+ */
+export class Packer {
+  readonly #ids: string[] = []
+  readonly #sources: string[] = []
+  readonly #transformations: string[] = []
+  readonly #data: string[] = []
+
+  get size(): number {
+    return this.#ids.length
+  }
+
+  add({ id, source, transformation, data }: Mapping): void {
+    const position = this.#ids.push(id) - 1
+    this.#sources.push(source)
+    if (transformation !== undefined) {
+      this.#fillTransformations(position)
+      this.#transformations.push(JSON.stringify(transformation))
+    }
+    if (data !== undefined) this.#data.push(`"${position}":${JSON.stringify(data)}`)
+  }
+
+  /** The id at a position that there is. */
+  idAt(position: number): string {
+    return this.#ids[position] ?? ''
+  }
+
+  /** Their `PackedMappings`, as JSON. */
+  text(): string {
+    const columns = [
+      `"ids":${JSON.stringify(this.#ids)}`,
+      `"source":${JSON.stringify(columnOf(this.#sources))}`,
+    ]
+    if (this.#transformations.length > 0) {
+      this.#fillTransformations(this.#ids.length)
+      columns.push(`"transformations":[${this.#transformations.join(',')}]`)
+    }
+    if (this.#data.length > 0) columns.push(`"data":{${this.#data.join(',')}}`)
+    return `{${columns.join(',')}}`
+  }
+
+  #fillTransformations(length: number): void {
+    while (this.#transformations.length < length) this.#transformations.push('null')
+  }
+}
+
 /** Packs the mappings of one batch into JSON text. */
 export function pack(mappings: readonly Mapping[]): string {
-  const packed = {
-    ids: mappings.map(({ id }) => id),
-    source: columnOf(mappings.map(({ source }) => source)),
-    ...(mappings.some(({ transformation }) => transformation !== undefined) && {
-      transformations: mappings.map(({ transformation }) => transformation ?? null),
-    }),
-    ...(mappings.some(({ data }) => data !== undefined) && {
-      data: Object.fromEntries(
-        mappings.flatMap(({ data }, at) => (data === undefined ? [] : [[at, data]])),
-      ),
-    }),
-  } satisfies PackedMappings
-  return JSON.stringify(packed)
+  const packer = new Packer()
+  for (const mapping of mappings) packer.add(mapping)
+  return packer.text()
 }
 
 function columnOf(values: readonly string[]): string | readonly string[] {

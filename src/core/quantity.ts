@@ -19,6 +19,26 @@ export function parseDuration(text: string): DurationMs | null {
   return scaled(text, /^(\d{1,9})(ms|s|m|h|d)$/, DURATION)
 }
 
+const ISO_DURATION =
+  /^P(?=.)(?:(\d{1,9})W)?(?:(\d{1,9})D)?(?:T(?=.)(?:(\d{1,9})H)?(?:(\d{1,9})M)?(?:(\d{1,9}(?:\.\d{1,3})?)S)?)?$/
+
+/**
+ * `PT2H`, `P1DT12H`, `PT0.5S`, `P2W` (ISO 8601). Null for anything else: years and months, whose length
+ * nobody knows before it is known which, among them.
+ */
+export function parseIsoDuration(text: string): DurationMs | null {
+  const parts = ISO_DURATION.exec(text)
+  if (parts === null) return null
+  const [, weeks = 0, days = 0, hours = 0, minutes = 0, seconds = 0] = parts
+  const { d, h, m, s } = DURATION
+  return (
+    (7 * Number(weeks) + Number(days)) * d +
+    Number(hours) * h +
+    Number(minutes) * m +
+    Math.round(Number(seconds) * s)
+  )
+}
+
 /**
  * Bytes: `64MB` counts in thousands, `64MiB` in 1024s, as the standards have it (IEC 80000-13).
  * Null for anything else.

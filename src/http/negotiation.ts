@@ -13,6 +13,53 @@ export function faultOfBody(
     : 'unsupported-encoding'
 }
 
+/** The media types that a request may come in, by what they are. */
+export const UPLOAD_TYPES = {
+  json: ['application/json'],
+  ndjson: ['application/x-ndjson', 'application/ndjson', 'application/jsonl'],
+  csv: ['text/csv'],
+} as const
+
+/** How a body that may be large comes. */
+export interface UploadForm {
+  readonly format: keyof typeof UPLOAD_TYPES
+  readonly encoding: (typeof ENCODINGS)[number]
+}
+
+const ENCODINGS = ['identity', 'gzip', 'zstd'] as const
+
+/** How a body with these headers comes; or why it is not taken. */
+export function uploadForm(
+  contentType: string | undefined,
+  contentEncoding: string | undefined,
+): UploadForm | BodyFault {
+  const format = formatOf(contentType)
+  if (format === null) return 'unsupported-media-type'
+  const name = (contentEncoding ?? 'identity').trim().toLowerCase()
+  const encoding = ENCODINGS.find((known) => known === name || `x-${known}` === name)
+  return encoding === undefined ? 'unsupported-encoding' : { format, encoding }
+}
+
+function formatOf(contentType: string | undefined): UploadForm['format'] | null {
+  if (contentType === 'application/json') return 'json'
+  const [type = '', ...parameters] = (contentType ?? '').toLowerCase().split(';')
+  if (!parameters.every(isHarmless)) return null
+  const name = type.trim()
+  if (isOneOf(UPLOAD_TYPES.json, name)) return 'json'
+  if (isOneOf(UPLOAD_TYPES.ndjson, name)) return 'ndjson'
+  // Without the names of its columns nobody knows what a table holds.
+  const isTable = isOneOf(UPLOAD_TYPES.csv, name) && !parameters.some(isHeaderless)
+  return isTable ? 'csv' : null
+}
+
+function isOneOf(types: readonly string[], name: string): boolean {
+  return types.includes(name)
+}
+
+function isHeaderless(parameter: string): boolean {
+  return /^\s*header\s*=\s*"?absent"?\s*$/.test(parameter)
+}
+
 function isJson(contentType: string | undefined): boolean {
   if (contentType === 'application/json') return true
   if (contentType === undefined) return false

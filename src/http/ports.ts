@@ -1,13 +1,17 @@
 import type { DurationMs } from '../core/units.ts'
-import type { IntakeLimits, IntakePorts } from '../intake/accept.ts'
+import type { Acceptance, IntakeLimits, IntakePorts } from '../intake/accept.ts'
 import type { RehearsalPorts } from '../intake/rehearse.ts'
+import type { UploadOrder } from '../intake/upload.ts'
 import type { Emit } from '../observe/events.ts'
 import type { ControlStore, IntakeStore, OperatorStore, QueryStore, Store } from '../store/store.ts'
 import type { DownloadOrder } from './results/download.ts'
 import type { SystemDescription } from './system.ts'
+import type { UploadTimeouts } from './uploads.ts'
 
 /** What the API server is made of. */
 export interface HttpPorts extends IntakePorts, RehearsalPorts {
+  /** Takes a request from a body of any form and size, away from this thread. */
+  readonly upload: (order: UploadOrder, body: AsyncIterable<Uint8Array>) => Promise<Acceptance>
   readonly store: IntakeStore & ControlStore & QueryStore & OperatorStore & Pick<Store, 'kind'>
   /** What the systems file says of a system; null where there is none of this name. */
   readonly describe: (system: string) => SystemDescription | null
@@ -28,8 +32,11 @@ export interface HttpPorts extends IntakePorts, RehearsalPorts {
 }
 
 export interface HttpLimits extends IntakeLimits {
-  /** Bytes of one body. */
+  /** Bytes of one body of JSON, and of one that is read as it comes. */
   readonly maxBody: number
+  readonly maxStream: number
+  /** Large bodies that may be received at once. */
+  readonly maxUploads: number
   /** Mappings that may be open before new ones are turned away. */
   readonly maxBacklog: number
   readonly maxConnections: number
@@ -43,13 +50,23 @@ export interface HttpLimits extends IntakeLimits {
 export interface Timeouts {
   /** To send its headers. */
   readonly headers: DurationMs
-  /** To send all of a request. */
+  /** To send all of a request, but for a large body. */
   readonly request: DurationMs
+  readonly upload: UploadTimeouts
   /** How late a slow client may be noticed. */
   readonly check: DurationMs
   /** To send another request on the same connection; longer than load balancers keep theirs. */
   readonly keepAlive: DurationMs
 }
 
-/** Half headers are cut off within 10 s, half bodies within 30 s. */
-export const TIMEOUTS: Timeouts = { headers: 9000, request: 29_000, check: 500, keepAlive: 72_000 }
+/**
+ * Half headers are cut off within 10 s, half bodies within 30 s. A large body may take as long as its
+ * client goes on sending, but less than its Idempotency-Key is kept.
+ */
+export const TIMEOUTS: Timeouts = {
+  headers: 9000,
+  request: 29_000,
+  upload: { silence: 29_000, whole: 12 * 3_600_000, afterwards: 10_000 },
+  check: 500,
+  keepAlive: 72_000,
+}

@@ -2,6 +2,7 @@ import fastify, { type FastifyInstance } from 'fastify'
 import type { DurationMs } from '../core/units.ts'
 import type { Event } from '../observe/events.ts'
 import { watchBacklog } from './backlog.ts'
+import { takeBytes } from './body.ts'
 import { createDrain } from './drain.ts'
 import { answerClientError, answerErrors, answerRefusal, answerUnknownRoutes } from './errors.ts'
 import { createFollowing, type Following } from './follow.ts'
@@ -22,6 +23,7 @@ import { resultsRoutes } from './routes/results.ts'
 import { retryRoutes } from './routes/retry.ts'
 import { lookUp, statusRoutes } from './routes/status.ts'
 import { systemsRoutes } from './routes/systems.ts'
+import { Uploads } from './uploads.ts'
 
 /** The API server. */
 export interface HttpServer {
@@ -56,6 +58,7 @@ declare module 'fastify' {
 /** Puts the API server together; it takes no requests yet. */
 export function createServer(ports: HttpPorts): HttpServer {
   const { clock, limits, timeouts, emit } = ports
+  const uploads = new Uploads(clock, timeouts.upload, limits.maxUploads)
   const app = fastify({
     http: {
       maxHeaderSize: HEADERS_SIZE_MAX,
@@ -67,7 +70,10 @@ export function createServer(ports: HttpPorts): HttpServer {
     return503OnClosing: false,
     routerOptions: { maxParamLength: HEADERS_SIZE_MAX },
     genReqId: numbered(ports.newId(clock.now())),
-    clientErrorHandler: answerClientError,
+    clientErrorHandler: (error, socket) => {
+      const isPatient = error.code === 'ERR_HTTP_REQUEST_TIMEOUT' && uploads.isReceiving(socket)
+      if (!isPatient) answerClientError(error, socket)
+    },
     frameworkErrors: answerRefusal,
   })
   app.server.maxConnections = limits.maxConnections
@@ -102,7 +108,7 @@ export function createServer(ports: HttpPorts): HttpServer {
     done()
   })
   app.register((api, _options, done) => {
-    apiRoutes(api, ports, following)
+    apiRoutes(api, ports, following, uploads)
     done()
   })
 
@@ -119,6 +125,7 @@ export function createServer(ports: HttpPorts): HttpServer {
     async close(deadline) {
       drain.begin(deadline)
       following.close()
+      uploads.stop()
       await app.close()
       drain.end()
     },
@@ -128,7 +135,13 @@ export function createServer(ports: HttpPorts): HttpServer {
   }
 }
 
-function apiRoutes(api: FastifyInstance, ports: HttpPorts, following: Following): void {
+function apiRoutes(
+  api: FastifyInstance,
+  ports: HttpPorts,
+  following: Following,
+  uploads: Uploads,
+): void {
+  takeBytes(api)
   api.addHook('onRequest', (request, reply, done) => {
     protect(reply)
     const offers = request.routeOptions.config.offers ?? JSON_ONLY
@@ -138,7 +151,10 @@ function apiRoutes(api: FastifyInstance, ports: HttpPorts, following: Following)
   healthRoutes(api, ports)
   if (ports.offers === 'health') return
   const backlog = watchBacklog(ports.store, ports.clock, ports.limits.maxBacklog)
-  ingestRoutes(api, ports, backlog)
+  api.register((intake, _options, done) => {
+    ingestRoutes(intake, ports, backlog, uploads)
+    done()
+  })
   statusRoutes(api, ports, following)
   eventsRoutes(api, ports, following)
   resultsRoutes(api, ports)

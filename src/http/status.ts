@@ -157,7 +157,7 @@ function etaOf(request: Request, waiting: readonly WaitingView[], now: EpochMs):
 
 function detailsOf(request: Request, waiting: readonly WaitingView[], now: EpochMs): string | null {
   const { state, closing, terms } = request
-  if (request.finishedAt !== null) return endOf(request)
+  if (request.finishedAt !== null) return endingOf(request)
   if (closing !== null) return `${CLOSING[closing]}: nothing more of it starts, and ${UNDER_WAY}.`
   if (state === 'pending' && terms.notBefore !== null && now < terms.notBefore) {
     return `Waiting for its time: nothing of it starts before ${timeOf(terms.notBefore)}.`
@@ -170,7 +170,7 @@ const CLOSING = { cancelled: 'It is being cancelled', expired: 'Its time is over
 const UNDER_WAY = 'calls under way may still end'
 
 /** How a finished request came to its end; null where all of it was carried out. */
-function endOf({ id, closing, completed, failed, cancelled, total }: Request): string | null {
+function endingOf({ id, closing, completed, failed, cancelled, total }: Request): string | null {
   const tells = `/status/${id}/results?status=failed tells why`
   const failures = `${failed} of ${total} mappings failed; ${tells}.`
   if (closing === 'expired' && failed > 0)

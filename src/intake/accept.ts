@@ -1,14 +1,15 @@
 import { hash } from 'node:crypto'
 import { batchSize } from '../core/batch.ts'
 import type { Priority } from '../core/mapping.ts'
-import { NO_TERMS } from '../core/request.ts'
 import type { EpochMs } from '../core/units.ts'
 import type { Clock } from '../lib/clock.ts'
-import type { IntakeStore, NewRequest } from '../store/store.ts'
+import type { Inserted, IntakeStore, NewRequest } from '../store/store.ts'
 import { batchesOf } from './batches.ts'
 import type { CallbackPolicy } from './callback.ts'
-import { parse } from './parse.ts'
+import { type OnInvalid, parse } from './parse.ts'
+import { Pieces } from './pieces.ts'
 import type { Refusal } from './problem.ts'
+import { Rejects } from './rejects.ts'
 import { sourcesOf } from './sources.ts'
 import type { SystemCatalogue } from './systems.ts'
 
@@ -33,6 +34,7 @@ export interface Submission {
   readonly body: Uint8Array
   /** Null where the caller gave none. */
   readonly idempotencyKey: string | null
+  readonly onInvalid: OnInvalid
 }
 
 /** What a caller is told who handed in a request that was taken. */
@@ -40,6 +42,8 @@ export interface Receipt {
   readonly kind: 'accepted'
   readonly request: string
   readonly total: number
+  /** How many of these were not good, and have failed. */
+  readonly skipped: number
   /** The key was used before: this is the first answer once more, and nothing was stored. */
   readonly replayed: boolean
   readonly priority: Priority
@@ -53,48 +57,82 @@ export type Acceptance =
   | { readonly kind: 'conflict' }
   /** A request with this idempotency key is still being received. */
   | { readonly kind: 'receiving' }
+  /** There are more bytes than are taken. */
+  | { readonly kind: 'too-large' }
 
 /** Takes a request: all of it, durably, once this resolves with a receipt, and else nothing. */
 export async function accept(submission: Submission, ports: IntakePorts): Promise<Acceptance> {
-  const { tenant, body } = submission
-  const { store, systems, callbacks, limits } = ports
-  const parsed = parse(body, { systems, callbacks, mappingsMax: limits.maxMappings })
+  const { tenant, body, idempotencyKey, onInvalid } = submission
+  const { systems, callbacks, limits, clock } = ports
+  const now = clock.now()
+  const parsed = parse(body, {
+    ...{ systems, callbacks, now, onInvalid },
+    mappingsMax: limits.maxMappings,
+  })
   if (parsed.kind === 'refused') return parsed
 
-  const { mappings, priority = 'MEDIUM', metadata = {}, callbackUrl } = parsed
-  const total = mappings.length
-  const batches = batchesOf(mappings, batchSize(total, parsed.batch_size ?? limits.batchSize))
-  const now = ports.clock.now()
-  const id = ports.newId(now)
-  const inserted = await store.insert({
-    id,
-    tenant,
-    priority,
-    metadata,
-    terms: { ...NO_TERMS, callbackUrl },
-    createdAt: now,
-    total,
-    sources: sourcesOf(mappings, systems),
-    batches,
-    idempotency: idempotencyOf(submission),
+  const { mappings, rejected, priority = 'MEDIUM', metadata = {}, terms } = parsed
+  const total = mappings.length + rejected.length
+  const size = batchSize(total, parsed.batch_size ?? limits.batchSize)
+  const batches = batchesOf(mappings, size, rejected)
+  const outline = { id: ports.newId(now), tenant, priority, metadata, terms, createdAt: now }
+  const pieces = new Pieces(outline, idempotencyKey, ports)
+  const inserted = await keep(pieces, async () => {
+    for (const batch of batches) {
+      pieces.put(batch)
+      if (pieces.isFull) await pieces.send()
+    }
+    const rejects = new Rejects(now, (batch) => pieces.putRejected(batch))
+    for (const each of rejected) {
+      rejects.add(each, 0)
+      if (pieces.isFull) await pieces.send()
+    }
+    rejects.flush()
+    const fingerprint = idempotencyOf(submission)?.fingerprint ?? null
+    return pieces.finish({ sources: sourcesOf(mappings, systems), fingerprint })
   })
+  const receipt = { total, skipped: rejected.length, priority, batches: batches.length }
+  return acceptanceOf(inserted, outline.id, receipt)
+}
 
-  const receipt = { kind: 'accepted', total, priority, batches: batches.length } as const
+/** Does something with the pieces of a request, and leaves nothing of it where that fails. */
+export async function keep<T>(pieces: Pieces, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work()
+  } catch (error) {
+    // If the store cannot be told, it finds out when no piece comes any more.
+    await pieces.abandon().catch(() => {})
+    throw error
+  }
+}
+
+/**
+ * By what a submission that comes again is known, together with what its caller wants of it; null where
+ * its caller gave no key.
+ */
+export function idempotencyOf({
+  body,
+  idempotencyKey: key,
+  onInvalid,
+}: Submission): NewRequest['idempotency'] {
+  if (key === null) return null
+  const digest = hash('sha256', body, 'hex')
+  return { key, fingerprint: onInvalid === 'refuse' ? digest : `${digest} ${onInvalid}` }
+}
+
+/** What the store's answer comes to for the caller. */
+export function acceptanceOf(
+  inserted: Inserted,
+  id: string,
+  receipt: Omit<Receipt, 'kind' | 'request' | 'replayed'>,
+): Acceptance {
   switch (inserted.kind) {
     case 'inserted':
-      return { ...receipt, request: id, replayed: false }
+      return { ...receipt, kind: 'accepted', request: id, replayed: false }
     case 'replayed':
-      return { ...receipt, request: inserted.request.id, replayed: true }
+      return { ...receipt, kind: 'accepted', request: inserted.request.id, replayed: true }
     case 'conflict':
     case 'receiving':
       return inserted
   }
-}
-
-/** By what a submission that comes again is known; null where its caller gave no key. */
-export function idempotencyOf({
-  body,
-  idempotencyKey: key,
-}: Submission): NewRequest['idempotency'] {
-  return key === null ? null : { key, fingerprint: hash('sha256', body, 'hex') }
 }

@@ -57,6 +57,10 @@ function sentence(error: TLocalizedValidationError): Omit<Fault, 'path'> {
       return invalid(`This must be at least ${error.params.limit}.`)
     case 'maximum':
       return invalid(`This must be at most ${error.params.limit}.`)
+    case 'format':
+      return invalid(
+        'This must be a moment such as 2026-01-31T09:30:00Z, with its offset from UTC.',
+      )
     case 'pattern':
       return invalid('This must hold a visible character.')
     default:

@@ -1,6 +1,6 @@
 import type { Mapping } from '../core/mapping.ts'
 import type { Piece, StagedBatch, Whole } from '../store/store.ts'
-import { batchesOf } from './batches.ts'
+import { Batcher } from './batches.ts'
 import { sourcesOf } from './sources.ts'
 import type { SystemCatalogue } from './systems.ts'
 
@@ -26,11 +26,19 @@ export class Growing {
   /** The mappings that come next, as they are stored. */
   add(mappings: readonly Mapping[]): Piece {
     const staged = this.#total
-    const batches = batchesOf(mappings, this.#batchSize, staged).map((batch): StagedBatch => {
-      const before = this.#lanes.get(batch.lane) ?? 0
-      this.#lanes.set(batch.lane, before + batch.ordinals.count)
-      return { ...batch, before }
-    })
+    const batches: StagedBatch[] = []
+    const batcher = new Batcher(
+      () => this.#batchSize,
+      (batch) => {
+        const before = this.#lanes.get(batch.lane) ?? 0
+        this.#lanes.set(batch.lane, before + batch.ordinals.count)
+        batches.push({ ...batch, before })
+      },
+    )
+    for (const [place, mapping] of mappings.entries()) {
+      batcher.add({ ordinal: staged + place, mapping }, null, 0)
+    }
+    batcher.flush()
     for (const [system, count] of Object.entries(sourcesOf(mappings, this.#systems))) {
       this.#sources.set(system, (this.#sources.get(system) ?? 0) + count)
     }

@@ -1,32 +1,41 @@
-import Type from 'typebox'
 import Compile from 'typebox/compile'
-import { isCallbackName } from '../core/callback.ts'
 import type { Mapping } from '../core/mapping.ts'
+import type { Terms } from '../core/request.ts'
+import type { EpochMs } from '../core/units.ts'
 import { readJson } from '../lib/json/read.ts'
 import { type CallbackPolicy, type CallbackUrl, checkCallback } from './callback.ts'
-import { explain } from './explain.ts'
-import { ExpressionChecker, mayBringExpressions } from './expression.ts'
+import { asMapping, faultsOfShape, MappingChecks } from './checks.ts'
+import { explain, type Fault } from './explain.ts'
+import { mayBringExpressions } from './expression.ts'
 import { Problems, type Refusal, refuseJson } from './problem.ts'
-import { CALLBACK_URL_LENGTH_MAX, type Envelope, EnvelopeSchema, MappingSchema } from './schema.ts'
-import { type SystemCatalogue, unknownSystem } from './systems.ts'
+import { type Rejected, rejectedOf } from './rejects.ts'
+import { CALLBACK_URL_LENGTH_MAX, type Envelope, EnvelopeSchema, type Options } from './schema.ts'
+import type { SystemCatalogue } from './systems.ts'
+import { termsOf } from './times.ts'
 
 /** A body that was read, every word of it checked. */
-export interface Parsed extends Omit<Envelope, 'mappings' | 'callback_url'> {
+export interface Parsed extends Omit<Options, 'not_before' | 'expires_in' | 'callback_url'> {
   readonly kind: 'parsed'
+  readonly terms: Terms
+  /** At least one. */
   readonly mappings: readonly Mapping[]
-  readonly callbackUrl: string | null
+  /** Those that are not taken, by their ordinals; none, unless that is wanted. */
+  readonly rejected: readonly Rejected[]
 }
 
 export interface ParseRules {
   readonly systems: SystemCatalogue
   readonly callbacks: CallbackPolicy
   readonly mappingsMax: number
+  readonly now: EpochMs
+  /** What becomes of a request with a bad mapping: it is refused, or the bad one is left out. */
+  readonly onInvalid: OnInvalid
 }
 
-const DEPTH_MAX = 32
+export type OnInvalid = 'refuse' | 'skip'
 
-/** How many systems one request may write to. */
-const TARGETS_MAX = 1000
+/** How deep what is handed in may be nested. */
+export const DEPTH_MAX = 32
 
 /** Reads the body of a request; all that is wrong with it, up to the hundredth problem, or none. */
 export function parse(body: Uint8Array, rules: ParseRules): Parsed | Refusal {
@@ -46,108 +55,97 @@ export function parse(body: Uint8Array, rules: ParseRules): Parsed | Refusal {
     problems.add('too_many_mappings', ['mappings'], detail)
     return problems.refusal(text)
   }
-  const mappings = checkMappings(candidates, problems, rules, mayBringExpressions(text))
+  const mayCompute = mayBringExpressions(text)
+  const found = checkMappings(candidates, problems, rules, mayCompute)
+  // Where nothing would be left, it is told what is wrong, as of any request that is refused.
+  if (found.mappings.length === 0 && found.rejected.length > 0) {
+    checkMappings(candidates, problems, { ...rules, onInvalid: 'refuse' }, mayCompute)
+  }
   const callback = callbackOf(value, rules)
   if (callback?.ok === false) problems.add(callback.code, ['callback_url'], callback.detail)
-  if (!problems.isEmpty || !envelope.Check(value)) return problems.refusal(text)
-  const { callback_url, ...rest } = value
-  return { ...rest, kind: 'parsed', mappings, callbackUrl: callback?.ok ? callback.url : null }
+  const times = envelope.Check(value) ? checkTimes(value, problems, rules.now) : null
+  if (!problems.isEmpty || !envelope.Check(value) || times === null) return problems.refusal(text)
+  const { mappings: _, not_before, expires_in, callback_url, ...options } = value
+  const terms = { ...times, callbackUrl: callback?.ok ? callback.url : null }
+  return { ...options, ...found, terms, kind: 'parsed' }
 }
 
-const envelope = Compile(EnvelopeSchema)
-
-/** Null where there is none, or nothing that could be one. */
+/** Null where there is none, or none that the schema lets through. */
 function callbackOf(value: unknown, { callbacks }: ParseRules): CallbackUrl | null {
   if (typeof value !== 'object' || value === null || !('callback_url' in value)) return null
-  const { callback_url: url } = value
+  const url = value.callback_url
   const isFit = typeof url === 'string' && url !== '' && url.length <= CALLBACK_URL_LENGTH_MAX
   return isFit ? checkCallback(url, callbacks) : null
 }
+
+const envelope = Compile(EnvelopeSchema)
 
 function mappingsOf(value: unknown): readonly unknown[] {
   if (typeof value !== 'object' || value === null || !('mappings' in value)) return []
   return Array.isArray(value.mappings) ? value.mappings : []
 }
 
-/** Gives the mappings back when there is nothing wrong with them. */
+function checkTimes(envelope: Envelope, problems: Problems, now: EpochMs): Terms | null {
+  const terms = termsOf(envelope, now)
+  if ('notBefore' in terms) return terms
+  const [name, detail] = terms
+  problems.add('invalid_value', [name], detail)
+  return null
+}
+
+/** Sorts the mappings into those that are good and, where they may be left out, those that are not. */
 function checkMappings(
   candidates: readonly unknown[],
   problems: Problems,
-  rules: ParseRules,
+  { systems, onInvalid }: ParseRules,
   lookForExpressions: boolean,
-): readonly Mapping[] {
+): Pick<Parsed, 'mappings' | 'rejected'> {
   const mappings: Mapping[] = []
+  const rejected: Rejected[] = []
   const ordinals = new Map<string, number>()
-  const targets = new Set<string>()
-  const expressions = new ExpressionChecker()
+  const checks = new MappingChecks(systems)
   for (const [ordinal, candidate] of candidates.entries()) {
-    if (problems.isFull) break
-    if (!isMapping(candidate)) {
-      for (const { code, path, detail } of explain(whole.Errors(candidate), place(ordinal))) {
-        problems.add(code, path, detail)
-      }
+    if (problems.isFull && onInvalid === 'refuse') break
+    const mapping = asMapping(candidate)
+    const faults =
+      mapping === null ? faultsOfShape(candidate) : checks.faultsOf(mapping, lookForExpressions)
+    const duplicate = mapping === null ? null : checkId(mapping.id, ordinal, faults)
+    if (mapping !== null && faults.length === 0 && duplicate === null) {
+      mappings.push(mapping)
       continue
     }
-    mappings.push(candidate)
-    checkId(candidate, ordinal)
-    checkTarget(candidate, ordinal)
-    checkSystems(candidate, ordinal)
-    if (lookForExpressions) checkExpressions(candidate, ordinal)
+    const all = duplicate === null ? faults : [...faults, duplicate]
+    if (onInvalid === 'skip') rejected.push(reject(candidate, ordinal, all))
+    else for (const fault of all) report(fault, ordinal)
   }
-  return mappings
+  return { mappings, rejected }
 
-  function checkId({ id }: Mapping, ordinal: number): void {
+  /** Where they may be left out, an id is taken only by one that is good. */
+  function checkId(id: string, ordinal: number, faults: readonly Fault[]): Fault | null {
     const first = ordinals.get(id)
-    if (first === undefined) {
-      ordinals.set(id, ordinal)
-      return
-    }
-    const detail = `The mapping at #/mappings/${first} has the same id; give each its own.`
-    problems.add('duplicate_mapping_id', [...place(ordinal), 'id'], detail)
+    if (first !== undefined) return duplicateOf(first)
+    if (onInvalid === 'refuse' || faults.length === 0) ordinals.set(id, ordinal)
+    return null
   }
 
-  function checkTarget({ target }: Mapping, ordinal: number): void {
-    if (targets.has(target)) return
-    if (targets.size === TARGETS_MAX) {
-      const detail = `Write to at most ${TARGETS_MAX} systems in one request.`
-      problems.add('too_many_targets', [...place(ordinal), 'target'], detail)
-    } else {
-      targets.add(target)
-    }
+  function reject(candidate: unknown, ordinal: number, faults: readonly Fault[]): Rejected {
+    const lane = checks.laneOf(targetOf(candidate))
+    return rejectedOf(candidate, faults, { ordinal, lane, placeholder: `mapping-${ordinal + 1}` })
   }
 
-  function checkSystems(mapping: Mapping, ordinal: number): void {
-    for (const name of ['source', 'target'] as const) {
-      const isCalled = name === 'target' || mapping.data === undefined
-      if (isCallbackName(mapping[name])) {
-        problems.add('reserved_name', [...place(ordinal), name], RESERVED)
-      } else if (isCalled && !rules.systems.has(mapping[name])) {
-        const detail = unknownSystem(mapping[name], rules.systems)
-        problems.add('unknown_system', [...place(ordinal), name], detail)
-      }
-    }
-  }
-
-  function checkExpressions({ transformation = {} }: Mapping, ordinal: number): void {
-    for (const { path, detail } of expressions.check(transformation)) {
-      problems.add('invalid_expression', [...place(ordinal), 'transformation', ...path], detail)
-    }
+  function report({ code, path, detail }: Fault, ordinal: number): void {
+    problems.add(code, ['mappings', ordinal, ...path], detail)
   }
 }
 
-const RESERVED = 'Names that begin with callback: are for callbacks; ask for one with callback_url.'
-
-function place(ordinal: number): readonly (string | number)[] {
-  return ['mappings', ordinal]
+/** What is wrong with a mapping that has the id of an earlier one. */
+export function duplicateOf(first: number): Fault {
+  const detail = `The mapping at #/mappings/${first} has the same id; give each its own.`
+  return { code: 'duplicate_mapping_id', path: ['id'], detail }
 }
 
-const whole = Compile(MappingSchema)
-/** The same but for unknown keys, which are found four times as fast by hand. */
-const open = Compile(Type.Object(MappingSchema.properties))
-const KEYS = new Set(Object.keys(MappingSchema.properties))
-
-function isMapping(value: unknown): value is Mapping {
-  if (!open.Check(value)) return false
-  for (const key in value) if (!KEYS.has(key)) return false
-  return true
+/** The target of a candidate, whatever that is. */
+export function targetOf(candidate: unknown): unknown {
+  if (typeof candidate !== 'object' || candidate === null || !('target' in candidate)) return null
+  return candidate.target
 }

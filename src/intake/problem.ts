@@ -25,6 +25,10 @@ export type ProblemCode =
   | 'reserved_name'
   | 'forbidden_url'
   | 'callbacks_not_configured'
+  | 'line_too_long'
+  | 'malformed_csv'
+  | 'malformed_encoding'
+  | 'misplaced_parameter'
   | 'too_many_mappings'
   | 'too_many_targets'
   | 'invalid_idempotency_key'
@@ -94,12 +98,16 @@ export class Problems {
     return this.#found.length === 0
   }
 
-  add(code: ProblemCode, path: JsonPath, detail: string): void {
-    if (!this.isFull) this.#found.push({ pointer: pointerTo(path), code, detail })
+  /** @param line where it is known; else it is looked for in the end */
+  add(code: ProblemCode, path: JsonPath, detail: string, line?: number): void {
+    if (this.isFull) return
+    const problem = { pointer: pointerTo(path), code, detail }
+    this.#found.push(line === undefined ? problem : { ...problem, line })
   }
 
-  /** The refusal, each problem with its line in the body's text. */
-  refusal(text: string): Refusal {
+  /** The refusal; problems whose line is not known get it from the body's text, if there is one. */
+  refusal(text: string | null): Refusal {
+    if (text === null) return refuse(this.#found)
     const lines = linesOf(
       text,
       this.#found.map(({ pointer }) => pointer),

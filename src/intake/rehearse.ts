@@ -44,10 +44,14 @@ export type KeyUse =
 /** Does all that `accept` does with a submission, but keeps nothing of it; it calls no system. */
 export async function rehearse(
   submission: Submission,
-  ports: Pick<IntakePorts, 'systems' | 'callbacks' | 'limits'> & RehearsalPorts,
+  ports: Pick<IntakePorts, 'systems' | 'callbacks' | 'limits' | 'clock'> & RehearsalPorts,
 ): Promise<Rehearsal | Refusal> {
-  const { systems, callbacks, limits } = ports
-  const parsed = parse(submission.body, { systems, callbacks, mappingsMax: limits.maxMappings })
+  const { systems, callbacks, limits, clock } = ports
+  const { body, onInvalid } = submission
+  const parsed = parse(body, {
+    ...{ systems, callbacks, onInvalid, now: clock.now() },
+    mappingsMax: limits.maxMappings,
+  })
   if (parsed.kind === 'refused') return parsed
   const plan = planOf(parsed, limits.batchSize, systems)
   return rehearsalOf(plan, submission.tenant, idempotencyOf(submission), ports)

@@ -20,7 +20,7 @@ const INVALID = 'invalid_mapping'
 const STRIDE = 500
 
 /** A chunk ends where it holds so many mappings, or their batches so many characters. */
-const CHUNK_MAPPINGS = 5000
+const CHUNK_MAPPINGS = 2000
 const CHUNK_CHARACTERS = 4_000_000
 
 /** Some more mappings, in order; none, perhaps, in the last. */

@@ -87,9 +87,28 @@ const options = {
       examples: [{ run: 'nightly' }],
     }),
   ),
+  not_before: Type.Optional(
+    Type.String({
+      format: 'date-time',
+      description: 'RFC 3339, with its offset from UTC. Nothing of the request starts before.',
+      examples: ['2026-01-31T09:30:00Z'],
+    }),
+  ),
+  expires_in: Type.Optional(
+    Type.String({
+      maxLength: 64,
+      description:
+        'From now on, as `90s`, `5m`, `2h`, `7d`, or as ISO 8601 has it (`PT2H`). What is still open then fails, as `expired`.',
+      examples: ['2h'],
+    }),
+  ),
 }
 
 const closed = { additionalProperties: false } as const
+
+/** What a request asks for beyond its mappings. */
+export const OptionsSchema = Type.Object(options, closed)
+export type Options = Static<typeof OptionsSchema>
 
 /** The body of `POST /ingest`, whole. */
 export const IngestSchema = Type.Object(

@@ -10,6 +10,26 @@ export interface SystemCatalogue {
   readonly names: readonly string[]
 }
 
+/** What a catalogue knows, as it can be handed to another thread. */
+export interface CatalogueData {
+  readonly mode: SystemCatalogue['mode']
+  readonly names: readonly string[]
+  /** Those that records can be read from. */
+  readonly readable: readonly string[]
+}
+
+/** The catalogue of what is known. */
+export function toCatalogue({ mode, names, readable }: CatalogueData): SystemCatalogue {
+  const known = new Set(names)
+  const sources = new Set(readable)
+  return {
+    mode,
+    names,
+    has: mode === 'demo' ? () => true : (name) => known.has(name),
+    reads: (name) => sources.has(name),
+  }
+}
+
 /** How many known systems a problem names. */
 const LISTED_MAX = 20
 

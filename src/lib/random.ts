@@ -1,4 +1,4 @@
-import { randomUUID } from 'node:crypto'
+import { randomBytes, randomUUID } from 'node:crypto'
 import type { EpochMs, Random } from '../core/units.ts'
 
 /** The process's own source of chance; a simulation brings a seeded one. */
@@ -13,6 +13,12 @@ export function seededRandom(seed: number): Random {
     mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61)
     return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32
   }
+}
+
+/** Two 32-bit integers that nobody can guess: the key of a `HalfSipHash`. */
+export function newHashKey(): readonly [number, number] {
+  const bytes = randomBytes(8)
+  return [bytes.readInt32LE(0), bytes.readInt32LE(4)]
 }
 
 let lastTime: EpochMs = 0

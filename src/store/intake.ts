@@ -24,6 +24,8 @@ export interface IntakeStore {
    * `release`. May be said again when its answer was lost. False: the request was given up.
    */
   complete(request: RequestName, whole: Whole): Promise<boolean>
+  /** What was staged of a request that is being received: the batches that reach into these ordinals. */
+  received(request: RequestName, from: number, to: number): Promise<readonly StagedTexts[]>
   /** Gives up a request that is being received: its key is free at once, and its pieces are cleared away. */
   abandon(request: RequestName): Promise<void>
   /** Commits a write as large as a small request, of nothing that is read: is there room for one? */
@@ -61,15 +63,20 @@ export interface Piece {
   /** How many mappings were staged before. */
   readonly staged: number
   readonly batches: readonly StagedBatch[]
+  /** What is not taken of it; left out where there is nothing. */
+  readonly rejected?: readonly RejectedBatch[]
 }
 
 /** All pieces taken together. */
 export interface Whole {
-  /** As many as were staged; at least one. The batches hold each ordinal from 0 to total − 1 exactly once. */
+  /**
+   * As many as were staged, those not taken among them; at least one is taken. The batches hold each
+   * ordinal from 0 to total − 1 exactly once.
+   */
   readonly total: number
   /** As in `NewRequest`. */
   readonly sources: Readonly<Record<string, number>>
-  /** How many mappings there are for each lane. */
+  /** How many mappings are taken for each lane. */
   readonly lanes: Readonly<Record<string, number>>
   /** Of the body; null where the request has no key. */
   readonly fingerprint: string | null
@@ -83,9 +90,22 @@ export interface NewBatch {
   readonly mappings: string
 }
 
+/** What a batch holds, and where. */
+export type StagedTexts = Pick<NewBatch, 'ordinals' | 'mappings'>
+
 export interface StagedBatch extends NewBatch {
   /** How many mappings of the request for the same lane stand in batches before this one. */
   readonly before: number
+}
+
+/** Mappings that are not taken, because they are not good: they have failed when they are stored. */
+export interface RejectedBatch extends NewBatch {
+  /** A JSON array of `Standing`s, a failure for each. */
+  readonly verdicts: string
+  /** What all of them failed of, with the id of one, and what was said of it. */
+  readonly code: string
+  readonly sample: string
+  readonly message: string
 }
 
 /**

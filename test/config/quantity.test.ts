@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { parseDuration, parseRate, parseSize } from '../../src/core/quantity.ts'
+import { parseDuration, parseIsoDuration, parseRate, parseSize } from '../../src/core/quantity.ts'
 
 test.each([
   ['0ms', 0],
@@ -18,6 +18,35 @@ test.each(['', '10', 's', '-1s', '1.5s', '1e3s', ' 1s', '1s ', '1 s', '1w', '100
     expect(parseDuration(text)).toBeNull()
   },
 )
+
+test.each([
+  ['PT2H', 7_200_000],
+  ['P1DT12H30M', 131_400_000],
+  ['PT0.5S', 500],
+  ['PT1.001S', 1001],
+  ['P2W', 1_209_600_000],
+  ['PT0S', 0],
+])('%s is an ISO 8601 duration', (text, ms) => {
+  expect(parseIsoDuration(text)).toBe(ms)
+})
+
+test.each([
+  '',
+  'P',
+  'PT',
+  'P1',
+  'P1H',
+  'PT1D',
+  'P1Y',
+  'P1M',
+  'PT1M1H',
+  '-PT1H',
+  'pt1h',
+  'PT1.S',
+  'P1DT',
+])('"%s" is no ISO 8601 duration of one length', (text) => {
+  expect(parseIsoDuration(text)).toBeNull()
+})
 
 test.each([
   ['0B', 0],

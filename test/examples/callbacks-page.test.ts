@@ -60,9 +60,10 @@ describe('docs/callbacks.md', () => {
     const [request = '', ...answers] = fenced('json')
     const systems = { mode: 'demo', has: () => true, reads: () => false, names: [] } as const
     const callbacks = { areSigned: true, addressFault: () => null }
-    expect(parse(Buffer.from(request), { systems, callbacks, mappingsMax: 10 })).toMatchObject({
+    const rules = { systems, callbacks, mappingsMax: 10, now: 0, onInvalid: 'refuse' } as const
+    expect(parse(Buffer.from(request), rules)).toMatchObject({
       kind: 'parsed',
-      callbackUrl: 'https://ops.example.com/sluice',
+      terms: { callbackUrl: 'https://ops.example.com/sluice' },
     })
     expect(answers).toHaveLength(2)
     for (const answer of answers) expect(() => JSON.parse(answer)).not.toThrow()

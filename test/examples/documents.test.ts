@@ -16,6 +16,7 @@ const CHECKED: Readonly<Record<string, string>> = {
   'README.md ts': 'test/examples/typescript.test.ts',
   'docs/callbacks.md js': 'test/examples/callbacks-page.test.ts',
   'docs/callbacks.md json': 'test/examples/callbacks-page.test.ts',
+  'docs/requests.md json': 'test/structure/documents.test.ts',
   'docs/client.md ts': 'test/examples/typescript.test.ts',
   'docs/http.md yaml': 'test/deliver/http-config.test.ts',
   'docs/kinds.md yaml': 'test/examples/kinds-page.test.ts',
@@ -44,7 +45,7 @@ const ELSEWHERE: Readonly<Record<string, string>> = {
 /** What does not end with 0, and why that is as it should be. */
 const EXPECTED = [
   // Nothing is wrong with the system of the example, and Sluice says so.
-  /^[12]: npm run sluice -- systems \S+ --resume/,
+  /^\d+: npm run sluice -- systems \S+ --resume/,
   /^22: curl -X POST .+\/systems\/crm\/resume/,
 ]
 

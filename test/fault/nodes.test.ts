@@ -26,9 +26,10 @@ beforeAll(async () => {
 afterAll(() => postgres.stop())
 
 const RESCUED_WITHIN_MS = 20_000
-/** Both far more than it takes, because something else may keep the machine busy meanwhile. */
+/** All far more than it takes, because something else may keep the machine busy meanwhile. */
 const USEFUL_WITHIN_MS = 6000
 const RESUMES_WITHIN_MS = 4000
+const CANCELLED_WITHIN_MS = 1500
 
 /** Mappings that bring their own records. */
 function mappings(target: string, total: number) {
@@ -42,9 +43,11 @@ async function openBusyTarget() {
   const keys: unknown[] = []
   let open = 0
   let most = 0
+  let lastAt = 0
   const server = createServer(async (request, response) => {
     open += 1
     most = Math.max(most, open)
+    lastAt = performance.now()
     keys.push(request.headers['idempotency-key'])
     request.resume()
     await pause(5)
@@ -57,7 +60,7 @@ async function openBusyTarget() {
   const port = typeof address === 'object' ? address?.port : 0
   const base_url = `http://127.0.0.1:${port}`
   const system = { kind: 'http', base_url, allow_private: ['127.0.0.0/8'] }
-  return { system, keys, most: () => most }
+  return { system, keys, most: () => most, lastAt: () => lastAt }
 }
 
 /** Starts processes around the PostgreSQL that know these systems. */
@@ -114,6 +117,31 @@ describe('processes around one PostgreSQL', { timeout: 120_000 }, () => {
       service.kill('SIGTERM')
       expect(await service.ended).toEqual({ code: 0, stderr: '' })
     }
+  })
+
+  test('start nothing more of what one of them is told to cancel, and count what was under way', async () => {
+    const target = await openBusyTarget()
+    const nodes = await cluster({ crm: { ...target.system, concurrency: 6 } })
+    const workers = [nodes.worker({ SLUICE_WORKERS: '2' }), nodes.worker()]
+    const baseUrl = await nodes.api().started()
+    const client = new Sluice({ baseUrl })
+    await Promise.all(workers.map((worker) => worker.logged('started')))
+    const { request_id } = await client.submit({ mappings: mappings('crm', 20_000) })
+    await vi.waitFor(() => expect(target.keys.length).toBeGreaterThan(500), USEFUL_WITHIN_MS)
+    const cancelledAt = performance.now()
+    const answer = await fetch(`${baseUrl}/requests/${request_id}/cancel`, { method: 'POST' })
+    expect(answer.status).toBe(200)
+    const status = await client.wait(request_id)
+    const completed = target.keys.length
+    expect(status).toMatchObject({
+      status: 'cancelled',
+      completed_mappings: completed,
+      cancelled_mappings: 20_000 - completed,
+    })
+    expect(new Set(target.keys).size).toBe(completed)
+    const took = Math.ceil(target.lastAt() - cancelledAt)
+    console.log(`a cancel reached the last worker after ${took} ms`)
+    expect(took).toBeLessThan(CANCELLED_WITHIN_MS)
   })
 
   test('take over from one that is killed, and repeat only what it had under way', async () => {

@@ -8,6 +8,7 @@ export interface Row extends Input {
   readonly slug: string
   readonly code?: string
   readonly pointer?: string
+  readonly line?: number
 }
 
 const ONE = JSON.stringify({ mappings: [mapping()] })
@@ -172,7 +173,7 @@ export const ROWS: readonly Row[] = [
     code: 'reserved_name',
     pointer: '#/mappings/0/target',
   },
-  ...['color', 'not_before', 'expires_in'].map((name) => ({
+  ...['color'].map((name) => ({
     name: `the unknown property ${name}`,
     body: withOption(`"${name}":"x"`),
     status: 400,
@@ -258,8 +259,8 @@ export const ROWS: readonly Row[] = [
       code: 'invalid_type',
     }),
   ),
-  ...['gzip', 'gzip, gzip', 'br'].map((encoding) => ({
-    name: `the encoding ${encoding}`,
+  ...['gzip, gzip', 'br', 'deflate', 'gzip;q=1', ''].map((encoding) => ({
+    name: `the encoding "${encoding}"`,
     headers: { 'content-encoding': encoding },
     body: ONE,
     status: 415,

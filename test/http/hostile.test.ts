@@ -1,6 +1,7 @@
 /** Each hostile input is answered exactly, and leaves nothing behind. */
 import { describe, expect, test } from 'vitest'
 import { ROWS, TAKEN } from './hostile-rows.ts'
+import { STREAM_ROWS, STREAMS_TAKEN } from './hostile-streams.ts'
 import { send } from './send.ts'
 import { type Fixture, openServer } from './server.ts'
 
@@ -9,7 +10,7 @@ async function countRequests({ store }: Fixture): Promise<number> {
 }
 
 describe('every hostile input is answered exactly, and nothing is stored', () => {
-  test.each(ROWS)('$name', async (row) => {
+  test.each([...ROWS, ...STREAM_ROWS])('$name', async (row) => {
     const fixture = await openServer()
     const url = await fixture.server.listen()
 
@@ -25,13 +26,14 @@ describe('every hostile input is answered exactly, and nothing is stored', () =>
     if (row.pointer !== undefined) {
       expect(problem.errors?.map(({ pointer }) => pointer)).toContain(row.pointer)
     }
+    if (row.line !== undefined) expect(problem.errors?.map(({ line }) => line)).toContain(row.line)
     expect(await countRequests(fixture)).toBe(0)
     expect(fixture.events.filter(({ event }) => event === 'http_failed')).toEqual([])
   })
 })
 
 describe('what only looks hostile is taken', () => {
-  test.each(TAKEN)('$name', async (row) => {
+  test.each([...TAKEN, ...STREAMS_TAKEN])('$name', async (row) => {
     const fixture = await openServer()
     const url = await fixture.server.listen()
     expect((await send(url, row)).status).toBe(202)

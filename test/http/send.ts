@@ -18,7 +18,11 @@ export interface Answer {
   readonly problem: {
     readonly type: string
     readonly status: number
-    readonly errors?: readonly { readonly pointer: string; readonly code: string }[]
+    readonly errors?: readonly {
+      readonly pointer: string
+      readonly code: string
+      readonly line?: number
+    }[]
   }
 }
 

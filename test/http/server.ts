@@ -5,8 +5,10 @@ import { type HttpPorts, TIMEOUTS } from '../../src/http/ports.ts'
 import { download } from '../../src/http/results/download.ts'
 import { createServer, type HttpServer } from '../../src/http/server.ts'
 import type { SystemFacts } from '../../src/intake/outlooks.ts'
+import { toCatalogue } from '../../src/intake/systems.ts'
+import { take, type UploadPorts } from '../../src/intake/upload.ts'
 import { systemClock } from '../../src/lib/clock.ts'
-import { newId } from '../../src/lib/random.ts'
+import { newHashKey, newId } from '../../src/lib/random.ts'
 import type { Event } from '../../src/observe/events.ts'
 import { openMemoryStore } from '../../src/store/sqlite/memory.ts'
 import type { Store } from '../../src/store/store.ts'
@@ -26,7 +28,7 @@ const SIGNED: HttpPorts['callbacks'] = {
 
 /** Everything but the limits can be replaced as a whole, the limits one by one. */
 export interface Changes extends Partial<Omit<HttpPorts, 'limits' | 'store'>> {
-  readonly limits?: Partial<HttpPorts['limits']>
+  readonly limits?: Partial<UploadPorts['limits'] & HttpPorts['limits']>
   /** Puts something around the store. */
   readonly wrap?: (store: Store) => HttpPorts['store']
   /** What the store is made of, for tests that look into it. */
@@ -51,14 +53,28 @@ export async function openServer({
   const store = await openMemoryStore(database)
   const events: Event[] = []
   const wrapped = wrap?.(store) ?? store
+  const systems = toCatalogue({ mode: 'demo', names: [], readable: [] })
+  const callbacks = SIGNED
+  const intake = { store: wrapped, clock: systemClock, newId, systems, callbacks, ...ports }
+  const all: UploadPorts['limits'] & HttpPorts['limits'] = {
+    maxBody: 100_000,
+    maxMappings: 100,
+    maxStream: 2_000_000,
+    maxStreamMappings: 20_000,
+    maxUploads: 4,
+    maxBacklog: 1_000_000,
+    maxConnections: 1000,
+    maxStreams: 1000,
+    maxDownloads: 20,
+    batchSize: null,
+    ...limits,
+  }
   const server = createServer({
-    store: wrapped,
+    ...intake,
     download: (order) => download(wrapped, order),
-    clock: systemClock,
-    newId,
     emit: (event) => events.push(event),
-    systems: { mode: 'demo', has: () => true, reads: () => false, names: [] },
-    callbacks: SIGNED,
+    // In this thread: that it is done in one of its own changes nothing of what is done.
+    upload: (order, body) => take(order, body, { ...intake, hashKey: newHashKey, limits: all }),
     describe: () => ({ kind: 'simulated', limits: { concurrency: 20, rate: null } }),
     facts: () => FACTS,
     preview: async () => [],
@@ -69,16 +85,7 @@ export async function openServer({
     tenant: 'default',
     timeouts: TIMEOUTS,
     ...ports,
-    limits: {
-      maxBody: 100_000,
-      maxMappings: 100,
-      maxBacklog: 1_000_000,
-      maxConnections: 1000,
-      maxStreams: 1000,
-      maxDownloads: 20,
-      batchSize: null,
-      ...limits,
-    },
+    limits: all,
   })
   onTestFinished(async () => {
     await server.close(0)

@@ -1,7 +1,9 @@
 import { describe, expect, test } from 'vitest'
+import { NO_TERMS } from '../../src/core/request.ts'
 import type { CallbackPolicy } from '../../src/intake/callback.ts'
 import { parse } from '../../src/intake/parse.ts'
 import type { SystemCatalogue } from '../../src/intake/systems.ts'
+import { NOW } from '../support/requests.ts'
 
 const DEMO: SystemCatalogue = { mode: 'demo', has: () => true, reads: () => false, names: [] }
 
@@ -13,7 +15,9 @@ const callbacks: CallbackPolicy = { areSigned: true, addressFault: () => null }
 
 function read(body: unknown, systems: SystemCatalogue = DEMO) {
   const text = typeof body === 'string' ? body : JSON.stringify(body)
-  return parse(Buffer.from(text), { systems, callbacks, mappingsMax: 2000 })
+  return parse(Buffer.from(text), {
+    ...{ systems, callbacks, mappingsMax: 2000, now: NOW, onInvalid: 'refuse' },
+  })
 }
 
 function mapping(changes: object = {}) {
@@ -27,12 +31,12 @@ test('a good body is read as it is', () => {
     batch_size: 7,
     metadata: { run: 'nightly' },
   }
-  expect(read(body)).toEqual({ kind: 'parsed', ...body, callbackUrl: null })
+  expect(read(body)).toEqual({ kind: 'parsed', ...body, terms: NO_TERMS, rejected: [] })
 })
 
 test('a callback is read as it will be called', () => {
   const body = { mappings: [mapping()], callback_url: 'HTTPS://Ops.Example.com:443/done' }
-  expect(read(body)).toMatchObject({ callbackUrl: 'https://ops.example.com/done' })
+  expect(read(body)).toMatchObject({ terms: { callbackUrl: 'https://ops.example.com/done' } })
   expect(read(body)).not.toHaveProperty('callback_url')
 })
 

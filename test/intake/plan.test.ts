@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import type { Mapping } from '../../src/core/mapping.ts'
+import { NO_TERMS } from '../../src/core/request.ts'
 import { batchesOf } from '../../src/intake/batches.ts'
 import { planOf } from '../../src/intake/plan.ts'
 import type { SystemCatalogue } from '../../src/intake/systems.ts'
@@ -16,7 +17,11 @@ function mapping(ordinal: number, changes: Partial<Mapping> = {}): Mapping {
 }
 
 function plan(mappings: readonly Mapping[], options = {}, size: number | null = null) {
-  return planOf({ kind: 'parsed', mappings, callbackUrl: null, ...options }, size, SYSTEMS)
+  return planOf(
+    { kind: 'parsed', mappings, rejected: [], terms: NO_TERMS, ...options },
+    size,
+    SYSTEMS,
+  )
 }
 
 describe('a plan', () => {

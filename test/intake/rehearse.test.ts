@@ -2,6 +2,7 @@ import { beforeEach, describe, expect, test } from 'vitest'
 import type { Mapping } from '../../src/core/mapping.ts'
 import type { PreviewMappings } from '../../src/core/preview.ts'
 import type { SystemReport } from '../../src/core/report.ts'
+import { NO_TERMS } from '../../src/core/request.ts'
 import { accept, idempotencyOf } from '../../src/intake/accept.ts'
 import type { CallbackPolicy } from '../../src/intake/callback.ts'
 import type { SystemFacts } from '../../src/intake/outlooks.ts'
@@ -68,7 +69,7 @@ function submission(total: number, changes: object = {}, idempotencyKey: string 
   const one = { source: 'erp', target: LANE, data: 1 }
   const mappings = Array.from({ length: total }, (_, n) => ({ id: `m${n}`, ...one }))
   const body = Buffer.from(JSON.stringify({ mappings, ...changes }))
-  return { tenant: TENANT, body, idempotencyKey }
+  return { tenant: TENANT, body, idempotencyKey, onInvalid: 'refuse' as const }
 }
 
 async function rehearsed(total: number, changes: object = {}, key: string | null = null) {
@@ -128,7 +129,7 @@ describe('a rehearsal', () => {
 
   test('can be told of a plan that was made elsewhere', async () => {
     const mappings: Mapping[] = [{ id: 'm0', source: 'erp', target: LANE, data: 1 }]
-    const plan = planOf({ kind: 'parsed', mappings, callbackUrl: null }, null, SYSTEMS)
+    const plan = planOf({ kind: 'parsed', mappings, rejected: [], terms: NO_TERMS }, null, SYSTEMS)
     const key = idempotencyOf(submission(1, {}, 'key'))
     const told = await rehearsalOf(structuredClone(plan), TENANT, key, ports())
     expect(told).toEqual(await rehearsed(1, {}, 'key'))

@@ -69,6 +69,7 @@ export function troubled(
     requests: (tenant, filter) => store.requests(tenant, filter),
     batches: (tenant, request, range) => store.batches(tenant, request, range),
     failures: (tenant, request) => store.failures(tenant, request),
+    received: (request, from, to) => store.received(request, from, to),
     totals: () => store.totals(),
     waiting: (tenant, id) => store.waiting(tenant, id),
     systemNames: (after, limit) => store.systemNames(after, limit),

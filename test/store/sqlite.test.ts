@@ -7,6 +7,7 @@ import { REST_CODE } from '../../src/core/failures.ts'
 import { openWriter } from '../../src/store/sqlite/database.ts'
 import { migrate } from '../../src/store/sqlite/migrate.ts'
 import { openSqliteStore, type SqliteStore } from '../../src/store/sqlite/store.ts'
+import { closedAll } from '../contract/cancel.ts'
 import {
   allBatches,
   claimed,
@@ -210,6 +211,22 @@ describe('what was being received when the process died', () => {
     expect(await cleared(store)).toBeGreaterThan(15)
     expect(await sizeOf(dataDir)).toBeLessThan(20_000_000)
   })
+})
+
+test('what was cancelled is cancelled to the end after a restart, what was in hand as well', async () => {
+  const dataDir = await temporaryDirectory()
+  const before = await openSqliteStore({ dataDir })
+  await joined(before)
+  const request = await inserted(before, { total: 2500, batchSize: 1 })
+  await claimedOne(before)
+  await before.cancel(TENANT, request.id, NOW)
+  await before.close()
+  const after = await open(dataDir)
+  const closing = await after.request(TENANT, request.id)
+  expect(closing).toMatchObject({ closing: 'cancelled', finishedAt: null })
+  await closedAll(after, NOW)
+  const final = { state: 'cancelled', cancelled: 2500 }
+  expect(await after.request(TENANT, request.id)).toMatchObject(final)
 })
 
 describe('the sweep', () => {

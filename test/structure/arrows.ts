@@ -31,6 +31,9 @@ const COMPOSITION_ROOTS = [
   'worker.ts',
   'downloads.ts',
   'renderer.ts',
+  'callback-policy.ts',
+  'uploads.ts',
+  'receiver.ts',
   'administration.ts',
 ]
 const ABOVE_THE_ROOTS = ['cli', 'client']

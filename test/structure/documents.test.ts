@@ -7,10 +7,13 @@ import { createProgram } from '../../src/cli/program.ts'
 import { describeSettings } from '../../src/config/settings.ts'
 import { readSystems } from '../../src/config/systems.ts'
 import { SETTINGS } from '../../src/config/table.ts'
+import { EXPIRED } from '../../src/core/closed.ts'
+import { FAILURE_GROUPS_MAX, REST_CODE } from '../../src/core/failures.ts'
 import { http } from '../../src/deliver/kinds/http.ts'
 import { simulated } from '../../src/deliver/kinds/simulated.ts'
 import { positionIn } from '../../src/http/cursor.ts'
 import { csv, intakeCsv } from '../../src/http/results/csv.ts'
+import { retryFilterIn } from '../../src/http/retry-filter.ts'
 import { changeIn } from '../../src/http/system-change.ts'
 import { parse } from '../../src/intake/parse.ts'
 import { DOCUMENTS, readDocument as read } from '../support/documents.ts'
@@ -66,7 +69,7 @@ describe('README.md', () => {
     const rules = {
       systems: { mode: 'demo' as const, has: () => true, reads: () => false, names: [] },
       callbacks: { areSigned: false, addressFault: () => null },
-      mappingsMax: 10,
+      ...{ mappingsMax: 10, now: 0, onInvalid: 'refuse' as const },
     }
     expect(parse(Buffer.from(body ?? ''), rules)).toMatchObject({ kind: 'parsed' })
   })
@@ -136,7 +139,7 @@ describe('docs/results.md', () => {
     const rules = {
       systems: { mode: 'demo' as const, has: () => true, reads: () => false, names: [] },
       callbacks: { areSigned: false, addressFault: () => null },
-      mappingsMax: 1,
+      ...{ mappingsMax: 1, now: 0, onInvalid: 'refuse' as const },
     }
     const body = Buffer.from(JSON.stringify({ mappings: [mapping] }))
     expect(parse(body, rules)).toMatchObject({ kind: 'parsed' })
@@ -146,6 +149,25 @@ describe('docs/results.md', () => {
     const ids = all(text, /^id: (\S+)$/gm)
     const request = '01a20ab2-0030-7a50-850c-033c409a1743'
     expect(ids.map((id) => positionIn(id, ['events', request]))).toEqual(['75', 'end'])
+  })
+})
+
+describe('docs/requests.md', () => {
+  const text = read('docs/requests.md')
+
+  test('shows a retry that is taken, and answers that are JSON', () => {
+    const bodies = all(text, /-d '(\{.*\})'/g)
+    expect(bodies).toHaveLength(1)
+    for (const body of bodies) expect(retryFilterIn(Buffer.from(body)).kind).toBe('filter')
+    const answers = fenced(text, 'json')
+    expect(answers).toHaveLength(3)
+    for (const answer of answers) expect(() => JSON.parse(answer)).not.toThrow()
+  })
+
+  test('names the number of groups, and the codes that there are', () => {
+    expect(text).toContain(`has ${FAILURE_GROUPS_MAX.toLocaleString('en')} groups at most`)
+    expect(text).toContain(`with the code \`${REST_CODE}\``)
+    expect(text).toContain(`the code \`${EXPIRED.code}\``)
   })
 })
 

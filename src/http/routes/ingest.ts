@@ -1,153 +1,189 @@
+import type { IncomingMessage } from 'node:http'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
-import Type, { type Static } from 'typebox'
-import { accept, type Receipt } from '../../intake/accept.ts'
-import { IngestSchema } from '../../intake/schema.ts'
+import { type Acceptance, accept, type Receipt } from '../../intake/accept.ts'
+import type { OnInvalid } from '../../intake/parse.ts'
+import { type Refusal, refuse } from '../../intake/problem.ts'
+import { readOptions } from '../../intake/query.ts'
+import type { UploadOrder } from '../../intake/upload.ts'
 import { type Backlog, overloaded, refuseOverloaded } from '../backlog.ts'
-import { refuseBody } from '../body.ts'
-import { answer, refusals, STORE_PROBLEMS } from '../documented.ts'
-import {
-  IdempotencyHeaders,
-  KEY_PROBLEMS,
-  keyOf,
-  RECEIPT_HEADERS,
-  sendKeyProblem,
-} from '../idempotency.ts'
+import { readSmall, takeStreams, uploadFormOf } from '../body.ts'
+import { keyOf, sendKeyProblem } from '../idempotency.ts'
+import { type IngestParameters, ingestSchema } from '../ingest-schema.ts'
+import type { UploadForm } from '../negotiation.ts'
 import type { HttpPorts } from '../ports.ts'
-import { sendBadInput } from '../problem.ts'
-import type { RehearsalView } from '../rehearsal-schema.ts'
-import { rehearsalParameters, sendRehearsal } from './rehearsal.ts'
+import { sendBadInput, sendProblem } from '../problem.ts'
+import { Stopping, TooSlow, type Uploads } from '../uploads.ts'
+import { sendRehearsal } from './rehearsal.ts'
 
-const ReceiptSchema = Type.Object(
-  {
-    request_id: Type.String({ format: 'uuid' }),
-    status: Type.Literal('pending'),
-    message: Type.String(),
-    total_mappings: Type.Integer({ minimum: 1 }),
-  },
-  {
-    examples: [
-      {
-        request_id: '01985a3c-6c1e-7d3a-9a55-0d6f1f0e8a11',
-        status: 'pending',
-        message:
-          'Ingestion request created successfully. Follow it at /status/01985a3c-6c1e-7d3a-9a55-0d6f1f0e8a11',
-        total_mappings: 1,
-      },
-    ],
-  },
-)
-
-const Query = Type.Object(rehearsalParameters, { additionalProperties: false })
-const View = Type.Unsafe<RehearsalView>({ $ref: 'Rehearsal#' })
-
-const schema = {
-  summary: 'Hand in mappings',
-  description:
-    'Answered once the whole request is on disk. All or nothing: every bad mapping is reported, the first 100 of them.',
-  operationId: 'ingest',
-  tags: ['Requests'],
-  consumes: ['application/json'],
-  headers: IdempotencyHeaders,
-  querystring: Query,
-  body: IngestSchema,
-  response: {
-    200: answer('With `validate_only`: what would happen.', View),
-    202: answer('The request is on disk and will be carried out.', ReceiptSchema, RECEIPT_HEADERS),
-    ...refusals(
-      ...STORE_PROBLEMS,
-      'malformed-json',
-      'invalid-utf8',
-      'too-deep',
-      'validation-failed',
-      'duplicate-mapping-id',
-      'unknown-system',
-      'invalid-expression',
-      'forbidden-url',
-      'body-too-large',
-      'too-many-mappings',
-      'unsupported-media-type',
-      'unsupported-encoding',
-      ...KEY_PROBLEMS,
-      'overloaded',
-    ),
-  },
-}
+/** A body of JSON that is no larger is read here; every other one by a thread of its own. */
+const SMALL_BYTES_MAX = 1_000_000
 
 interface Ingest {
-  readonly Body: Buffer
-  readonly Querystring: Static<typeof Query>
+  /** Undefined where there is none. */
+  readonly Body: IncomingMessage | undefined
+  readonly Querystring: IngestParameters
 }
 
+type IngestRequest = FastifyRequest<Ingest>
+
 /** `POST /ingest`. */
-export function ingestRoutes(app: FastifyInstance, ports: HttpPorts, backlog: Backlog): void {
+export function ingestRoutes(
+  app: FastifyInstance,
+  ports: HttpPorts,
+  backlog: Backlog,
+  uploads: Uploads,
+): void {
   const { clock, emit, limits, tenant } = ports
 
-  app.removeAllContentTypeParsers()
-  // Intake reads the bytes themselves.
-  app.addContentTypeParser('application/json', { parseAs: 'buffer' }, (_request, body, done) =>
-    done(null, body),
-  )
+  takeStreams(app)
+  app.post<Ingest>('/ingest', { schema: ingestSchema, onRequest: refuseUnread, handler: ingest })
 
-  app.post<Ingest>('/ingest', {
-    schema,
-    bodyLimit: limits.maxBody,
-    onRequest: refuseUnread,
-    handler: ingest,
-  })
-
-  function refuseUnread(
-    request: FastifyRequest<Ingest>,
-    reply: FastifyReply,
-    done: () => void,
-  ): void {
-    if (refuseBody(request, reply)) return
-    if (isRehearsal(request) || !refuseOverloaded(backlog, reply)) done()
+  function refuseUnread(request: IngestRequest, reply: FastifyReply, done: () => void): void {
+    const form = uploadFormOf(request, reply)
+    if (form === null) return
+    const max = form.format === 'json' ? limits.maxBody : limits.maxStream
+    if (!isRehearsal(request) && refuseOverloaded(backlog, reply)) return
+    if ((lengthOf(request) ?? 0) > max) {
+      reply.header('connection', 'close')
+      sendTooLarge(reply)
+    } else {
+      done()
+    }
   }
 
-  async function ingest(request: FastifyRequest<Ingest>, reply: FastifyReply) {
+  async function ingest(request: IngestRequest, reply: FastifyReply): Promise<FastifyReply> {
     const startedAt = clock.now()
     const given = keyOf(request)
     if ('kind' in given) return sendBadInput(reply, given)
+    const form = uploadFormOf(request, reply)
+    if (form === null) return reply
+    const content = contentOf(form, request.query)
+    if (content.kind === 'refused') return sendBadInput(reply, content)
 
-    const submission = { tenant, body: request.body, idempotencyKey: given.key }
-    if (isRehearsal(request)) {
-      return sendRehearsal(reply, submission, backlog.isFull() ? overloaded(backlog) : null, ports)
+    const onInvalid = request.query.on_invalid ?? 'refuse'
+    const submission = { tenant, idempotencyKey: given.key, onInvalid }
+    if (isSmall(form, request)) {
+      const body = request.body === undefined ? Buffer.of() : await readSmall(request.body)
+      if (isRehearsal(request)) {
+        const why = backlog.isFull() ? overloaded(backlog) : null
+        return sendRehearsal(reply, { ...submission, body }, why, ports)
+      }
+      return answer(await accept({ ...submission, body }, ports))
     }
-    const acceptance = await accept(submission, ports)
-    if (acceptance.kind === 'refused') return sendBadInput(reply, acceptance)
-    if (acceptance.kind !== 'accepted') return sendKeyProblem(reply, acceptance.kind)
-    const { total, priority, batches, replayed } = acceptance
-    if (!replayed) {
-      backlog.add(total)
-      const durationMs = clock.now() - startedAt
-      const event = 'request_accepted'
-      emit({
-        event,
-        request: acceptance.request,
-        tenant,
-        priority,
-        mappings: total,
-        batches,
-        durationMs,
-      })
+    if (isRehearsal(request)) return sendBadInput(reply, TOO_LARGE_TO_REHEARSE)
+    const { encoding } = form
+    return receive({ ...submission, encoding, content: content.content })
+
+    async function receive(order: UploadOrder): Promise<FastifyReply> {
+      if (request.body === undefined) throw new Error('what has a length has a body')
+      if (uploads.isFull) return sendProblem(reply, 'overloaded', TOO_MANY_UPLOADS)
+      try {
+        return answer(await uploads.receive(request.body, (bytes) => ports.upload(order, bytes)))
+      } catch (error) {
+        if (error instanceof Stopping) return sendProblem(reply, 'draining', STOPPING)
+        if (error instanceof TooSlow) return sendProblem(reply, 'request-timeout', TOO_SLOW)
+        throw error
+      }
     }
-    return sendReceipt(reply, acceptance)
+
+    function answer(acceptance: Acceptance): FastifyReply {
+      if (acceptance.kind !== 'accepted') return sendRefusal(reply, acceptance)
+      const { total, priority, batches, replayed } = acceptance
+      if (!replayed) {
+        backlog.add(total)
+        const durationMs = clock.now() - startedAt
+        const event = 'request_accepted'
+        const { request: id } = acceptance
+        emit({ event, request: id, tenant, priority, mappings: total, batches, durationMs })
+      }
+      return sendReceipt(reply, acceptance, onInvalid)
+    }
+  }
+
+  /** What the body holds, with the options that its address gives. */
+  function contentOf(
+    { format }: UploadForm,
+    { on_invalid: _, validate_only: __, ...query }: IngestParameters,
+  ): Refusal | { readonly kind: 'content'; readonly content: UploadOrder['content'] } {
+    if (format === 'json') {
+      const names = Object.keys(query)
+      return names.length === 0 ? JSON_CONTENT : refuse(names.map(misplaced))
+    }
+    const read = readOptions(query, ports.callbacks, clock.now())
+    if (read.kind === 'refused') return read
+    const { options, terms } = read
+    return { kind: 'content', content: { format, options, terms } }
   }
 }
 
-function isRehearsal({ query }: FastifyRequest<Ingest>): boolean {
+const JSON_CONTENT = { kind: 'content', content: { format: 'json' } } as const
+
+/** Null where nobody knows before it has come. */
+function lengthOf({ headers }: IngestRequest): number | null {
+  const { 'content-length': length, 'transfer-encoding': encoding } = headers
+  if (length !== undefined) return Number(length)
+  return encoding === undefined ? 0 : null
+}
+
+function isSmall({ format, encoding }: UploadForm, request: IngestRequest): boolean {
+  if (format !== 'json' || encoding !== 'identity') return false
+  const length = lengthOf(request)
+  return length !== null && length <= SMALL_BYTES_MAX
+}
+
+function misplaced(name: string) {
+  const detail = 'A body of JSON says this itself; in the address it is for NDJSON and CSV.'
+  return { pointer: `#/query/${name}`, code: 'misplaced_parameter', detail } as const
+}
+
+function isRehearsal({ query }: IngestRequest): boolean {
   return query.validate_only === 'true'
 }
 
+const TOO_LARGE_TO_REHEARSE = refuse([
+  {
+    pointer: '#/query/validate_only',
+    code: 'misplaced_parameter',
+    detail:
+      'A rehearsal takes JSON of at most 1,000,000 bytes as it is; send a part of the request.',
+  },
+])
+
+const TOO_MANY_UPLOADS =
+  'As many large bodies are being received as may be at once (SLUICE_MAX_UPLOADS); try again later.'
+const STOPPING = 'This instance is about to stop, and keeps nothing of this; send it again.'
+const TOO_SLOW = 'Send the body without long pauses. Nothing of it is kept.'
+
+function sendRefusal(reply: FastifyReply, acceptance: Exclude<Acceptance, Receipt>): FastifyReply {
+  switch (acceptance.kind) {
+    case 'refused':
+      return sendBadInput(reply, acceptance)
+    case 'too-large':
+      return sendTooLarge(reply)
+    case 'conflict':
+    case 'receiving':
+      return sendKeyProblem(reply, acceptance.kind)
+  }
+}
+
+function sendTooLarge(reply: FastifyReply): FastifyReply {
+  return sendProblem(reply, 'body-too-large', 'Send less at once, as several requests.')
+}
+
 /** The text is put together by hand: this answer is given twenty thousand times a second. */
-function sendReceipt(reply: FastifyReply, { request, total, replayed }: Receipt): FastifyReply {
+function sendReceipt(
+  reply: FastifyReply,
+  { request, total, skipped, replayed }: Receipt,
+  onInvalid: OnInvalid,
+): FastifyReply {
   if (replayed) reply.header('idempotency-replayed', 'true')
   const path = `/status/${request}`
+  const more = onInvalid === 'skip' ? `,"skipped_mappings":${skipped}` : ''
   return reply
     .code(202)
     .header('location', path)
     .header('content-type', 'application/json; charset=utf-8')
     .send(
-      `{"request_id":"${request}","status":"pending","message":"Ingestion request created successfully. Follow it at ${path}","total_mappings":${total}}`,
+      `{"request_id":"${request}","status":"pending","message":"Ingestion request created successfully. Follow it at ${path}","total_mappings":${total}${more}}`,
     )
 }

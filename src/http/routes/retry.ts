@@ -103,7 +103,7 @@ export function retryRoutes(app: FastifyInstance, ports: HttpPorts, backlog: Bac
       const first = await findRequest(ports, request.params.id)
       if (first === null) return sendProblem(reply, 'not-found', NO_REQUEST)
       const retrial = await retry(first, read.filter, given.key, ports)
-      if (retrial.kind !== 'accepted') return sendRefusal(reply, retrial)
+      if (retrial.kind !== 'accepted') return sendRefusal(reply, first, retrial)
       if (!retrial.replayed) {
         backlog.add(retrial.total)
         const durationMs = clock.now() - startedAt
@@ -121,7 +121,11 @@ function mayHaveBody({ headers }: FastifyRequest): boolean {
   return (headers['content-length'] ?? '0') !== '0' || headers['transfer-encoding'] !== undefined
 }
 
-function sendRefusal(reply: FastifyReply, refusal: Exclude<Retrial, Retry>): FastifyReply {
+function sendRefusal(
+  reply: FastifyReply,
+  { id }: Request,
+  refusal: Exclude<Retrial, Retry>,
+): FastifyReply {
   switch (refusal.kind) {
     case 'refused':
       return sendBadInput(reply, refusal)
@@ -131,15 +135,14 @@ function sendRefusal(reply: FastifyReply, refusal: Exclude<Retrial, Retry>): Fas
     case 'unfinished':
       return sendProblem(reply, 'invalid-state', UNFINISHED)
     case 'nothing':
-      return sendProblem(reply, 'invalid-state', NOTHING)
+      return sendProblem(reply, 'invalid-state', `${NOTHING} See /status/${id}/failures.`)
     case 'given_up':
       return sendProblem(reply, 'storage-unavailable', GIVEN_UP)
   }
 }
 
 const UNFINISHED = 'It is not finished. Wait for it or cancel it, and then try again what is left.'
-const NOTHING =
-  'No mapping of it failed so, or was cancelled. The groups at /status/{id}/failures tell why mappings failed.'
+const NOTHING = 'There is nothing of it to try again: no mapping failed so, or was cancelled.'
 const GIVEN_UP = 'It took too long to put together, and nothing was stored. Try again later.'
 
 function sendReceipt(reply: FastifyReply, first: Request, { request, total, replayed }: Retry) {

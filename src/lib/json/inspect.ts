@@ -28,14 +28,16 @@ class Enough extends Error {}
 /**
  * Everything that is wrong with a JSON text, token by token: exact and, at a hundred megabytes a
  * second, slow. It stops at what makes the rest unreadable, and at the hundredth problem.
+ *
+ * @param firstLine the number of its first line
  */
-export function inspect(text: string, depthMax: number): readonly JsonProblem[] {
+export function inspect(text: string, depthMax: number, firstLine = 1): readonly JsonProblem[] {
   const problems: JsonProblem[] = []
   const keys: Set<string>[] = []
   let depth = 0
 
   function report(code: JsonProblemCode, path: JsonPath, line: number, detail: string): void {
-    problems.push({ code, pointer: pointerTo(path), line: line + 1, detail })
+    problems.push({ code, pointer: pointerTo(path), line: line + firstLine, detail })
     if (problems.length === PROBLEMS_MAX) throw new Enough()
   }
 
@@ -90,7 +92,8 @@ export function inspect(text: string, depthMax: number): readonly JsonProblem[] 
         },
         onError: (code, _offset, _length, line, column) => {
           const fault = inWords(printParseErrorCode(code))
-          stop('malformed_json', line, `${fault}, at line ${line + 1}, column ${column + 1}.`)
+          const place = `line ${line + firstLine}, column ${column + 1}`
+          stop('malformed_json', line, `${fault}, at ${place}.`)
         },
       },
       { disallowComments: true },

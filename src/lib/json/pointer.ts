@@ -9,6 +9,14 @@ export function pointerTo(path: JsonPath): string {
   return ['#', ...path.map(segment)].join('/')
 }
 
+/** The path that a pointer made by `pointerTo` came from, positions as texts. */
+export function pathOf(pointer: string): JsonPath {
+  return pointer
+    .split('/')
+    .slice(1)
+    .map((step) => decodeURIComponent(step).replaceAll('~1', '/').replaceAll('~0', '~'))
+}
+
 function segment(step: string | number): string {
   const text = String(step).slice(0, SEGMENT_LENGTH_MAX).toWellFormed()
   return encodeURIComponent(text.replaceAll('~', '~0').replaceAll('/', '~1'))

@@ -24,12 +24,20 @@ export type JsonRead =
 /** Reads UTF-8 bytes, with or without a byte order mark. At most 100 problems, at least one. */
 export function readJson(bytes: Uint8Array, limits: JsonLimits): JsonRead {
   if (!isUtf8(bytes)) return { ok: false, problems: [INVALID_UTF8] }
-  const text = decode(bytes)
+  return readJsonText(decode(bytes), limits)
+}
+
+/**
+ * Reads a text that has been decoded. At most 100 problems, at least one.
+ *
+ * @param firstLine the number of its first line, where it is part of something larger
+ */
+export function readJsonText(text: string, limits: JsonLimits, firstLine = 1): JsonRead {
   const parsed = isDeep(text, limits.depth) ? null : parse(text)
   if (parsed !== null && isPlain(text, parsed.value, limits.depth)) {
     return { ok: true, value: parsed.value, text }
   }
-  const problems = inspect(text, limits.depth)
+  const problems = inspect(text, limits.depth, firstLine)
   if (problems.length > 0) return { ok: false, problems }
   return parsed === null
     ? { ok: false, problems: [MALFORMED] }
@@ -71,6 +79,7 @@ const LEVELS_TRUSTED = 500_000
 
 /** Whether so many levels lie in each other that `JSON.parse` must not see them. */
 function isDeep(text: string, depthMax: number): boolean {
+  if (text.length <= LEVELS_TRUSTED) return false
   if (count(text, '[') + count(text, '{') <= LEVELS_TRUSTED) return false
   let depth = 0
   for (let at = 0; at < text.length; at++) {

@@ -1,3 +1,4 @@
+import { ORDINAL_SPAN_MAX } from '../../core/batch.ts'
 import { CALLBACK_NAMES } from '../../core/callback.ts'
 import type { FailureGroup } from '../../core/failures.ts'
 import type { Request } from '../../core/request.ts'
@@ -6,10 +7,12 @@ import {
   type BatchRow,
   type FailureRow,
   type KeyRow,
+  type OrdinalsRow,
   type RequestRow,
   toBatch,
   toFailureGroup,
   toKeyed,
+  toOrdinals,
   toRequest,
 } from '../rows.ts'
 import {
@@ -17,6 +20,7 @@ import {
   type BatchRange,
   type Keyed,
   type RequestFilter,
+  type RequestName,
   type SomeBatches,
   type Totals,
 } from '../store.ts'
@@ -49,6 +53,11 @@ const batchesIn = (holding: string) => `
   WHERE r.tenant = $1 AND r.id = $2 AND r.state <> 'receiving' AND p.last >= $5 ${holding}
   ORDER BY p.first`
 
+const RECEIVED = `
+  SELECT p.first, p.last, p.count, p.ordinals, p.mappings
+  FROM requests r JOIN payloads p ON p.request = r.seq AND p.first < $3 AND p.first >= $4
+  WHERE r.tenant = $1 AND r.id = $2 AND r.receiving_until > 0 AND p.last >= $5 ORDER BY p.first`
+
 const FAILURES = `
   SELECT g.target, g.code, g.http_status, g.count, g.sample, g.message
   FROM requests r JOIN failure_groups g ON g.request = r.seq
@@ -74,6 +83,10 @@ const TOTALS = `
     coalesce(sum(mappings) FILTER (WHERE NOT callback), 0)::bigint AS "openMappings"
   FROM (SELECT *, lane > '${CALLBACK_NAMES.from}' AND lane < '${CALLBACK_NAMES.to}' AS callback
     FROM flows) f`
+
+interface ReceivedRow extends OrdinalsRow {
+  readonly mappings: string
+}
 
 /** Reads what people ask for; nothing here writes. */
 export function queryOperations(database: Database) {
@@ -106,10 +119,16 @@ export function queryOperations(database: Database) {
     return (await database.query<FailureRow>(FAILURES, [tenant, id])).map(toFailureGroup)
   }
 
+  async function received({ tenant, id }: RequestName, from: number, to: number) {
+    const parameters = [tenant, id, to, from - ORDINAL_SPAN_MAX, from]
+    const rows = await database.query<ReceivedRow>(RECEIVED, parameters)
+    return rows.map((row) => ({ ordinals: toOrdinals(row), mappings: row.mappings }))
+  }
+
   async function totals(): Promise<Totals> {
     const [row] = await database.query<Totals>(TOTALS, [])
     return row ?? { activeRequests: 0, openMappings: 0 }
   }
 
-  return { request, keyed, requests, batches, failures, totals }
+  return { request, keyed, requests, batches, received, failures, totals }
 }

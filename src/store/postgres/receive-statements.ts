@@ -17,7 +17,7 @@ export const OPEN = `
  * Locks the request, so that of two that are sent at once, the same or another, one waits for the other.
  * What is given back is the total as it was before.
  */
-export const STAGE = `
+const stage = (rejected: string) => `
   WITH receiving AS MATERIALIZED (
     SELECT seq, total, total = $5 AS is_new FROM requests
     WHERE tenant = $2 AND id = $3 AND receiving_until > 0 FOR UPDATE
@@ -25,6 +25,7 @@ export const STAGE = `
     UPDATE requests r
     SET total = r.total + CASE WHEN g.is_new THEN $6::bigint ELSE 0 END,
       open = r.open + CASE WHEN g.is_new THEN $7::bigint ELSE 0 END,
+      failed = r.failed + CASE WHEN g.is_new THEN $15::bigint ELSE 0 END,
       receiving_until = greatest(r.receiving_until, ${NOW} + $4)
     FROM receiving g WHERE r.seq = g.seq
   ), parts AS MATERIALIZED (
@@ -40,8 +41,32 @@ export const STAGE = `
     SELECT p.id, p.seq, p.lane, p.first, p.last, p.count, t.ordinals, t.mappings
     FROM unnest($13::text[], $14::text[]) WITH ORDINALITY AS t (ordinals, mappings, number)
       JOIN parts p USING (number)
-  )
+  )${rejected}
   SELECT total FROM receiving`
+
+export const STAGE = stage('')
+
+/** The same with what is not taken: it is done, so it is not among the batches, and counted as failed. */
+export const STAGE_REJECTED = stage(`, bad AS MATERIALIZED (
+    SELECT nextval('batches_id_seq') AS id, g.seq, p.*
+    FROM receiving g CROSS JOIN unnest($16::text[], $17::bigint[], $18::bigint[], $19::bigint[],
+      $20::text[], $21::text[], $22::text[], $23::text[], $24::text[], $25::text[]) WITH ORDINALITY
+      AS p (lane, first, last, count, ordinals, mappings, verdicts, code, sample, message, number)
+    WHERE g.is_new
+  ), kept AS (
+    INSERT INTO payloads (batch, request, lane, first, last, count, ordinals, mappings)
+    SELECT id, seq, lane, first, last, count, ordinals, mappings FROM bad
+  ), settled AS (
+    INSERT INTO verdicts (batch, completed, failed, cancelled, verdicts)
+    SELECT id, 0, count, 0, verdicts FROM bad
+  ), grouped AS (
+    INSERT INTO failure_groups AS f (request, target, code, http_status, count, sample, message)
+    SELECT seq, lane, code, 0, sum(count)::bigint, (array_agg(sample ORDER BY number))[1],
+      (array_agg(message ORDER BY number DESC))[1]
+    FROM bad GROUP BY seq, lane, code
+    ON CONFLICT (request, target, code, http_status) DO UPDATE
+    SET count = f.count + excluded.count, message = excluded.message
+  )`)
 
 export const COMPLETE = `
   WITH whole AS (

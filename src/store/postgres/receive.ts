@@ -1,8 +1,10 @@
 import { type KeyRow, toRequest } from '../rows.ts'
 import {
+  type NewBatch,
   type Opened,
   type OpenRequest,
   type Piece,
+  type RejectedBatch,
   type RequestName,
   StoreUnavailable,
   type Whole,
@@ -12,7 +14,14 @@ import type { StoreClock } from './clock.ts'
 import { type Database, storableText } from './database.ts'
 import { isUniqueViolation, onceMore } from './fault.ts'
 import { FIND_KEY } from './intake-statements.ts'
-import { ABANDON, COMPLETE, FIND_RECEIVING, OPEN, STAGE } from './receive-statements.ts'
+import {
+  ABANDON,
+  COMPLETE,
+  FIND_RECEIVING,
+  OPEN,
+  STAGE,
+  STAGE_REJECTED,
+} from './receive-statements.ts'
 
 interface ReceivingRow {
   readonly total: number
@@ -69,13 +78,14 @@ export function receiveOperations(
 
   async function stage(
     { tenant, id }: RequestName,
-    { staged, batches }: Piece,
+    { staged, batches, rejected = [] }: Piece,
     until: number,
     now: number,
   ): Promise<boolean> {
-    const mappings = batches.reduce((sum, { ordinals }) => sum + ordinals.count, 0)
+    const failed = mappingsIn(rejected)
+    const mappings = mappingsIn(batches) + failed
     const [row] = await onceMore(() =>
-      database.query<{ total: number }>(STAGE, [
+      database.query<{ total: number }>(rejected.length === 0 ? STAGE : STAGE_REJECTED, [
         ...[clock.given(now), tenant, id, until - now, staged, mappings, batches.length],
         batches.map(({ lane }) => lane),
         batches.map(({ before }) => before),
@@ -84,6 +94,8 @@ export function receiveOperations(
         batches.map(({ ordinals }) => ordinals.count),
         batches.map(({ ordinals }) => ordinals.list && JSON.stringify(ordinals.list)),
         batches.map((batch) => batch.mappings),
+        failed,
+        ...(rejected.length === 0 ? [] : rejectedParameters(rejected)),
       ]),
     )
     if (row === undefined) return false
@@ -119,4 +131,23 @@ export function receiveOperations(
   }
 
   return { open, stage, complete, abandon }
+}
+
+function mappingsIn(batches: readonly NewBatch[]): number {
+  return batches.reduce((sum, { ordinals }) => sum + ordinals.count, 0)
+}
+
+function rejectedParameters(batches: readonly RejectedBatch[]): readonly unknown[] {
+  return [
+    batches.map(({ lane }) => lane),
+    batches.map(({ ordinals }) => ordinals.first),
+    batches.map(({ ordinals }) => ordinals.last),
+    batches.map(({ ordinals }) => ordinals.count),
+    batches.map(({ ordinals }) => ordinals.list && JSON.stringify(ordinals.list)),
+    batches.map(({ mappings }) => mappings),
+    batches.map(({ verdicts }) => verdicts),
+    batches.map(({ code }) => code),
+    batches.map(({ sample }) => sample),
+    batches.map(({ message }) => message),
+  ]
 }

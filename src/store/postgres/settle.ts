@@ -1,7 +1,6 @@
-import type { Request } from '../../core/request.ts'
 import type { EpochMs } from '../../core/units.ts'
 import { type RequestRow, toRequest } from '../rows.ts'
-import type { Settled, Settlement, WorkHint } from '../store.ts'
+import { type Settled, type Settlement, StoreUnavailable, type WorkHint } from '../store.ts'
 import { hintCallbacks } from './callbacks.ts'
 import { NOW, type StoreClock } from './clock.ts'
 import { closeOperations } from './close.ts'
@@ -93,13 +92,18 @@ export function settleOperations(
     return { refused: refusedOf(settlements, written), finished }
   }
 
-  /** A transaction of its own. If it never comes to that, a sweep sees to it. */
-  function endLetGo(settlements: readonly Settlement[], now: EpochMs): Promise<readonly Request[]> {
+  /** A transaction of its own: the settlements are written. If it cannot be done now, a sweep sees to it. */
+  async function endLetGo(settlements: readonly Settlement[], now: EpochMs) {
     const letGo = settlements.filter(({ next: { state } }) => LET_GO.has(state))
-    return end(
-      letGo.map(({ batch }) => batch),
-      now,
-    )
+    try {
+      return await end(
+        letGo.map(({ batch }) => batch),
+        now,
+      )
+    } catch (error) {
+      if (!(error instanceof StoreUnavailable)) throw error
+      return []
+    }
   }
 
   async function settle(settlements: readonly Settlement[], now: EpochMs): Promise<Settled> {

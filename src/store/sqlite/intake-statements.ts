@@ -1,7 +1,7 @@
 import type { DatabaseSync } from 'node:sqlite'
 import type { EpochMs } from '../../core/units.ts'
 import type { KeyRow } from '../rows.ts'
-import type { NewBatch, RequestOutline } from '../store.ts'
+import type { NewBatch, RejectedBatch, RequestOutline } from '../store.ts'
 import { prepare } from './database.ts'
 import { virtualTimeIn } from './virtual-time.ts'
 
@@ -54,6 +54,17 @@ export function intakeStatements(database: DatabaseSync) {
      VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
   )
   const putPayload = prepare(database, 'INSERT INTO payloads VALUES (?, ?, ?)')
+  const putRejected = prepare(
+    database,
+    `INSERT INTO batches (request, lane, state, start, rank, first, last, count, failed)
+     VALUES (?1, ?2, 'done', 0, 0, ?3, ?4, ?5, ?5)`,
+  )
+  const putVerdicts = prepare(database, 'INSERT INTO verdicts VALUES (?, ?)')
+  const countFailures = prepare(
+    database,
+    `INSERT INTO failure_groups VALUES (?, ?, ?, 0, ?, ?, ?) ON CONFLICT DO UPDATE
+     SET count = count + excluded.count, message = excluded.message`,
+  )
 
   return {
     findKey,
@@ -90,5 +101,18 @@ export function intakeStatements(database: DatabaseSync) {
       const id = putBatch.insert(request, batch.lane, state, start, rank, first, last, count)
       putPayload.run(id, list && JSON.stringify(list), batch.mappings)
     },
+
+    insertRejected(request: number, batch: RejectedBatch): void {
+      const { first, last, count, list } = batch.ordinals
+      const id = putRejected.insert(request, batch.lane, first, last, count)
+      putPayload.run(id, list && JSON.stringify(list), batch.mappings)
+      putVerdicts.run(id, batch.verdicts)
+      countFailures.run(request, batch.lane, batch.code, count, batch.sample, batch.message)
+    },
   }
+}
+
+/** How many mappings some batches hold. */
+export function mappingsIn(batches: readonly NewBatch[]): number {
+  return batches.reduce((sum, { ordinals }) => sum + ordinals.count, 0)
 }

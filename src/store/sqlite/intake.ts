@@ -2,7 +2,7 @@ import type { DatabaseSync } from 'node:sqlite'
 import { rankStep } from '../../core/rank.ts'
 import { releaseAtOf, toRequest } from '../rows.ts'
 import type { Inserted, NewBatch, NewRequest, WorkHint } from '../store.ts'
-import { intakeStatements } from './intake-statements.ts'
+import { intakeStatements, mappingsIn } from './intake-statements.ts'
 
 /** @param hint told of every lane that got work, before the transaction is committed */
 export function intakeOperations(database: DatabaseSync, hint: (hint: WorkHint) => void) {
@@ -11,7 +11,7 @@ export function intakeOperations(database: DatabaseSync, hint: (hint: WorkHint) 
   /** Puts batches of one lane in their places. */
   function queue(lane: string, batches: readonly NewBatch[], seq: number, request: NewRequest) {
     const { tenant, priority } = request
-    const mappings = mappingsOf(batches)
+    const mappings = mappingsIn(batches)
     const others = statements.findFlow.get(lane, tenant, priority)?.requests ?? 0
     statements.growFlow.run(lane, tenant, priority, 1, mappings)
     let rank = statements.virtualTime(lane)
@@ -77,8 +77,4 @@ export function intakeOperations(database: DatabaseSync, hint: (hint: WorkHint) 
   }
 
   return { insert }
-}
-
-function mappingsOf(batches: readonly NewBatch[]): number {
-  return batches.reduce((sum, { ordinals }) => sum + ordinals.count, 0)
 }

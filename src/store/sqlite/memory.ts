@@ -58,6 +58,7 @@ export async function openMemoryStore(database = openWriter(':memory:')): Promis
     requests: (tenant, filter) => call(() => reads.requests(tenant, filter)),
     batches: (tenant, request, range) => call(() => reads.batches(tenant, request, range)),
     failures: (tenant, request) => call(() => reads.failures(tenant, request)),
+    received: (request, from, to) => call(() => reads.received(request, from, to)),
     totals: () => call(() => reads.totals()),
     waiting: (tenant, id) => call(() => reads.waiting(tenant, id)),
     systemNames: (after, limit) => call(() => reads.systemNames(after, limit)),

@@ -55,6 +55,7 @@ export const READS = [
   'requests',
   'batches',
   'failures',
+  'received',
   'totals',
   'waiting',
   'systemNames',

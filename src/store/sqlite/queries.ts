@@ -1,4 +1,5 @@
 import type { DatabaseSync } from 'node:sqlite'
+import { ORDINAL_SPAN_MAX } from '../../core/batch.ts'
 import { CALLBACK_NAMES } from '../../core/callback.ts'
 import type { FailureGroup } from '../../core/failures.ts'
 import type { Request } from '../../core/request.ts'
@@ -7,10 +8,12 @@ import {
   type BatchRow,
   type FailureRow,
   type KeyRow,
+  type OrdinalsRow,
   type RequestRow,
   toBatch,
   toFailureGroup,
   toKeyed,
+  toOrdinals,
   toRequest,
 } from '../rows.ts'
 import {
@@ -18,6 +21,7 @@ import {
   type BatchRange,
   type Keyed,
   type RequestFilter,
+  type RequestName,
   type SomeBatches,
   type StoredBatch,
   type Totals,
@@ -67,6 +71,13 @@ export function queryOperations(database: DatabaseSync) {
     failed: inRange(HOLDING.failed),
     cancelled: inRange(HOLDING.cancelled),
   }
+  const receivedIn = prepare<OrdinalsRow & { readonly mappings: string }>(
+    database,
+    `SELECT b.first, b.last, b.count, p.ordinals, p.mappings
+     FROM requests r JOIN batches b ON b.request = r.seq AND b.first < ?3 AND b.first >= ?4
+       JOIN payloads p ON p.batch = b.id
+     WHERE r.tenant = ?1 AND r.id = ?2 AND r.receiving_until > 0 AND b.last >= ?5 ORDER BY b.first`,
+  )
   const findFailures = prepare<FailureRow>(
     database,
     `SELECT g.target, g.code, g.http_status, g.count, g.sample, g.message
@@ -118,10 +129,15 @@ export function queryOperations(database: DatabaseSync) {
     return findFailures.all(tenant, id).map(toFailureGroup)
   }
 
+  function received({ tenant, id }: RequestName, from: number, to: number) {
+    const rows = receivedIn.all(tenant, id, to, from - ORDINAL_SPAN_MAX, from)
+    return rows.map((row) => ({ ordinals: toOrdinals(row), mappings: row.mappings }))
+  }
+
   function totals(): Totals {
     const { mappings, callbacks } = countOpen.get() ?? { mappings: 0, callbacks: 0 }
     return { activeRequests: (countActive.get()?.n ?? 0) - callbacks, openMappings: mappings }
   }
 
-  return { request, keyed, requests, batches, failures, totals }
+  return { request, keyed, requests, batches, received, failures, totals }
 }

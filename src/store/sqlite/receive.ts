@@ -4,7 +4,7 @@ import type { EpochMs } from '../../core/units.ts'
 import { toRequest } from '../rows.ts'
 import type { Opened, OpenRequest, Piece, RequestName, Whole, WorkHint } from '../store.ts'
 import { prepare } from './database.ts'
-import { intakeStatements } from './intake-statements.ts'
+import { intakeStatements, mappingsIn } from './intake-statements.ts'
 
 interface ReceivingRow {
   readonly seq: number
@@ -21,8 +21,7 @@ interface ReceivingRow {
  * @param hint told when there is something to release, before the transaction is committed
  */
 export function receiveOperations(database: DatabaseSync, hint: (hint: WorkHint) => void) {
-  const { findKey, putKey, growFlow, openLane, insertRequest, insertBatch } =
-    intakeStatements(database)
+  const { findKey, putKey, growFlow, openLane, ...write } = intakeStatements(database)
   const find = prepare<ReceivingRow>(
     database,
     `SELECT seq, priority, total, not_before, receiving_until FROM requests
@@ -30,7 +29,7 @@ export function receiveOperations(database: DatabaseSync, hint: (hint: WorkHint)
   )
   const grow = prepare(
     database,
-    `UPDATE requests SET total = total + ?, open = open + ?,
+    `UPDATE requests SET total = total + ?, open = open + ?, failed = failed + ?,
        receiving_until = max(receiving_until, ?)
      WHERE seq = ?`,
   )
@@ -54,7 +53,7 @@ export function receiveOperations(database: DatabaseSync, hint: (hint: WorkHint)
       if (earlier.receiving_until !== null) return { kind: 'receiving' }
       return { kind: 'known', request: toRequest(earlier), fingerprint: earlier.fingerprint }
     }
-    const seq = insertRequest(outline, {
+    const seq = write.insertRequest(outline, {
       state: 'receiving',
       total: 0,
       open: 0,
@@ -67,19 +66,22 @@ export function receiveOperations(database: DatabaseSync, hint: (hint: WorkHint)
     return { kind: 'opened' }
   }
 
-  function stage({ tenant, id }: RequestName, { staged, batches }: Piece, until: EpochMs): boolean {
+  function stage({ tenant, id }: RequestName, piece: Piece, until: EpochMs): boolean {
     const row = find.get(tenant, id)
     if (!row?.receiving_until) return false
-    const mappings = batches.reduce((sum, { ordinals }) => sum + ordinals.count, 0)
+    const { staged, batches, rejected = [] } = piece
+    const failed = mappingsIn(rejected)
+    const mappings = mappingsIn(batches) + failed
     // Sent again, because its answer was lost.
     const isKnown = row.total === staged + mappings
-    if (isKnown || batches.length === 0) return grow.run(0, 0, until, row.seq) === 1
+    if (isKnown || mappings === 0) return grow.run(0, 0, 0, until, row.seq) === 1
     if (row.total !== staged) throw new Error('pieces are staged one after another')
-    grow.run(mappings, batches.length, until, row.seq)
+    grow.run(mappings, batches.length, failed, until, row.seq)
     for (const batch of batches) {
       const { before: start, ordinals } = batch
-      insertBatch(row.seq, batch, { state: 'staged', start, rank: start + ordinals.count })
+      write.insertBatch(row.seq, batch, { state: 'staged', start, rank: start + ordinals.count })
     }
+    for (const batch of rejected) write.insertRejected(row.seq, batch)
     return true
   }
 

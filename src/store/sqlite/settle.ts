@@ -47,6 +47,7 @@ export function settleOperations(database: DatabaseSync, hint: (hint: WorkHint) 
     `INSERT INTO verdicts VALUES (?, ?)
      ON CONFLICT DO UPDATE SET verdicts = excluded.verdicts`,
   )
+
   function write(settlement: Settlement, settling: Map<number, Settling>): boolean {
     const { batch, token, verdicts, completed, failed, cancelled, next } = settlement
     const row = findLeased.get(batch, token)

@@ -87,6 +87,10 @@ export function sweepOperations(database: DatabaseSync, hint: (hint: WorkHint) =
   const forgetDisabled = prepare(database, 'DELETE FROM disabled_callbacks WHERE at < ?')
   const deleteKeysOf = prepare(database, 'DELETE FROM idempotency_keys WHERE request = ?')
 
+  const lookAtAll = prepare(
+    database,
+    'UPDATE requests SET closing_from = 0 WHERE closing IS NOT NULL AND finished_at IS NULL',
+  )
   const lookAgain = prepare(
     database,
     `WITH held AS (
@@ -152,7 +156,7 @@ export function sweepOperations(database: DatabaseSync, hint: (hint: WorkHint) =
   /** At the start of an embedded store no worker can be alive: whatever is leased was lost. */
   function rescueAll(): void {
     rescueEverything.run()
-    lookAgain.run()
+    lookAtAll.run()
     removeWorkers.run()
     forgetAllReports.run()
   }

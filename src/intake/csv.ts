@@ -1,0 +1,88 @@
+import { CsvError, Parser } from 'csv-parse'
+import { restore } from '../core/formula.ts'
+import { Columns } from './csv-columns.ts'
+import { mayBringExpressions } from './expression.ts'
+import {
+  type Found,
+  INVALID_UTF8,
+  LINE_BYTES_MAX,
+  LINE_TOO_LONG,
+  type Reader,
+  Unreadable,
+} from './reader.ts'
+import { Utf8Watch } from './utf8.ts'
+
+/**
+ * Reads a mapping from each row (RFC 4180); the first one names the columns, and blank lines are passed
+ * over. What is wrong within a row is told of that row. A quote that is out of place spoils all the rest.
+ */
+export class CsvReader implements Reader {
+  readonly #tell: (found: Found) => void
+  readonly #utf8 = new Utf8Watch()
+  readonly #parser: Parser
+  #columns: Columns | null = null
+
+  constructor(tell: (found: Found) => void) {
+    this.#tell = tell
+    this.#parser = new Parser({
+      bom: true,
+      skip_empty_lines: true,
+      // Rows of another length are told of one by one.
+      relax_column_count: true,
+      max_record_size: LINE_BYTES_MAX,
+      on_record: (row: string[], { lines }: { readonly lines: number }) => this.#take(row, lines),
+    })
+    // Whoever writes is told.
+    this.#parser.on('error', () => {})
+  }
+
+  async read(bytes: Uint8Array): Promise<void> {
+    if (!this.#utf8.isFine(bytes)) throw new Unreadable(INVALID_UTF8)
+    await this.#parse((done) => this.#parser.write(bytes, done))
+  }
+
+  async end(): Promise<void> {
+    if (!this.#utf8.isWhole) throw new Unreadable(INVALID_UTF8)
+    await this.#parse((done) => this.#parser.end(done))
+    if (this.#columns === null) this.#columns = new Columns([], 1)
+  }
+
+  #parse(write: (done: (error?: Error | null) => void) => void): Promise<void> {
+    return new Promise((resolve, reject) => {
+      write((error) => (error ? reject(inOurWords(error)) : resolve()))
+    })
+  }
+
+  /** Null, because the parser has no more to do with it. */
+  #take(row: string[], lines: number): null {
+    const line = lines - linesWithin(row)
+    if (this.#columns === null) {
+      this.#columns = new Columns(row.map(restore), line)
+      return null
+    }
+    const weight = row.reduce((sum, cell) => sum + cell.length, 0)
+    const mayCompute = row.some(mayBringExpressions)
+    this.#tell({ ...this.#columns.read(row, line), line, weight, mayCompute })
+    return null
+  }
+}
+
+/** How many lines a row goes on for beyond its first. */
+function linesWithin(row: readonly string[]): number {
+  let lines = 0
+  for (const cell of row) {
+    if (cell.includes('\n') || cell.includes('\r')) lines += cell.split(/\r\n|\n|\r/).length - 1
+  }
+  return lines
+}
+
+function inOurWords(error: Error): Error {
+  if (!(error instanceof CsvError)) return error
+  const line = Number(error['lines'])
+  if (error.code === 'CSV_MAX_RECORD_SIZE') return new Unreadable(LINE_TOO_LONG, line)
+  const detail =
+    error.code === 'CSV_QUOTE_NOT_CLOSED'
+      ? 'A quote is opened and never closed.'
+      : 'A cell with quotes must be in quotes as a whole, each quote within it twice.'
+  return new Unreadable({ code: 'malformed_csv', path: [], detail }, line)
+}

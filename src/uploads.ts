@@ -1,0 +1,164 @@
+/** The threads that read large bodies, as the API sees them. */
+import { once } from 'node:events'
+import { MessageChannel, type MessagePort, type ResourceLimits, Worker } from 'node:worker_threads'
+import type { Acceptance } from './intake/accept.ts'
+import type { UploadOrder } from './intake/upload.ts'
+import type { ReceiverData, ReceiverMessage, UploadMessage, UploadNews } from './receiver.ts'
+import { transferable } from './storage.ts'
+
+/** How much of one body may be on its way to its thread: the client waits while there is no room. */
+const WINDOW_BYTES = 1_000_000
+
+export interface Uploads {
+  /** Takes a request from a body, no faster than it is read. Where `body` throws, this throws the same. */
+  upload(order: UploadOrder, body: AsyncIterable<Uint8Array>): Promise<Acceptance>
+  /** Lets go of the store. Nothing may be uploaded any more. */
+  close(): Promise<void>
+}
+
+export interface UploadsOptions {
+  /** What each thread is started with. */
+  readonly data: () => ReceiverData
+  /** How many bodies may be on their way at once. */
+  readonly max: number
+}
+
+/**
+ * Bodies that are read as they come have a thread, and those that must be there whole before anything is
+ * known of them have another: they take seconds at a time, and any amount of memory.
+ */
+export function openUploads({ data, max }: UploadsOptions): Uploads {
+  const streams = openReceiver(data, limitsForStreams(max))
+  const documents = openReceiver(data, {})
+  return {
+    async upload(order, body) {
+      const { port1, port2 } = new MessageChannel()
+      const receiver = order.content.format === 'json' ? documents : streams
+      receiver.send({ kind: 'receive', order, port: port2 }, [port2])
+      const upload = new Upload(port1)
+      try {
+        return await Promise.race([upload.ended, upload.send(body)])
+      } finally {
+        upload.close()
+      }
+    },
+    async close() {
+      await Promise.all([streams.close(), documents.close()])
+    },
+  }
+}
+
+/**
+ * What streams take is known, so what is garbage is collected before it is much: V8 would let it grow to
+ * three times as much by itself. In megabytes.
+ */
+function limitsForStreams(max: number): ResourceLimits {
+  return { maxYoungGenerationSizeMb: 12, maxOldGenerationSizeMb: 256 + 8 * max }
+}
+
+interface Receiver {
+  send(message: ReceiverMessage, transfer: MessagePort[]): void
+  close(): Promise<void>
+}
+
+/**
+ * A thread that is started when there is something for it. If it dies, what was being uploaded fails, and
+ * nothing of it is there; the next upload starts another one.
+ */
+function openReceiver(data: () => ReceiverData, resourceLimits: ResourceLimits): Receiver {
+  let thread: Worker | null = null
+
+  function start(): Worker {
+    const workerData = data()
+    const transferList = transferable(workerData.store)
+    const url = new URL('./receiver.ts', import.meta.url)
+    const started = new Worker(url, { workerData, transferList, resourceLimits })
+    // Those who wait for it are told by their ports.
+    started.on('error', () => {})
+    started.on('exit', () => {
+      if (thread === started) thread = null
+    })
+    return started
+  }
+
+  return {
+    send(message, transfer) {
+      thread ??= start()
+      thread.postMessage(message, transfer)
+    },
+    async close() {
+      if (thread === null) return
+      const exited = once(thread, 'exit')
+      const message: ReceiverMessage = { kind: 'close' }
+      thread.postMessage(message)
+      await exited
+    },
+  }
+}
+
+/** One body on its way to the thread. */
+class Upload {
+  readonly ended: Promise<Acceptance>
+  readonly #port: MessagePort
+  /** How many bytes are on their way. */
+  #underWay = 0
+  #isOver = false
+  #wake = () => {}
+
+  constructor(port: MessagePort) {
+    this.#port = port
+    const { promise, resolve, reject } = Promise.withResolvers<Acceptance>()
+    this.ended = promise
+    promise.catch(() => {})
+    port.on('message', (news: UploadNews) => {
+      if (news.kind === 'taken') this.#underWay -= news.bytes
+      else if (news.kind === 'ended') resolve(news.acceptance)
+      else reject(Object.assign(new Error(news.message), { name: news.name }))
+      this.#wake()
+    })
+    port.on('close', () => reject(new Error('the thread that read the body has ended')))
+  }
+
+  /** Sends all of a body, and then leaves it to `ended` how that ends; throws what the body throws. */
+  async send(body: AsyncIterable<Uint8Array>): Promise<Acceptance> {
+    try {
+      for await (const bytes of body) {
+        if (this.#isOver) break
+        this.#underWay += bytes.length
+        const own = ownBuffer(bytes)
+        this.#post({ kind: 'bytes', bytes: own }, [own.buffer])
+        while (this.#underWay > WINDOW_BYTES && !this.#isOver) await this.#news()
+      }
+      this.#post({ kind: 'end' })
+    } catch (error) {
+      this.#post({ kind: 'abort' })
+      // Nothing of it is left when it is told that it failed.
+      await this.ended.catch(() => {})
+      throw error
+    }
+    return this.ended
+  }
+
+  close(): void {
+    this.#isOver = true
+    this.#wake()
+    this.#port.close()
+  }
+
+  #post(message: UploadMessage, transfer: ArrayBuffer[] = []): void {
+    this.#port.postMessage(message, transfer)
+  }
+
+  #news(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#wake = resolve
+    })
+  }
+}
+
+/** Bytes in a buffer that nobody else looks at, so that it can be handed over. */
+function ownBuffer(bytes: Uint8Array): Uint8Array<ArrayBuffer> {
+  const { buffer, byteOffset, byteLength } = bytes
+  const isWhole = byteOffset === 0 && byteLength === buffer.byteLength
+  return isWhole && buffer instanceof ArrayBuffer ? new Uint8Array(buffer) : new Uint8Array(bytes)
+}
