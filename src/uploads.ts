@@ -36,8 +36,9 @@ export function openUploads({ data, max }: UploadsOptions): Uploads {
       const receiver = order.content.format === 'json' ? documents : streams
       receiver.send({ kind: 'receive', order, port: port2 }, [port2])
       const upload = new Upload(port1)
+      void upload.send(body)
       try {
-        return await Promise.race([upload.ended, upload.send(body)])
+        return await upload.ended
       } finally {
         upload.close()
       }
@@ -98,8 +99,10 @@ function openReceiver(data: () => ReceiverData, resourceLimits: ResourceLimits):
 
 /** One body on its way to the thread. */
 class Upload {
+  /** Rejects with what the body threw, where it did, once nothing is left of what came before. */
   readonly ended: Promise<Acceptance>
   readonly #port: MessagePort
+  #thrown: unknown = null
   /** How many bytes are on their way. */
   #underWay = 0
   #isOver = false
@@ -109,18 +112,18 @@ class Upload {
     this.#port = port
     const { promise, resolve, reject } = Promise.withResolvers<Acceptance>()
     this.ended = promise
-    promise.catch(() => {})
     port.on('message', (news: UploadNews) => {
       if (news.kind === 'taken') this.#underWay -= news.bytes
       else if (news.kind === 'ended') resolve(news.acceptance)
-      else reject(Object.assign(new Error(news.message), { name: news.name }))
+      else reject(this.#thrown ?? Object.assign(new Error(news.message), { name: news.name }))
       this.#wake()
     })
-    port.on('close', () => reject(new Error('the thread that read the body has ended')))
+    const died = new Error('the thread that read the body has ended')
+    port.on('close', () => reject(this.#thrown ?? died))
   }
 
-  /** Sends all of a body, and then leaves it to `ended` how that ends; throws what the body throws. */
-  async send(body: AsyncIterable<Uint8Array>): Promise<Acceptance> {
+  /** Sends a body, until it is sent or all is over. It is for `ended` to tell how that went. */
+  async send(body: AsyncIterable<Uint8Array>): Promise<void> {
     try {
       for await (const bytes of body) {
         if (this.#isOver) break
@@ -131,12 +134,9 @@ class Upload {
       }
       this.#post({ kind: 'end' })
     } catch (error) {
+      this.#thrown = error
       this.#post({ kind: 'abort' })
-      // Nothing of it is left when it is told that it failed.
-      await this.ended.catch(() => {})
-      throw error
     }
-    return this.ended
   }
 
   close(): void {

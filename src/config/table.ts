@@ -140,7 +140,8 @@ export const SETTINGS = {
   },
   maxBody: {
     env: 'SLUICE_MAX_BODY',
-    ...size('1KB', '1GB'),
+    // A longer text cannot be read as one.
+    ...size('1KB', '500MB'),
     default: '64MB',
     doc: 'The largest body of JSON, decoded.',
   },

@@ -113,13 +113,18 @@ export class Pieces {
     if (this.#opened.kind === 'opened') this.#follow(() => this.#stage(piece))
   }
 
-  /** The id of a mapping that was put, by its ordinal. Only for a request that was opened. */
+  /**
+   * The id of a mapping that was put, by its ordinal. Where the key was used before, that of the request
+   * which it stands for: they are the same, or it is a conflict in any case.
+   */
   async idAt(ordinal: number): Promise<string | null> {
     const known = this.#readBack.find((ids) => ids.has(ordinal))
     if (known !== undefined) return known.get(ordinal) ?? null
     await this.send()
     await this.#last
-    for (const batch of await this.#store.received(this.#request, ordinal, ordinal + 1)) {
+    const opened = this.#opened
+    const { tenant, id } = opened?.kind === 'known' ? opened.request : this.#request
+    for (const batch of await this.#store.received({ tenant, id }, ordinal, ordinal + 1)) {
       const { first, list } = batch.ordinals
       const { ids } = unpack(batch.mappings)
       this.#readBack.unshift(new Map(ids.map((id, at) => [list?.[at] ?? first + at, id])))

@@ -172,8 +172,6 @@ class Reception {
 
   /** The ordinal of the earlier mapping that has this id; null where none has, though the hash is the same. */
   async #firstOf(id: string, ordinal: number, twin: number): Promise<number | null> {
-    // Where nothing is kept there is nothing to compare with, and nothing hangs on it.
-    if (!this.#isKept) return twin
     const known = this.#batcher.idAt(twin) ?? (await this.pieces.idAt(twin))
     if (known === id) return twin
     const stray = this.#strays.get(id)
@@ -188,7 +186,7 @@ class Reception {
       return
     }
     this.#taken += 1
-    if (!this.#isKept) return
+    if (this.#isKnown) return
     const { source, data } = mapping
     if (data === undefined && this.#ports.systems.reads(source)) {
       this.#sources.set(source, (this.#sources.get(source) ?? 0) + 1)
@@ -200,20 +198,20 @@ class Reception {
     for (const { code, path, detail } of faults) {
       this.#problems.add(code, ['mappings', ordinal, ...path], detail, line)
     }
-    if (!this.#isKept) return
+    if (this.#submission.onInvalid === 'refuse' || this.#isKnown) return
     const lane = this.#checks.laneOf(targetOf(candidate))
     const placeholder = `line-${line}`
     this.#rejects.add(rejectedOf(candidate, faults, { ordinal, lane, placeholder }), weight)
   }
 
-  /** One bad mapping was enough. */
+  /** One bad mapping was enough. The rest is staged all the same: ids are compared with what was. */
   get #isRefused(): boolean {
     return this.#submission.onInvalid === 'refuse' && !this.#problems.isEmpty
   }
 
-  /** What comes may become part of a request. */
-  get #isKept(): boolean {
-    return !this.#isRefused && this.pieces.opened?.kind !== 'known'
+  /** The key was used before: nothing is kept, and the fingerprint decides. */
+  get #isKnown(): boolean {
+    return this.pieces.opened?.kind === 'known'
   }
 
   #tooMany(): Acceptance {

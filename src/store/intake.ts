@@ -24,7 +24,7 @@ export interface IntakeStore {
    * `release`. May be said again when its answer was lost. False: the request was given up.
    */
   complete(request: RequestName, whole: Whole): Promise<boolean>
-  /** What was staged of a request that is being received: the batches that reach into these ordinals. */
+  /** What a request holds in these ordinals, whether it is still being received or not: whole batches. */
   received(request: RequestName, from: number, to: number): Promise<readonly StagedTexts[]>
   /** Gives up a request that is being received: its key is free at once, and its pieces are cleared away. */
   abandon(request: RequestName): Promise<void>

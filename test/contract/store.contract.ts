@@ -17,6 +17,7 @@ import { keep } from './keep.ts'
 import { order } from './order.ts'
 import { queries } from './queries.ts'
 import { receiving } from './receiving.ts'
+import { rejecting } from './rejecting.ts'
 import { releasing } from './releasing.ts'
 import { retention } from './retention.ts'
 import { settle } from './settle.ts'
@@ -30,6 +31,7 @@ export type Promises = Readonly<Record<string, (store: Store) => Promise<void>>>
 const TOPICS = {
   intake,
   receiving,
+  rejecting,
   releasing,
   claim,
   order,

@@ -225,6 +225,29 @@ describe('two mappings with one id', () => {
   })
 })
 
+describe('ids of one hash that are not the same', () => {
+  const hashKey = () => KEY
+  const body = (middle = '') => {
+    const [first, last] = COLLIDING.map((id) => `${line(0, { id })}\n`)
+    return `${first}${middle}${lines(MANY)}${last}`
+  }
+
+  test('are not told of as such where something else is wrong', async () => {
+    const acceptance = await received(body('1\n'), { store, hashKey })
+    expect(acceptance.kind === 'refused' && acceptance.problems).toMatchObject([{ line: 2 }])
+  })
+
+  test.each(['refuse', 'skip'] as const)(
+    'do not keep it from coming again (%s)',
+    async (onInvalid) => {
+      const order = { store, hashKey, onInvalid, idempotencyKey: 'k' }
+      const first = await received(body(), order)
+      const again = await received(body(), order)
+      expect(again).toMatchObject({ request: idOf(first), skipped: 0, replayed: true })
+    },
+  )
+})
+
 describe('a stream that skips what is bad', () => {
   const onInvalid = 'skip'
 

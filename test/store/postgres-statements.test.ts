@@ -31,6 +31,7 @@ import {
   newBatch,
   newRequest,
   piecesOf,
+  rejectedBatch,
   TENANT,
   unfinished,
   wholeOf,
@@ -75,6 +76,11 @@ const WRITES: Readonly<Record<string, Prepare>> = {
     const [piece] = piecesOf(newRequest({ total: 10 }))
     return (again) =>
       again.stage(request, { staged: 10, batches: piece?.batches ?? [] }, UNTIL, NOW)
+  },
+  'stage with what is not taken': async (store) => {
+    const request = await staged(store, { total: 10 })
+    const piece = { staged: 10, batches: [], rejected: [rejectedBatch([10]), rejectedBatch([11])] }
+    return (again) => again.stage(request, piece, UNTIL, NOW)
   },
   complete: async (store) => {
     const batches = ['crm', 'erp'].map((lane, place) => newBatch([place], { lane }))
@@ -198,6 +204,7 @@ const READS: Readonly<Record<string, (store: Store) => Promise<unknown>>> = {
     }),
   batches: (store) => store.batches(TENANT, 'none', { from: 0, to: 10, reaching: 0, state: null }),
   failures: (store) => store.failures(TENANT, 'none'),
+  received: (store) => store.received({ tenant: TENANT, id: 'none' }, 0, 10),
   totals: (store) => store.totals(),
   waiting: (store) => store.waiting(TENANT, 'none'),
   systemNames: (store) => store.systemNames('', 10),

@@ -12,10 +12,13 @@ import { FAILURE_GROUPS_MAX, REST_CODE } from '../../src/core/failures.ts'
 import { http } from '../../src/deliver/kinds/http.ts'
 import { simulated } from '../../src/deliver/kinds/simulated.ts'
 import { positionIn } from '../../src/http/cursor.ts'
+import { IngestQuery } from '../../src/http/ingest-schema.ts'
+import { UPLOAD_TYPES } from '../../src/http/negotiation.ts'
 import { csv, intakeCsv } from '../../src/http/results/csv.ts'
 import { retryFilterIn } from '../../src/http/retry-filter.ts'
 import { changeIn } from '../../src/http/system-change.ts'
 import { parse } from '../../src/intake/parse.ts'
+import { line, received } from '../intake/stage.ts'
 import { DOCUMENTS, readDocument as read } from '../support/documents.ts'
 import { ROOT } from './sources.ts'
 
@@ -91,6 +94,30 @@ describe('README.md', () => {
       readFile: () => '',
     })
     expect(result).toMatchObject({ ok: true, systems: [{ kind: 'http' }, { kind: 'simulated' }] })
+  })
+})
+
+describe('docs/ingest.md', () => {
+  const text = read('docs/ingest.md')
+
+  test.each(['ndjson', 'csv'] as const)('shows a body of %s that is taken', async (format) => {
+    const [body = ''] = fenced(text, format)
+    expect(await received(body, { format })).toMatchObject({ kind: 'accepted', total: 2 })
+  })
+
+  test('shows what is told of bad mappings', async () => {
+    const [answer = ''] = fenced(text, 'json')
+    const body = [0, 1, 2, 3, 4, 5, 6, 7, 2].map((name, ordinal) => {
+      return line(name, ordinal === 3 ? { target: undefined } : {})
+    })
+    const refusal = await received(body.join('\n'))
+    if (refusal.kind !== 'refused') throw new Error('it was taken')
+    expect(JSON.parse(answer).errors).toEqual(refusal.problems)
+  })
+
+  test('names every option and every media type that there is', () => {
+    for (const type of Object.values(UPLOAD_TYPES).flat()) expect(text).toContain(`\`${type}\``)
+    for (const option of Object.keys(IngestQuery.properties)) expect(text).toContain(option)
   })
 })
 

@@ -13,6 +13,7 @@ import type {
   NextState,
   Ordinals,
   Piece,
+  RejectedBatch,
   Settlement,
   Whole,
 } from '../../src/store/store.ts'
@@ -75,12 +76,12 @@ export function piecesOf({ batches }: NewRequest, size = 2): readonly Piece[] {
   }))
 }
 
-/** What is said of a request when all its pieces have come. */
-export function wholeOf({ total, sources, batches, idempotency }: NewRequest): Whole {
+/** What is said of a request when all its pieces have come, and so many more mappings that were not taken. */
+export function wholeOf({ total, sources, batches, idempotency }: NewRequest, rejected = 0): Whole {
   const lanes = Map.groupBy(batches, ({ lane }) => lane)
   const mappings = [...lanes].map(([lane, batches]) => [lane, mappingsIn(batches)] as const)
   const fingerprint = idempotency?.fingerprint ?? null
-  return { total, sources, lanes: Object.fromEntries(mappings), fingerprint }
+  return { total: total + rejected, sources, lanes: Object.fromEntries(mappings), fingerprint }
 }
 
 function mappingsIn(batches: readonly NewBatch[]): number {
@@ -107,6 +108,21 @@ export function newBatch(
   { lane = LANE, mappings = mappingsText(ordinals, lane) } = {},
 ): NewBatch {
   return { lane, ordinals: placesOf(ordinals), mappings }
+}
+
+/** A batch of what is not taken. */
+export function rejectedBatch(ordinals: readonly number[], { lane = LANE } = {}): RejectedBatch {
+  const error: MappingError = {
+    ...{ code: 'invalid_mapping', message: 'Bad.', stage: 'read', httpStatus: null },
+  }
+  const standings = ordinals.map((): Standing => ['failed', 0, NOW, 0, error])
+  return {
+    ...newBatch(ordinals, { lane }),
+    verdicts: JSON.stringify(standings),
+    code: error.code,
+    sample: `map_${ordinals[0]}`,
+    message: error.message,
+  }
 }
 
 function placesOf(ordinals: readonly number[]): Ordinals {

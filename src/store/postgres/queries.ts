@@ -56,7 +56,8 @@ const batchesIn = (holding: string) => `
 const RECEIVED = `
   SELECT p.first, p.last, p.count, p.ordinals, p.mappings
   FROM requests r JOIN payloads p ON p.request = r.seq AND p.first < $3 AND p.first >= $4
-  WHERE r.tenant = $1 AND r.id = $2 AND r.receiving_until > 0 AND p.last >= $5 ORDER BY p.first`
+  WHERE r.tenant = $1 AND r.id = $2 AND r.receiving_until IS DISTINCT FROM 0 AND p.last >= $5
+  ORDER BY p.first`
 
 const FAILURES = `
   SELECT g.target, g.code, g.http_status, g.count, g.sample, g.message

@@ -76,7 +76,7 @@ export function queryOperations(database: DatabaseSync) {
     `SELECT b.first, b.last, b.count, p.ordinals, p.mappings
      FROM requests r JOIN batches b ON b.request = r.seq AND b.first < ?3 AND b.first >= ?4
        JOIN payloads p ON p.batch = b.id
-     WHERE r.tenant = ?1 AND r.id = ?2 AND r.receiving_until > 0 AND b.last >= ?5 ORDER BY b.first`,
+     WHERE r.tenant = ?1 AND r.id = ?2 AND r.receiving_until IS NOT 0 AND b.last >= ?5 ORDER BY b.first`,
   )
   const findFailures = prepare<FailureRow>(
     database,
