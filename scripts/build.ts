@@ -13,7 +13,8 @@ const DIST = resolve(process.argv[2] ?? join(ROOT, 'dist'))
 const CODE = join(DIST, 'js')
 
 rmSync(DIST, { recursive: true, force: true })
-compile()
+// All of it as JavaScript; types only of what can be imported from the package.
+for (const config of ['tsconfig.build.json', 'tsconfig.types.json']) compile(config)
 for (const path of filesIn(CODE)) rename(path)
 for (const path of filesIn(join(ROOT, 'src'))) bringAlong(path)
 for (const name of ['README.md', 'CHANGELOG.md', 'LICENSE']) {
@@ -21,9 +22,9 @@ for (const name of ['README.md', 'CHANGELOG.md', 'LICENSE']) {
 }
 writeFileSync(join(DIST, 'package.json'), `${JSON.stringify(manifest(), null, 2)}\n`)
 
-function compile(): void {
+function compile(config: string): void {
   const compiler = join(ROOT, 'node_modules/typescript/bin/tsc')
-  const args = [compiler, '-p', join(ROOT, 'tsconfig.build.json'), '--outDir', CODE]
+  const args = [compiler, '-p', join(ROOT, config), '--outDir', CODE]
   execFileSync(process.execPath, args, { stdio: 'inherit' })
 }
 

@@ -146,8 +146,8 @@ export class Sluice {
    * fast as a stream, and a server that goes away in between is waited for as in `wait`.
    *
    * @example
-   * for await (const { id, error } of sluice.results(id, { status: 'failed' })) {
-   *   console.log(id, error?.message)
+   * for await (const result of sluice.results(id, { status: 'failed' })) {
+   *   console.log(result.id, result.error?.message)
    * }
    */
   results(

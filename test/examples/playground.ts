@@ -65,7 +65,6 @@ export async function openPlayground(options: PlaygroundOptions = {}): Promise<P
       .replaceAll(/localhost:(8000|9000)\b/g, `127.0.0.1:${port}`)
       .replaceAll(/(--(?:health-)?port |PORT=)\d+/g, '$10')
       .replaceAll(/postgres:\/\/[^\s'"]+/g, (address) => left.shift() ?? address)
-      .replaceAll(/^(.*)\b[\da-f]{8}(?:-[\da-f]{4}){3}-[\da-f]{12}\b/gm, withLatest)
   }
 
   return {
@@ -73,7 +72,7 @@ export async function openPlayground(options: PlaygroundOptions = {}): Promise<P
     url,
     addressed,
     latest: async () => (await readFile(join(directory, 'latest'), 'utf8')).trim(),
-    play: (script) => play(directory, addressed(script), { SLUICE_URL: url, ...env }),
+    play: (script) => play(directory, withLatestId(addressed(script)), { SLUICE_URL: url, ...env }),
     async [Symbol.asyncDispose]() {
       if (!isStopped) await stop(service)
       await rm(directory, { recursive: true })
@@ -90,10 +89,14 @@ async function submitFirst(url: string): Promise<string> {
   return request_id
 }
 
-/** What is in single quotes is left for a moment. */
-function withLatest(_: string, before: string): string {
-  const isQuoted = before.split("'").length % 2 === 0
-  return before + (isQuoted ? `'"$(cat latest)"'` : '$(cat latest)')
+const ID_IN_LINE = /^(.*)\b[\da-f]{8}(?:-[\da-f]{4}){3}-[\da-f]{12}\b/gm
+
+/** In single quotes nothing is put in, so they are left for a moment. */
+function withLatestId(script: string): string {
+  return script.replaceAll(ID_IN_LINE, (_, before: string) => {
+    const isQuoted = before.split("'").length % 2 === 0
+    return before + (isQuoted ? `'"$(cat latest)"'` : '$(cat latest)')
+  })
 }
 
 async function stop(service: Service): Promise<void> {
