@@ -1,13 +1,15 @@
 import { type Command, Option } from 'commander'
+import type { Sluice } from '../client/index.ts'
 import { type AddressOptions, connect, withAddress } from './address.ts'
 import { concluding, EXIT, EXIT_CODES_HELP, type ExitCode, endingFor } from './exit.ts'
 import { handOver } from './hand-over.ts'
-import { FORMATS, type Format, inputOf } from './input.ts'
+import { FORMATS, type Format, type Input, inputOf } from './input.ts'
 import { withJson, writeJson } from './json.ts'
 import { write } from './output.ts'
 import { conclude, type ReceiptOptions, withReceipt } from './receipt.ts'
 import { rehearsalText } from './rehearsal.ts'
 import { type Terms, withTerms } from './terms.ts'
+import { UnusableFile } from './unusable.ts'
 
 interface SubmitOptions extends AddressOptions, ReceiptOptions, Terms {
   readonly format?: Format
@@ -28,7 +30,12 @@ export function addSubmit(program: Command): void {
       ),
     )
   withReceipt(withTerms(command))
-  withJson(command.option('--validate-only', 'only check it, and show what would happen'))
+  withJson(
+    command.option(
+      '--validate-only',
+      'only check it (JSON, up to 1 MB), and show what would happen',
+    ),
+  )
     .addHelpText(
       'after',
       `
@@ -54,23 +61,27 @@ async function submit(file: string, options: SubmitOptions): Promise<ExitCode> {
   const input = inputOf(file, options.format)
   const terms = termsOf(options)
   const { onInvalid } = terms
-  if (options.validateOnly) {
-    const { idempotencyKey, json } = options
-    const rehearsal = await handOver(input, terms, {
-      request: (text, call) => sluice.validate(text, { ...call, onInvalid, idempotencyKey }),
-      stream: (source, call) => sluice.validateStream(source, { ...call, idempotencyKey }),
-    })
-    if (rehearsal === null) return EXIT.interrupted
-    if (json) await writeJson(rehearsal)
-    else await write(rehearsalText(rehearsal, process.stdout), process.stdout)
-    return rehearsal.problem === null ? EXIT.ok : endingFor(rehearsal.problem.status)
-  }
+  if (options.validateOnly) return rehearse(sluice, input, options)
   return conclude(sluice, options, (idempotencyKey) =>
     handOver(input, terms, {
       request: (text, call) => sluice.submit(text, { ...call, onInvalid, idempotencyKey }),
       stream: (source, call) => sluice.submitStream(source, { ...call, idempotencyKey }),
     }),
   )
+}
+
+async function rehearse(sluice: Sluice, input: Input, options: SubmitOptions): Promise<ExitCode> {
+  const { onInvalid, idempotencyKey, json } = options
+  const rehearsal = await handOver(input, termsOf(options), {
+    request: (text, call) => sluice.validate(text, { ...call, onInvalid, idempotencyKey }),
+    stream() {
+      throw new UnusableFile('--validate-only takes JSON of up to 1 MB: give it a part, as JSON.')
+    },
+  })
+  if (rehearsal === null) return EXIT.interrupted
+  if (json) await writeJson(rehearsal)
+  else await write(rehearsalText(rehearsal, process.stdout), process.stdout)
+  return rehearsal.problem === null ? EXIT.ok : endingFor(rehearsal.problem.status)
 }
 
 /** Of all the options, those that the request is about. */

@@ -83,12 +83,12 @@ export class Sluice {
    * await sluice.submitStream(csv, { format: 'csv' })
    */
   submitStream(source: MappingSource, options: StreamOptions = {}): Promise<Receipt> {
-    return submitStreaming(this.#transport, 'take', source, options)
+    return submitStreaming(this.#transport, source, options)
   }
 
   /**
    * Rehearses a request: checks it as `submit` would, keeps nothing of it, and tells how long it would
-   * take, and what would be sent to whom.
+   * take, and what would be sent to whom. It takes up to a megabyte of JSON: of more, send a part.
    *
    * @example
    * const mappings = [{ id: 'ada', source: 'crm', target: 'newsletter' }]
@@ -96,17 +96,6 @@ export class Sluice {
    */
   validate(request: IngestRequest | string, options: SubmitOptions = {}): Promise<Rehearsal> {
     return submitWhole(this.#transport, 'check', request, options)
-  }
-
-  /**
-   * The same of a request of any length.
-   *
-   * @example
-   * const mappings = [{ id: 'ada', source: 'crm', target: 'newsletter' }]
-   * const { lanes } = await sluice.validateStream(mappings)
-   */
-  validateStream(source: MappingSource, options: StreamOptions = {}): Promise<Rehearsal> {
-    return submitStreaming(this.#transport, 'check', source, options)
   }
 
   /**

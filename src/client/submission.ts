@@ -22,7 +22,10 @@ export async function submitWhole<Answer>(
   const call: Call = {
     method: 'POST',
     path: '/ingest',
-    query: { on_invalid: onInvalid, ...queryOf(purpose) },
+    query: {
+      on_invalid: onInvalid,
+      validate_only: purpose === 'check' ? 'true' : undefined,
+    },
     headers: headersOf('application/json', key),
     body: typeof request === 'string' ? request : JSON.stringify(request),
     signal,
@@ -35,7 +38,6 @@ const TYPES = { ndjson: 'application/x-ndjson', csv: 'text/csv' } as const
 /** Sends a stream, once: what has been read of it is gone. A Blob can be read again, and is. */
 export async function submitStreaming<Answer>(
   transport: Transport,
-  purpose: Purpose,
   source: MappingSource,
   options: StreamOptions,
 ): Promise<Answer> {
@@ -44,12 +46,12 @@ export async function submitStreaming<Answer>(
     throw new TypeError('gzip compresses what is not compressed yet; leave it out beside encoding')
   }
   const isLasting = source instanceof Blob
-  const isKeyed = idempotencyKey !== undefined || (purpose === 'take' && isLasting)
+  const isKeyed = isLasting || idempotencyKey !== undefined
   const key = isKeyed ? idempotencyKeyOf(idempotencyKey) : null
   const call: Call = {
     method: 'POST',
     path: '/ingest',
-    query: { ...optionsQuery(options), ...queryOf(purpose) },
+    query: optionsQuery(options),
     headers: headersOf(TYPES[format], key, gzip ? 'gzip' : encoding),
     signal,
   }
@@ -73,10 +75,6 @@ function headersOf(type: string, key: string | null, encoding?: string): Record<
   if (key !== null) headers['idempotency-key'] = key
   if (encoding !== undefined) headers['content-encoding'] = encoding
   return headers
-}
-
-function queryOf(purpose: Purpose): Query {
-  return purpose === 'check' ? { validate_only: 'true' } : {}
 }
 
 /** A stream has no room for its options, so they are in the address. */

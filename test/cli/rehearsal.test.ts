@@ -91,12 +91,16 @@ bad\\u001b[2J: shop → billing
 `)
   })
 
-  test('as JSON, of a stream, under the key that is given', async () => {
-    const key = ['--idempotency-key', 'nightly']
-    const { stdout, sent } = await shown(REHEARSAL, '--json', '--format', 'ndjson', ...key)
+  test('as JSON, under the key that is given', async () => {
+    const { stdout, sent } = await shown(REHEARSAL, '--json', '--idempotency-key', 'nightly')
     expect(JSON.parse(stdout)).toEqual(REHEARSAL)
-    expect(sent?.headers['content-type']).toBe('application/x-ndjson')
     expect(sent?.headers['idempotency-key']).toBe('nightly')
+  })
+
+  test('takes no stream, and says what it takes', async () => {
+    const { code, stderr, sent } = await shown(REHEARSAL, '--format', 'ndjson')
+    expect({ code, sent }).toEqual({ code: 2, sent: undefined })
+    expect(stderr).toContain('--validate-only takes JSON of up to 1 MB: give it a part, as JSON.')
   })
 
   test('says that it would not be taken again', async () => {

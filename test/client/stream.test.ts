@@ -164,15 +164,6 @@ describe('submitStream, when the first try fails,', () => {
   })
 })
 
-test('validateStream has a stream rehearsed, under no key of its own', async () => {
-  await using fake = await FakeSluice.start()
-  fake.answers.push({ status: 200, body: { total_mappings: 2 } })
-  const sluice = new Sluice({ baseUrl: fake.url })
-  await sluice.validateStream(new Blob([LINES]), { priority: 'LOW' })
-  expect(fake.received[0]?.query).toEqual({ priority: 'LOW', validate_only: 'true' })
-  expect(fake.received[0]?.headers).not.toHaveProperty('idempotency-key')
-})
-
 describe('an upload', () => {
   afterEach(() => void vi.useRealTimers())
 

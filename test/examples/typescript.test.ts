@@ -7,6 +7,7 @@ import { promisify } from 'node:util'
 import { describe, expect, test } from 'vitest'
 import { Sluice } from '../../src/client/index.ts'
 import { ROOT } from '../structure/sources.ts'
+import { eventually } from '../support/eventually.ts'
 import { fencesIn } from './fences.ts'
 import { openPlayground, type Playground } from './playground.ts'
 
@@ -68,10 +69,16 @@ describe('the comments of the client', () => {
   test('show examples that run', { timeout: 120_000 }, async () => {
     await using playground = await openPlayground({ systems: SYSTEMS })
     const sluice = new Sluice({ baseUrl: playground.url })
-    const mappings = [{ id: 'ada', source: 'crm', target: 'newsletter' }]
+    const mapping = { id: 'ada', source: 'crm', target: 'newsletter' }
+    const mappings = [mapping]
     const failed = await sluice.submit({ mappings })
     const open = await sluice.submit({ mappings, not_before: '2099-01-01T00:00:00Z' })
     await sluice.wait(failed.request_id)
+    const more = Array.from({ length: 20 }, (_, index) => ({ ...mapping, id: `more-${index}` }))
+    await sluice.submit({ mappings: more })
+    await eventually(async () => {
+      expect(await sluice.system('newsletter')).toMatchObject({ gate: { state: 'tripped' } })
+    })
     const functions = examples.map((code, index) => {
       const id = code.includes('.cancel(') ? open.request_id : failed.request_id
       // In two parts, because whole ids stand for that of the latest request.
@@ -84,9 +91,14 @@ describe('the comments of the client', () => {
   })
 })
 
-/** All that goes to the newsletter fails, so that there are failures to look at. */
+/** All that goes to the newsletter fails: there are failures to look at, and then its gate is closed. */
 const SYSTEMS = {
   shop: { kind: 'simulated', success_rate: 1 },
   crm: { kind: 'simulated', success_rate: 1 },
-  newsletter: { kind: 'simulated', success_rate: 0, retry: { attempts: 1 } },
+  newsletter: {
+    kind: 'simulated',
+    success_rate: 0,
+    retry: { attempts: 1 },
+    breaker: { minimum: 5, cooldown: '1h' },
+  },
 }
