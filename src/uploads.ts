@@ -31,17 +31,9 @@ export function openUploads({ data, max }: UploadsOptions): Uploads {
   const streams = openReceiver(data, limitsForStreams(max))
   const documents = openReceiver(data, {})
   return {
-    async upload(order, body) {
-      const { port1, port2 } = new MessageChannel()
+    upload(order, body) {
       const receiver = order.content.format === 'json' ? documents : streams
-      receiver.send({ kind: 'receive', order, port: port2 }, [port2])
-      const upload = new Upload(port1)
-      void upload.send(body)
-      try {
-        return await upload.ended
-      } finally {
-        upload.close()
-      }
+      return receiver.take(order, body)
     },
     async close() {
       await Promise.all([streams.close(), documents.close()])
@@ -58,7 +50,7 @@ function limitsForStreams(max: number): ResourceLimits {
 }
 
 interface Receiver {
-  send(message: ReceiverMessage, transfer: MessagePort[]): void
+  take(order: UploadOrder, body: AsyncIterable<Uint8Array>): Promise<Acceptance>
   close(): Promise<void>
 }
 
@@ -67,6 +59,7 @@ interface Receiver {
  * nothing of it is there; the next upload starts another one.
  */
 function openReceiver(data: () => ReceiverData, resourceLimits: ResourceLimits): Receiver {
+  const uploads = new Set<Upload>()
   let thread: Worker | null = null
 
   function start(): Worker {
@@ -74,24 +67,41 @@ function openReceiver(data: () => ReceiverData, resourceLimits: ResourceLimits):
     const transferList = transferable(workerData.store)
     const url = new URL('./receiver.ts', import.meta.url)
     const started = new Worker(url, { workerData, transferList, resourceLimits })
-    // Those who wait for it are told by their ports.
-    started.on('error', () => {})
-    started.on('exit', () => {
-      if (thread === started) thread = null
-    })
+    started.on('error', (cause) => end(started, cause))
+    started.on('exit', () => end(started, null))
     return started
   }
 
+  function end(ended: Worker, cause: unknown): void {
+    if (thread !== ended) return
+    thread = null
+    const error = new Error('the thread that read the body has ended', { cause })
+    for (const upload of uploads) upload.fail(error)
+  }
+
+  function tell(message: ReceiverMessage, transfer: MessagePort[]): void {
+    thread ??= start()
+    thread.postMessage(message, transfer)
+  }
+
   return {
-    send(message, transfer) {
-      thread ??= start()
-      thread.postMessage(message, transfer)
+    async take(order, body) {
+      const { port1, port2 } = new MessageChannel()
+      const upload = new Upload(port1)
+      tell({ kind: 'receive', order, port: port2 }, [port2])
+      uploads.add(upload)
+      void upload.send(body)
+      try {
+        return await upload.ended
+      } finally {
+        uploads.delete(upload)
+        upload.close()
+      }
     },
     async close() {
       if (thread === null) return
       const exited = once(thread, 'exit')
-      const message: ReceiverMessage = { kind: 'close' }
-      thread.postMessage(message)
+      tell({ kind: 'close' }, [])
       await exited
     },
   }
@@ -101,6 +111,7 @@ function openReceiver(data: () => ReceiverData, resourceLimits: ResourceLimits):
 class Upload {
   /** Rejects with what the body threw, where it did, once nothing is left of what came before. */
   readonly ended: Promise<Acceptance>
+  readonly fail: (error: Error) => void
   readonly #port: MessagePort
   #thrown: unknown = null
   /** How many bytes are on their way. */
@@ -112,14 +123,13 @@ class Upload {
     this.#port = port
     const { promise, resolve, reject } = Promise.withResolvers<Acceptance>()
     this.ended = promise
+    this.fail = reject
     port.on('message', (news: UploadNews) => {
       if (news.kind === 'taken') this.#underWay -= news.bytes
       else if (news.kind === 'ended') resolve(news.acceptance)
       else reject(this.#thrown ?? Object.assign(new Error(news.message), { name: news.name }))
       this.#wake()
     })
-    const died = new Error('the thread that read the body has ended')
-    port.on('close', () => reject(this.#thrown ?? died))
   }
 
   /** Sends a body, until it is sent or all is over. It is for `ended` to tell how that went. */

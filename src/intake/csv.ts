@@ -1,6 +1,7 @@
 import { CsvError, Parser } from 'csv-parse'
 import { restore } from '../core/formula.ts'
 import { Columns } from './csv-columns.ts'
+import type { Fault } from './explain.ts'
 import { mayBringExpressions } from './expression.ts'
 import {
   type Found,
@@ -21,6 +22,8 @@ export class CsvReader implements Reader {
   readonly #utf8 = new Utf8Watch()
   readonly #parser: Parser
   #columns: Columns | null = null
+  /** Where the row that is being read begins, but for blank lines. */
+  #nextLine = 1
 
   constructor(tell: (found: Found) => void) {
     this.#tell = tell
@@ -49,13 +52,14 @@ export class CsvReader implements Reader {
 
   #parse(write: (done: (error?: Error | null) => void) => void): Promise<void> {
     return new Promise((resolve, reject) => {
-      write((error) => (error ? reject(inOurWords(error)) : resolve()))
+      write((error) => (error ? reject(inOurWords(error, this.#nextLine)) : resolve()))
     })
   }
 
   /** Null, because the parser has no more to do with it. */
   #take(row: string[], lines: number): null {
     const line = lines - linesWithin(row)
+    this.#nextLine = lines + 1
     if (this.#columns === null) {
       this.#columns = new Columns(row.map(restore), line)
       return null
@@ -76,13 +80,26 @@ function linesWithin(row: readonly string[]): number {
   return lines
 }
 
-function inOurWords(error: Error): Error {
+/** @param line where the row begins */
+function inOurWords(error: Error, line: number): Error {
   if (!(error instanceof CsvError)) return error
-  const line = Number(error['lines'])
-  if (error.code === 'CSV_MAX_RECORD_SIZE') return new Unreadable(LINE_TOO_LONG, line)
-  const detail =
-    error.code === 'CSV_QUOTE_NOT_CLOSED'
-      ? 'A quote is opened and never closed.'
-      : 'A cell with quotes must be in quotes as a whole, each quote within it twice.'
-  return new Unreadable({ code: 'malformed_csv', path: [], detail }, line)
+  switch (error.code) {
+    case 'CSV_MAX_RECORD_SIZE':
+      return new Unreadable(ROW_TOO_LONG, line)
+    case 'CSV_QUOTE_NOT_CLOSED':
+      return new Unreadable(malformed('A quote is opened in this row and never closed.'), line)
+    default:
+      return new Unreadable(malformed(QUOTES), Number(error['lines']))
+  }
+}
+
+function malformed(detail: string): Fault {
+  return { code: 'malformed_csv', path: [], detail }
+}
+
+const QUOTES = 'A cell with quotes must be in quotes as a whole, each quote within it twice.'
+
+const ROW_TOO_LONG: Fault = {
+  ...LINE_TOO_LONG,
+  detail: `${LINE_TOO_LONG.detail} Or is a quote in this row never closed?`,
 }

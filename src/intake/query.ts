@@ -42,7 +42,7 @@ export function readOptions(
   const callback = url === undefined ? null : checkCallback(url, callbacks)
   if (callback?.ok === false)
     problems.add(callback.code, ['query', 'callback_url'], callback.detail)
-  const times = termsOf(rest, now)
+  const times = termsOf(schema.Check(options) ? options : {}, now)
   if (!('notBefore' in times)) problems.add('invalid_value', ['query', times[0]], times[1])
   if (!problems.isEmpty || !schema.Check(options) || !('notBefore' in times)) {
     return problems.refusal(null)

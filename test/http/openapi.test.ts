@@ -1,6 +1,8 @@
 import Type from 'typebox'
 import Value from 'typebox/value'
 import { describe, expect, test } from 'vitest'
+import { IngestQuery } from '../../src/http/ingest-schema.ts'
+import { UPLOAD_TYPES } from '../../src/http/negotiation.ts'
 import { PROBLEMS } from '../../src/http/problem.ts'
 import { RESULT_TYPES } from '../../src/http/results/types.ts'
 import { openServer } from './server.ts'
@@ -146,6 +148,26 @@ describe('/openapi.json', () => {
     const { paths } = await readDocument()
     const isRequired = (path: string) => paths[path]?.['post']?.requestBody?.required
     expect(['/ingest', '/requests/{id}/retry'].map(isRequired)).toEqual([true, false])
+  })
+
+  test('has every form that mappings come in, with an example, and every option', async () => {
+    const document = await readDocument()
+    const operation = document.paths['/ingest']?.['post']
+    const forms = operation?.requestBody?.content ?? {}
+    expect(Object.keys(forms).sort()).toEqual(Object.values(UPLOAD_TYPES).flat().sort())
+    for (const media of Object.values(forms)) {
+      expect(JSON.stringify(media)).toMatch(/"example[s"]/)
+      expect(media.schema).toHaveProperty('description')
+    }
+    const parameters = operation?.parameters ?? []
+    const named = (place: string) => parameters.flatMap((one) => (one.in === place ? one.name : []))
+    expect(named('query')).toEqual(expect.arrayContaining(Object.keys(IngestQuery.properties)))
+    expect(named('header')).toEqual(['idempotency-key', 'content-encoding'])
+    for (const parameter of parameters) expect(parameter).toHaveProperty('description')
+    const statuses = Object.keys(operation?.responses ?? {})
+    for (const status of ['202', '400', '408', '409', '413', '415', '422', '503']) {
+      expect(statuses).toContain(status)
+    }
   })
 
   test('points only at schemas that it has', async () => {

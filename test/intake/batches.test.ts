@@ -1,8 +1,9 @@
 import fc from 'fast-check'
-import { expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { ORDINAL_SPAN_MAX } from '../../src/core/batch.ts'
 import { unpack } from '../../src/core/packed.ts'
-import { batchesOf } from '../../src/intake/batches.ts'
+import { Batcher, batchesOf } from '../../src/intake/batches.ts'
+import type { NewBatch } from '../../src/store/store.ts'
 
 function mappingsTo(targets: readonly string[]) {
   return targets.map((target, ordinal) => ({ id: `m${ordinal}`, source: 's', target }))
@@ -45,4 +46,47 @@ test('no batch reaches further than the span', () => {
   const far = ['a', ...Array.from({ length: ORDINAL_SPAN_MAX }, () => 'b'), 'a']
   const lanes = batchesOf(mappingsTo(far), 1000).filter(({ lane }) => lane === 'a')
   expect(lanes.map(({ ordinals }) => ordinals.first)).toEqual([0, ORDINAL_SPAN_MAX + 1])
+})
+
+describe('mappings that come one by one', () => {
+  /** Of so many, each for one of these targets and of so much text: those that were cut by then, and all. */
+  function cutAsTheyCome(count: number, targets: number, weight: number) {
+    const batches: NewBatch[] = []
+    const batcher = new Batcher(
+      () => 1000,
+      (batch) => batches.push(batch),
+    )
+    for (let ordinal = 0; ordinal < count; ordinal++) {
+      const mapping = { id: `m${ordinal}`, source: 's', target: `t${ordinal % targets}` }
+      batcher.add({ ordinal, mapping }, null, weight)
+    }
+    const before = batches.length
+    batcher.flush()
+    return { before, batches }
+  }
+
+  test('are cut where they are much text, but for one that is more by itself', () => {
+    const sizes = (weight: number) =>
+      cutAsTheyCome(30, 1, weight).batches.map(({ ordinals }) => ordinals.count)
+    expect(sizes(100_000)).toEqual([10, 10, 10])
+    expect(sizes(400_000)).toEqual(Array.from({ length: 15 }, () => 2))
+    expect(sizes(1_500_000)).toEqual(Array.from({ length: 30 }, () => 1))
+  })
+
+  test('wait for no more of their target where all that wait are much text', () => {
+    const { before, batches } = cutAsTheyCome(50, 50, 100_000)
+    expect(before).toBe(42)
+    expect(batches).toHaveLength(50)
+  })
+
+  test('are known by their place until they are cut', () => {
+    const batcher = new Batcher(
+      () => 2,
+      () => {},
+    )
+    for (const [ordinal, target] of ['a', 'b', 'a', 'a'].entries()) {
+      batcher.add({ ordinal, mapping: { id: `m${ordinal}`, source: 's', target } }, null, 1)
+    }
+    expect([0, 1, 2, 3].map((ordinal) => batcher.idAt(ordinal))).toEqual([null, 'm1', null, 'm3'])
+  })
 })
