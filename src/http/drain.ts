@@ -34,8 +34,15 @@ const CLOSED_MAX = 64
  * No listener waits for a socket to close: with one more than Node's own, V8 (measured in Node 24)
  * keeps the requests of a connection alive until a full collection, and the API takes a quarter more
  * time. Closed ones are looked for as new ones come.
+ *
+ * @param isStillSending whether a client sends on, though it is answered. It may not have read the answer,
+ *   which is lost where the connection is closed before what it sends was read: it is waited for.
  */
-export function createDrain(server: Server, clock: Clock): Drain {
+export function createDrain(
+  server: Server,
+  clock: Clock,
+  isStillSending: (socket: Socket) => boolean,
+): Drain {
   const connections = new Map<Socket, Connection>()
   let isDraining = false
   let cancels: Cancel[] = []
@@ -62,7 +69,9 @@ export function createDrain(server: Server, clock: Clock): Drain {
   }
 
   function sweep(): void {
-    for (const [socket, { answering }] of connections) if (answering === 0) socket.destroy()
+    for (const [socket, { answering }] of connections) {
+      if (answering === 0 && !isStillSending(socket)) socket.destroy()
+    }
     cancels.push(clock.after(SWEEP_MS, sweep))
   }
 
@@ -72,8 +81,9 @@ export function createDrain(server: Server, clock: Clock): Drain {
     },
     begin(deadline) {
       isDraining = true
-      for (const { latest } of connections.values()) {
-        if (latest?.headersSent === false) latest.setHeader('connection', 'close')
+      for (const [socket, { latest }] of connections) {
+        if (latest?.headersSent !== false || isStillSending(socket)) continue
+        latest.setHeader('connection', 'close')
       }
       cancels = [clock.after(deadline, () => server.closeAllConnections())]
       sweep()

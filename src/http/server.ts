@@ -77,7 +77,7 @@ export function createServer(ports: HttpPorts): HttpServer {
     frameworkErrors: answerRefusal,
   })
   app.server.maxConnections = limits.maxConnections
-  const drain = createDrain(app.server, clock)
+  const drain = createDrain(app.server, clock, (socket) => uploads.isReceiving(socket))
   const following = createFollowing((id) => lookUp(ports, id), clock)
 
   app.setValidatorCompiler(compileParameters)

@@ -81,7 +81,9 @@ describe('the comments of the client', () => {
     })
     const functions = examples.map((code, index) => {
       const id = code.includes('.cancel(') ? open.request_id : failed.request_id
-      return `await (async function example${index}(id: string) {\n${code}\n})('${id}')`
+      // In two parts, because whole ids stand for that of the latest request.
+      const whole = `'${id.slice(0, 8)}' + '${id.slice(8)}'`
+      return `await (async function example${index}(id: string) {\n${code}\n})(${whole})`
     })
     const imports = "import { Sluice, SluiceError } from 'sluice/client'\n"
     const client = `const sluice = new Sluice({ baseUrl: '${playground.url}' })\n`

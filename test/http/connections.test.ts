@@ -1,42 +1,9 @@
 /** What happens to connections, over real sockets: slow clients, and the drain. */
-import { connect, type Socket } from 'node:net'
 import { describe, expect, test } from 'vitest'
 import { TIMEOUTS } from '../../src/http/ports.ts'
 import type { Inserted } from '../../src/store/store.ts'
+import { open } from './connection.ts'
 import { mapping, openServer } from './server.ts'
-
-interface Client {
-  readonly socket: Socket
-  /** All that was received, once the connection is closed. */
-  readonly closed: Promise<string>
-  /** Resolves as soon as this was received. */
-  received(text: string): Promise<void>
-}
-
-function open(url: string, bytes: string): Promise<Client> {
-  const { promise, resolve } = Promise.withResolvers<Client>()
-  const closed = Promise.withResolvers<string>()
-  const socket = connect(Number(new URL(url).port), '127.0.0.1')
-  let text = ''
-  socket.on('data', (chunk) => {
-    text += chunk.toString()
-  })
-  socket.on('error', () => {})
-  socket.on('close', () => closed.resolve(text))
-  socket.on('connect', () => {
-    socket.write(bytes)
-    resolve({ socket, closed: closed.promise, received })
-  })
-  return promise
-
-  async function received(part: string): Promise<void> {
-    while (!text.includes(part)) {
-      await new Promise((next) => {
-        socket.once('data', next)
-      })
-    }
-  }
-}
 
 const GET = 'GET /livez HTTP/1.1\r\nHost: localhost\r\n\r\n'
 const BODY = JSON.stringify({ mappings: [mapping()] })
