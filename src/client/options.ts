@@ -20,7 +20,8 @@ export interface CallOptions {
 export interface SubmitOptions extends CallOptions {
   /**
    * Makes it safe to submit the same request twice, from another process too: it is taken once. 1 to
-   * 255 visible ASCII characters without quotes. Each call has a key of its own unless told.
+   * 255 visible ASCII characters without quotes. Unless told, each call has a key of its own, but for
+   * a stream, which is sent once.
    */
   readonly idempotencyKey?: string | undefined
   /** `skip` takes the good mappings and reports the others as failed; or else one bad one refuses all. */

@@ -40,6 +40,14 @@ test('serve answers the other commands, and ends with 0 when it is told to stop'
   const submitted = await sluice(['submit', 'examples/sample.json', '--wait', '--url', url])
   expect(submitted.stdout).toMatch(/^[\da-f-]{36}\n$/)
   const id = submitted.stdout.trim()
+  const line = (index: number) => `{"id": "m${index}", "source": "shop", "target": "crm"}\n`
+  const lines = Array.from({ length: 50_000 }, (_, index) =>
+    index === 40_000 ? '{}\n' : line(index),
+  )
+  const args = ['submit', '-', '--format', 'ndjson', '--url', url]
+  const refused = await sluice(args, { input: lines.join('') })
+  expect(refused).toMatchObject({ code: 2, stdout: '' })
+  expect(refused.stderr).toContain('#/mappings/40000/id (line 40001): ')
   const listed = await sluice(['results', id, '--json', '--url', url])
   const results = listed.stdout.trimEnd().split('\n')
   expect(results.map((line) => JSON.parse(line))).toMatchObject([
