@@ -64,6 +64,14 @@ describe.each(DOCUMENTS)('%s', (path) => {
   })
 })
 
+test('decisions are numbered one after another', () => {
+  const files = readdirSync(join(ROOT, 'docs/adr')).toSorted()
+  const numbers = files.map((_, index) => String(index + 1).padStart(4, '0'))
+  expect(files.map((file) => file.slice(0, 4))).toEqual(numbers)
+  const titles = files.map((file) => read(`docs/adr/${file}`).slice(0, '# 0000.'.length))
+  expect(titles).toEqual(numbers.map((number) => `# ${number}.`))
+})
+
 describe('README.md', () => {
   const text = read('README.md')
 
