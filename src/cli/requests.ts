@@ -61,6 +61,10 @@ async function requests(options: RequestsOptions): Promise<ExitCode> {
   for await (const request of sluice.requests({ ...filter, limit: limit ?? TABLE_ROWS })) {
     found.push(request)
   }
+  if (found.length === 0) {
+    await write('There is no such request.', process.stdout)
+    return EXIT.ok
+  }
   const rows = found.map((request) => row(request, process.stdout))
   await write(await tableOf(COLUMNS, rows, process.stdout), process.stdout)
   return EXIT.ok

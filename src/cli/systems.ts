@@ -90,10 +90,15 @@ async function showAll(sluice: Sluice, { json }: SystemsOptions): Promise<ExitCo
   for await (const system of sluice.systems()) found.push(system)
   if (json) {
     await writeJson(found)
-    return EXIT.ok
+  } else if (found.length === 0) {
+    await write(
+      'No system has had work of late. Without a systems file, others are not listed.',
+      process.stdout,
+    )
+  } else {
+    const rows = found.map((system) => row(system, process.stdout))
+    await write(await tableOf(COLUMNS, rows, process.stdout), process.stdout)
   }
-  const rows = found.map((system) => row(system, process.stdout))
-  await write(await tableOf(COLUMNS, rows, process.stdout), process.stdout)
   return EXIT.ok
 }
 

@@ -133,6 +133,12 @@ describe('requests', () => {
     expect(held.fake.received[0]?.query).toEqual({ limit: '20' })
   })
 
+  test('are none: it says so', async () => {
+    await using fake = await FakeSluice.start()
+    const { code, stdout } = await sluice(['requests', '--url', fake.url])
+    expect({ code, stdout }).toEqual({ code: 0, stdout: 'There is no such request.\n' })
+  })
+
   test('as they are chosen, a line of JSON each', async () => {
     await using held = await holding()
     const filter = ['-s', 'failed', '-p', 'LOW', '--created-after', '2026-01-31T09:30:00Z']

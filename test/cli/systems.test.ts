@@ -58,6 +58,12 @@ describe('systems', () => {
     expect(stdout).toMatch(/crm.*http.*held until 2026-01-31T12:01:00.000Z.*1,234.*10.*5.*2,950/)
   })
 
+  test('says so where there is none', async () => {
+    const { code, stdout } = await run([{ systems: [], next_cursor: null }])
+    expect(code).toBe(0)
+    expect(stdout).toMatch(/^No system has had work of late/)
+  })
+
   test('shows one, in words, with nothing in it that a terminal would obey', async () => {
     const { stdout, sent } = await run([CRM], 'crm')
     expect(sent).toEqual(['GET /systems/crm'])
