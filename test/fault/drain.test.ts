@@ -35,6 +35,17 @@ describe('a service that is told to stop', { timeout: 60_000 }, () => {
     expect(new Set(target.keys).size).toBe(target.keys.length)
   })
 
+  test('takes a signal that is passed on as well, as npm does, for one', async () => {
+    const { service, target, load, posting, directory } = await underLoad()
+    service.kill('SIGINT')
+    service.kill('SIGTERM')
+    await service.logged('draining')
+    target.release()
+    expect(await service.ended).toEqual({ code: 0, stderr: '' })
+    await posting
+    await expectAllDelivered(directory, load)
+  })
+
   test('ends with 0 at its deadline where calls do not end, and blames no mapping', async () => {
     const { service, target, load, posting, directory } = await underLoad('2s')
     const toldAt = performance.now()
@@ -51,9 +62,7 @@ describe('a service that is told to stop', { timeout: 60_000 }, () => {
   test('ends at once, and not with 0, when it is told a second time, and loses nothing', async () => {
     const { service, target, load, posting, directory } = await underLoad()
     service.kill('SIGTERM')
-    await service.logged('draining')
-    service.kill('SIGTERM')
-    expect(await service.ended).toEqual({ code: 1, stderr: '' })
+    expect(await insisted(service)).toEqual({ code: 1, stderr: '' })
     await posting
 
     target.release()
@@ -72,6 +81,14 @@ async function underLoad(drainTimeout = '20s') {
   const posting = load.run(url)
   await target.called(CONCURRENCY)
   return { directory, target, load, service, url, posting }
+}
+
+/** How it ends when it is told again and again. */
+async function insisted(service: Service) {
+  const again = setInterval(() => service.kill('SIGTERM'), 100)
+  const ended = await service.ended
+  clearInterval(again)
+  return ended
 }
 
 /** The answer of /readyz: its status, or that nobody listens any more. */
