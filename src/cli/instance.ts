@@ -1,10 +1,9 @@
 import type { App } from '../app.ts'
 import { environment } from '../config/environment.ts'
 import { readSettings, type Texts } from '../config/settings.ts'
-import type { DurationMs } from '../core/units.ts'
-import { systemClock } from '../lib/clock.ts'
 import { EXIT, type ExitCode } from './exit.ts'
 import { complain, type Output, styled } from './output.ts'
+import { onSignals } from './signals.ts'
 import { start } from './start.ts'
 
 /** Runs an instance of the service in this process until it is told to stop. */
@@ -43,24 +42,15 @@ function welcome({ url, role, mode }: App, output: Output): void {
   output.write(`${lines.join('\n')}\n`)
 }
 
-/** One Ctrl-C comes twice where npm, or whoever else started us, hears it as well and passes it on. */
-const SAME_SIGNAL_MS: DurationMs = 300
-
 /** Listens before anything runs: a signal that comes while an instance starts counts as well. */
 function listenForSignals(): (app: App) => void {
   const told = Promise.withResolvers<void>()
-  let toldAt: number | null = null
-  const hear = () => {
-    const now = systemClock.now()
-    if (toldAt !== null) {
-      if (now - toldAt > SAME_SIGNAL_MS) process.exit(1)
-      return
-    }
-    toldAt = now
+  let isTold = false
+  onSignals(['SIGTERM', 'SIGINT'], () => {
+    if (isTold) process.exit(1)
+    isTold = true
     if (process.stderr.isTTY) process.stderr.write('\nStopping. Ctrl-C again stops at once.\n')
     told.resolve()
-  }
-  process.on('SIGTERM', hear)
-  process.on('SIGINT', hear)
+  })
   return (app) => void told.promise.then(() => app.stop())
 }

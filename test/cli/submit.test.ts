@@ -4,6 +4,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { text } from 'node:stream/consumers'
 import { gzipSync, zstdCompressSync } from 'node:zlib'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { FakeSluice, problem } from '../client/fake.ts'
@@ -184,9 +185,12 @@ describe('submit --wait', () => {
   })
 })
 
-test('submit ends with 130 on Ctrl-C, though more might come from stdin', async () => {
+test('submit ends with 130 on Ctrl-C, though more might come from stdin, and npm passes it on', async () => {
   await using server = createServer((request) => {
-    request.once('data', () => child.kill('SIGINT'))
+    request.once('data', () => {
+      child.kill('SIGINT')
+      setTimeout(() => child.kill('SIGINT'), 2)
+    })
   }).listen(0, '127.0.0.1')
   await once(server, 'listening')
   const address = server.address()
@@ -194,8 +198,9 @@ test('submit ends with 130 on Ctrl-C, though more might come from stdin', async 
   const args = [MAIN, 'submit', '-', '--format', 'ndjson', '--url', url]
   const child = spawn(process.execPath, args, { env: {}, timeout: 20_000 })
   child.stdin.write(`${MAPPING}\n`)
-  await once(child, 'exit')
+  const [stderr] = await Promise.all([text(child.stderr), once(child, 'exit')])
   expect(child.exitCode).toBe(130)
+  expect(stderr).toContain('Interrupted. What was not handed over whole is not taken.')
   server.closeAllConnections()
 })
 
