@@ -56,7 +56,7 @@ Examples:
   sluice results "$id" --format ndjson | head -n 1
   sluice results "$id" --status failed --out failed.csv
   sed -i s/billing/crm/ failed.csv
-  sluice submit failed.csv --wait
+  sluice submit failed.csv --retry-of "$id" --wait
 ${EXIT_CODES_HELP}`,
     )
     .action(concluding(results))

@@ -86,6 +86,10 @@ async function rehearse(sluice: Sluice, input: Input, options: SubmitOptions): P
 
 /** Of all the options, those that the request is about. */
 function termsOf(options: SubmitOptions): Terms {
-  const { priority, batchSize, metadata, notBefore, expiresIn, callbackUrl, onInvalid } = options
-  return { priority, batchSize, metadata, notBefore, expiresIn, callbackUrl, onInvalid }
+  const { priority, batchSize, metadata, notBefore, expiresIn, callbackUrl } = options
+  const { retryOf, onInvalid } = options
+  return {
+    ...{ priority, batchSize, metadata, notBefore, expiresIn, callbackUrl },
+    ...{ retryOf, onInvalid },
+  }
 }

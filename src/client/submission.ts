@@ -79,13 +79,15 @@ function headersOf(type: string, key: string | null, encoding?: string): Record<
 
 /** A stream has no room for its options, so they are in the address. */
 function optionsQuery(options: StreamOptions): Query {
-  const { priority, batchSize, callbackUrl, notBefore, expiresIn, onInvalid, metadata } = options
+  const { priority, batchSize, callbackUrl, notBefore, expiresIn, retryOf } = options
+  const { onInvalid, metadata } = options
   return {
     priority,
     batch_size: batchSize,
     callback_url: callbackUrl,
     not_before: notBefore,
     expires_in: expiresIn,
+    retry_of: retryOf,
     on_invalid: onInvalid,
     metadata: metadata === undefined ? undefined : JSON.stringify(metadata),
   }

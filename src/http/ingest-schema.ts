@@ -2,7 +2,8 @@
 import Type, { type Static } from 'typebox'
 import { BATCH_SIZE } from '../core/batch.ts'
 import { PRIORITIES } from '../core/mapping.ts'
-import { CALLBACK_URL_LENGTH_MAX, IngestSchema } from '../intake/schema.ts'
+import { CALLBACK_URL_LENGTH_MAX } from '../intake/options.ts'
+import { IngestSchema } from '../intake/schema.ts'
 import { answer, refusals, STORE_PROBLEMS } from './documented.ts'
 import { IdempotencyHeaders, KEY_PROBLEMS, RECEIPT_HEADERS } from './idempotency.ts'
 import { UPLOAD_TYPES } from './negotiation.ts'
@@ -77,6 +78,14 @@ const optionsOfStreams = {
       maxLength: 64,
       description: 'What is still open then fails, as `expired`: `2h`, `PT2H`. For streams.',
       examples: ['2h'],
+    }),
+  ),
+  retry_of: Type.Optional(
+    Type.String({
+      format: 'uuid',
+      description:
+        'An earlier request of yours whose failures this one carries out again. For streams.',
+      examples: ['01985a3c-6c1e-7d3a-9a55-0d6f1f0e8a11'],
     }),
   ),
 }

@@ -1,5 +1,6 @@
 import type { DurationMs } from '../core/units.ts'
-import type { Acceptance, IntakeLimits, IntakePorts } from '../intake/accept.ts'
+import type { Acceptance, IntakePorts } from '../intake/accept.ts'
+import type { IntakeLimits } from '../intake/read.ts'
 import type { RehearsalPorts } from '../intake/rehearse.ts'
 import type { UploadOrder } from '../intake/upload.ts'
 import type { Emit } from '../observe/events.ts'

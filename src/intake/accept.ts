@@ -5,36 +5,16 @@ import type { EpochMs } from '../core/units.ts'
 import type { Clock } from '../lib/clock.ts'
 import type { Inserted, IntakeStore, NewRequest } from '../store/store.ts'
 import { batchesOf } from './batches.ts'
-import type { CallbackPolicy } from './callback.ts'
-import { type OnInvalid, parse } from './parse.ts'
 import { Pieces } from './pieces.ts'
 import type { Refusal } from './problem.ts'
+import { type ReadPorts, read, type Submission } from './read.ts'
 import { Rejects } from './rejects.ts'
 import { sourcesOf } from './sources.ts'
-import type { SystemCatalogue } from './systems.ts'
 
-export interface IntakePorts {
-  readonly store: IntakeStore
-  readonly systems: SystemCatalogue
-  readonly callbacks: CallbackPolicy
+export interface IntakePorts extends ReadPorts {
+  readonly store: IntakeStore & ReadPorts['store']
   readonly clock: Clock
   readonly newId: (now: EpochMs) => string
-  readonly limits: IntakeLimits
-}
-
-export interface IntakeLimits {
-  /** How many mappings one request may hold. */
-  readonly maxMappings: number
-  /** For requests that do not say; null: by their size. */
-  readonly batchSize: number | null
-}
-
-export interface Submission {
-  readonly tenant: string
-  readonly body: Uint8Array
-  /** Null where the caller gave none. */
-  readonly idempotencyKey: string | null
-  readonly onInvalid: OnInvalid
 }
 
 /** What a caller is told who handed in a request that was taken. */
@@ -62,13 +42,10 @@ export type Acceptance =
 
 /** Takes a request: all of it, durably, once this resolves with a receipt, and else nothing. */
 export async function accept(submission: Submission, ports: IntakePorts): Promise<Acceptance> {
-  const { tenant, body, idempotencyKey, onInvalid } = submission
-  const { systems, callbacks, limits, clock } = ports
-  const now = clock.now()
-  const parsed = parse(body, {
-    ...{ systems, callbacks, now, onInvalid },
-    mappingsMax: limits.maxMappings,
-  })
+  const { tenant, idempotencyKey } = submission
+  const { systems, limits } = ports
+  const now = ports.clock.now()
+  const parsed = await read(submission, ports, now)
   if (parsed.kind === 'refused') return parsed
 
   const { mappings, rejected, priority = 'MEDIUM', metadata = {}, terms } = parsed

@@ -3,19 +3,21 @@ import { batchSize } from '../core/batch.ts'
 import type { Mapping } from '../core/mapping.ts'
 import type { Terms } from '../core/request.ts'
 import type { EpochMs } from '../core/units.ts'
+import { type JsonPath, pointerTo } from '../lib/json/pointer.ts'
 import { type Acceptance, acceptanceOf, type IntakePorts, keep } from './accept.ts'
 import { Batcher } from './batches.ts'
 import { asMapping, faultsOfShape, MappingChecks } from './checks.ts'
 import { CsvReader } from './csv.ts'
+import { faultOfEarlier } from './earlier.ts'
 import type { Fault } from './explain.ts'
 import { Ids } from './ids.ts'
 import { NdjsonReader } from './ndjson.ts'
+import type { Options } from './options.ts'
 import { duplicateOf, type OnInvalid, targetOf } from './parse.ts'
 import { Pieces } from './pieces.ts'
-import { Problems } from './problem.ts'
+import { type ProblemCode, Problems, type Refusal, refuse, tooManyMappings } from './problem.ts'
 import { type Found, type Reader, Unreadable } from './reader.ts'
 import { Rejects, rejectedOf } from './rejects.ts'
-import type { Options } from './schema.ts'
 
 /** A body whose mappings are read one after another, as they come. */
 export interface StreamSubmission {
@@ -116,6 +118,9 @@ class Reception {
   }
 
   async run(body: AsyncIterable<Uint8Array>): Promise<Acceptance> {
+    const { terms, tenant } = this.#submission
+    const fault = await faultOfEarlier(terms, tenant, this.#ports.store)
+    if (fault !== null) return refusal(fault.code, ['query', ...fault.path], fault.detail)
     for await (const chunk of body) {
       this.#hash?.update(chunk)
       const ending = await this.#read(() => this.#reader.read(chunk))
@@ -215,11 +220,8 @@ class Reception {
   }
 
   #tooMany(): Acceptance {
-    const problems = new Problems()
     const { maxStreamMappings } = this.#ports.limits
-    const detail = `Send at most ${maxStreamMappings} mappings in one request.`
-    problems.add('too_many_mappings', ['mappings'], detail)
-    return problems.refusal(null)
+    return refusal('too_many_mappings', ['mappings'], tooManyMappings(maxStreamMappings))
   }
 
   async #finish(): Promise<Acceptance> {
@@ -250,6 +252,11 @@ function withoutError(candidate: unknown): unknown {
   }
   const { error: _, ...rest } = candidate
   return rest
+}
+
+/** Nothing is wrong but this. */
+function refusal(code: ProblemCode, path: JsonPath, detail: string): Refusal {
+  return refuse([{ pointer: pointerTo(path), code, detail }])
 }
 
 const NO_MAPPING = 'This must hold at least 1.'

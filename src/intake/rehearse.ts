@@ -3,11 +3,11 @@ import type { Mapping } from '../core/mapping.ts'
 import type { Outlook } from '../core/outlook.ts'
 import type { MappingPreview, PreviewMappings } from '../core/preview.ts'
 import type { NewRequest, QueryStore } from '../store/store.ts'
-import { type IntakePorts, idempotencyOf, type Submission } from './accept.ts'
+import { idempotencyOf } from './accept.ts'
 import { type OutlookPorts, outlooksOf } from './outlooks.ts'
-import { parse } from './parse.ts'
 import { type LanePlan, type Plan, planOf } from './plan.ts'
 import type { Refusal } from './problem.ts'
+import { type ReadPorts, read, type Submission } from './read.ts'
 
 export interface RehearsalPorts extends OutlookPorts {
   readonly store: Pick<QueryStore, 'load' | 'keyed'>
@@ -44,16 +44,11 @@ export type KeyUse =
 /** Does all that `accept` does with a submission, but keeps nothing of it; it calls no system. */
 export async function rehearse(
   submission: Submission,
-  ports: Pick<IntakePorts, 'systems' | 'callbacks' | 'limits' | 'clock'> & RehearsalPorts,
+  ports: ReadPorts & RehearsalPorts,
 ): Promise<Rehearsal | Refusal> {
-  const { systems, callbacks, limits, clock } = ports
-  const { body, onInvalid } = submission
-  const parsed = parse(body, {
-    ...{ systems, callbacks, onInvalid, now: clock.now() },
-    mappingsMax: limits.maxMappings,
-  })
+  const parsed = await read(submission, ports, ports.clock.now())
   if (parsed.kind === 'refused') return parsed
-  const plan = planOf(parsed, limits.batchSize, systems)
+  const plan = planOf(parsed, ports.limits.batchSize, ports.systems)
   return rehearsalOf(plan, submission.tenant, idempotencyOf(submission), ports)
 }
 

@@ -1,6 +1,6 @@
 import type { FastifyReply } from 'fastify'
 import Type from 'typebox'
-import type { Submission } from '../../intake/accept.ts'
+import type { Submission } from '../../intake/read.ts'
 import { rehearse } from '../../intake/rehearse.ts'
 import type { HttpPorts } from '../ports.ts'
 import { sendBadInput } from '../problem.ts'
