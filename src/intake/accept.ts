@@ -54,7 +54,7 @@ export async function accept(submission: Submission, ports: IntakePorts): Promis
   const batches = batchesOf(mappings, size, rejected)
   const outline = { id: ports.newId(now), tenant, priority, metadata, terms, createdAt: now }
   const pieces = new Pieces(outline, idempotencyKey, ports)
-  const inserted = await keep(pieces, async () => {
+  return keep(pieces, async () => {
     for (const batch of batches) {
       pieces.put(batch)
       if (pieces.isFull) await pieces.send()
@@ -66,20 +66,26 @@ export async function accept(submission: Submission, ports: IntakePorts): Promis
     }
     rejects.flush()
     const fingerprint = idempotencyOf(submission)?.fingerprint ?? null
-    return pieces.finish({ sources: sourcesOf(mappings, systems), fingerprint })
+    const sources = sourcesOf(mappings, systems)
+    const inserted = await pieces.finish({ sources, fingerprint })
+    const receipt = { total, skipped: rejected.length, priority, batches: batches.length }
+    return acceptanceOf(inserted, outline.id, receipt)
   })
-  const receipt = { total, skipped: rejected.length, priority, batches: batches.length }
-  return acceptanceOf(inserted, outline.id, receipt)
 }
 
-/** Does something with the pieces of a request, and leaves nothing of it where that fails. */
-export async function keep<T>(pieces: Pieces, work: () => Promise<T>): Promise<T> {
+/** Does something with the pieces of a request, and leaves nothing of it if it is not accepted in the end. */
+export async function keep<Ending extends { readonly kind: string }>(
+  pieces: Pieces,
+  work: () => Promise<Ending>,
+): Promise<Ending> {
+  let isAccepted = false
   try {
-    return await work()
-  } catch (error) {
+    const ending = await work()
+    isAccepted = ending.kind === 'accepted'
+    return ending
+  } finally {
     // If the store cannot be told, it finds out when no piece comes any more.
-    await pieces.abandon().catch(() => {})
-    throw error
+    if (!isAccepted) await pieces.abandon().catch(() => {})
   }
 }
 

@@ -55,10 +55,7 @@ export async function receive(
   ports: StreamPorts,
 ): Promise<Acceptance> {
   const reception = new Reception(submission, ports)
-  const { pieces } = reception
-  const acceptance = await keep(pieces, () => reception.run(body))
-  if (acceptance.kind !== 'accepted') await pieces.abandon().catch(() => {})
-  return acceptance
+  return keep(reception.pieces, () => reception.run(body))
 }
 
 /** Something found, and what is known of it. */
