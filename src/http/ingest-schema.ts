@@ -6,7 +6,7 @@ import { CALLBACK_URL_LENGTH_MAX } from '../intake/options.ts'
 import { IngestSchema } from '../intake/schema.ts'
 import { answer, refusals, STORE_PROBLEMS } from './documented.ts'
 import { IdempotencyHeaders, KEY_PROBLEMS, RECEIPT_HEADERS } from './idempotency.ts'
-import { UPLOAD_TYPES } from './negotiation.ts'
+import { MEDIA_TYPES } from './negotiation.ts'
 import type { RehearsalView } from './rehearsal-schema.ts'
 import { rehearsalParameters } from './routes/rehearsal.ts'
 
@@ -122,9 +122,9 @@ const Csv = Type.String({
 })
 
 const content = Object.fromEntries([
-  ...UPLOAD_TYPES.json.map((type) => [type, { schema: IngestSchema }]),
-  ...UPLOAD_TYPES.ndjson.map((type) => [type, { schema: Ndjson }]),
-  ...UPLOAD_TYPES.csv.map((type) => [type, { schema: Csv }]),
+  ...MEDIA_TYPES.json.map((type) => [type, { schema: IngestSchema }]),
+  ...MEDIA_TYPES.ndjson.map((type) => [type, { schema: Ndjson }]),
+  ...MEDIA_TYPES.csv.map((type) => [type, { schema: Csv }]),
 ])
 
 const View = Type.Unsafe<RehearsalView>({ $ref: 'Rehearsal#' })
