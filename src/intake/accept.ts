@@ -1,13 +1,12 @@
-import { hash } from 'node:crypto'
 import { batchSize } from '../core/batch.ts'
 import type { Priority } from '../core/mapping.ts'
 import type { EpochMs } from '../core/units.ts'
 import type { Clock } from '../lib/clock.ts'
-import type { Inserted, IntakeStore, NewRequest } from '../store/store.ts'
+import type { Inserted, IntakeStore } from '../store/store.ts'
 import { batchesOf } from './batches.ts'
 import { Pieces } from './pieces.ts'
 import type { Refusal } from './problem.ts'
-import { type ReadPorts, read, type Submission } from './read.ts'
+import { idempotencyOf, type ReadPorts, read, type Submission } from './read.ts'
 import { Rejects } from './rejects.ts'
 import { sourcesOf } from './sources.ts'
 
@@ -87,20 +86,6 @@ export async function keep<Ending extends { readonly kind: string }>(
     // If the store cannot be told, it finds out when no piece comes any more.
     if (!isAccepted) await pieces.abandon().catch(() => {})
   }
-}
-
-/**
- * By what a submission that comes again is known, together with what its caller wants of it; null where
- * its caller gave no key.
- */
-export function idempotencyOf({
-  body,
-  idempotencyKey: key,
-  onInvalid,
-}: Submission): NewRequest['idempotency'] {
-  if (key === null) return null
-  const digest = hash('sha256', body, 'hex')
-  return { key, fingerprint: onInvalid === 'refuse' ? digest : `${digest} ${onInvalid}` }
 }
 
 /** What the store's answer comes to for the caller. */

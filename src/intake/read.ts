@@ -1,5 +1,6 @@
+import { hash } from 'node:crypto'
 import type { EpochMs } from '../core/units.ts'
-import type { QueryStore } from '../store/store.ts'
+import type { NewRequest, QueryStore } from '../store/store.ts'
 import type { CallbackPolicy } from './callback.ts'
 import { faultOfEarlier } from './earlier.ts'
 import { type OnInvalid, type Parsed, parse } from './parse.ts'
@@ -44,4 +45,18 @@ export async function read(
   const problems = new Problems()
   problems.add(fault.code, fault.path, fault.detail)
   return problems.refusal(new TextDecoder().decode(body))
+}
+
+/**
+ * By what a submission that comes again is known, together with what its caller wants of it; null where
+ * its caller gave no key.
+ */
+export function idempotencyOf({
+  body,
+  idempotencyKey: key,
+  onInvalid,
+}: Submission): NewRequest['idempotency'] {
+  if (key === null) return null
+  const digest = hash('sha256', body, 'hex')
+  return { key, fingerprint: onInvalid === 'refuse' ? digest : `${digest} ${onInvalid}` }
 }
