@@ -9,7 +9,8 @@ import { Pieces } from './pieces.ts'
 import { PROBLEMS_MAX, type Problem, type Refusal, refuse } from './problem.ts'
 import { RetriedMappings, type RetryFilter } from './retried.ts'
 import { Sources } from './sources.ts'
-import { type SystemCatalogue, unknownSystem } from './systems.ts'
+import type { SystemCatalogue } from './systems.ts'
+import { UnknownSystems } from './unknown-systems.ts'
 
 export interface RetryPorts extends IntakePorts {
   readonly store: IntakeStore & QueryStore
@@ -130,8 +131,9 @@ function refusalOf(mappings: readonly Mapping[], systems: SystemCatalogue): Refu
     if (data === undefined && !systems.has(source)) unknown.add(source)
   }
   if (unknown.size === 0) return null
+  const unknownSystems = new UnknownSystems(systems)
   const problems = [...unknown].slice(0, PROBLEMS_MAX).map((name): Problem => {
-    const detail = `It needs the system "${name}". ${unknownSystem(name, systems)}`
+    const detail = `It needs the system "${name}". ${unknownSystems.detailOf(name)}`
     return { pointer: '#', code: 'unknown_system', detail }
   })
   return refuse(problems)
