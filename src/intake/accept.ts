@@ -6,7 +6,7 @@ import type { Inserted, IntakeStore } from '../store/store.ts'
 import { batchesOf } from './batches.ts'
 import { Pieces } from './pieces.ts'
 import type { Refusal } from './problem.ts'
-import { idempotencyOf, type ReadPorts, read, type Submission } from './read.ts'
+import { fingerprintOf, type ReadPorts, read, type Submission } from './read.ts'
 import { Rejects } from './rejects.ts'
 import { sourcesOf } from './sources.ts'
 
@@ -64,7 +64,7 @@ export async function accept(submission: Submission, ports: IntakePorts): Promis
       if (pieces.isFull) await pieces.send()
     }
     rejects.flush()
-    const fingerprint = idempotencyOf(submission)?.fingerprint ?? null
+    const fingerprint = fingerprintOf(submission)
     const sources = sourcesOf(mappings, systems)
     const inserted = await pieces.finish({ sources, fingerprint })
     const receipt = { total, skipped: rejected.length, priority, batches: batches.length }

@@ -7,7 +7,7 @@ import { Draft, type Drafted } from './draft.ts'
 import type { Options } from './options.ts'
 import type { Parsed } from './parse.ts'
 import type { Refusal } from './problem.ts'
-import { idempotencyOf, type ReadPorts, read, type Submission } from './read.ts'
+import { fingerprintOf, type ReadPorts, read, type Submission } from './read.ts'
 import type { SystemCatalogue } from './systems.ts'
 
 /**
@@ -42,7 +42,7 @@ export async function plan(
   const parsed = await read(submission, ports, ports.clock.now())
   if (parsed.kind === 'refused') return parsed
   const plan = planOf(parsed, ports.limits.batchSize, ports.systems)
-  return { kind: 'planned', plan, fingerprint: idempotencyOf(submission)?.fingerprint ?? null }
+  return { kind: 'planned', plan, fingerprint: fingerprintOf(submission) }
 }
 
 /**

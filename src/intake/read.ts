@@ -1,6 +1,6 @@
 import { hash } from 'node:crypto'
 import type { EpochMs } from '../core/units.ts'
-import type { NewRequest, QueryStore } from '../store/store.ts'
+import type { QueryStore } from '../store/store.ts'
 import type { CallbackPolicy } from './callback.ts'
 import { faultOfEarlier } from './earlier.ts'
 import { type OnInvalid, type Parsed, parse } from './parse.ts'
@@ -51,12 +51,8 @@ export async function read(
  * By what a submission that comes again is known, together with what its caller wants of it; null where
  * its caller gave no key.
  */
-export function idempotencyOf({
-  body,
-  idempotencyKey: key,
-  onInvalid,
-}: Submission): NewRequest['idempotency'] {
-  if (key === null) return null
+export function fingerprintOf({ body, idempotencyKey, onInvalid }: Submission): string | null {
+  if (idempotencyKey === null) return null
   const digest = hash('sha256', body, 'hex')
-  return { key, fingerprint: onInvalid === 'refuse' ? digest : `${digest} ${onInvalid}` }
+  return onInvalid === 'refuse' ? digest : `${digest} ${onInvalid}`
 }

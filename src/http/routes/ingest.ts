@@ -65,9 +65,8 @@ export function ingestRoutes(
     const submission = { tenant, idempotencyKey: given.key, onInvalid }
     if (isSmall(form, request)) {
       const body = request.body === undefined ? Buffer.of() : await readSmall(request.body)
-      return await answer(
-        await (isRehearsal(request) ? plan : accept)({ ...submission, body }, ports),
-      )
+      const treat = isRehearsal(request) ? plan : accept
+      return answer(await treat({ ...submission, body }, ports))
     }
     const { encoding } = form
     const order = { ...submission, encoding, isRehearsal: isRehearsal(request) }
@@ -77,9 +76,8 @@ export function ingestRoutes(
       if (request.body === undefined) throw new Error('what has a length has a body')
       if (uploads.isFull) return sendProblem(reply, 'overloaded', TOO_MANY_UPLOADS)
       try {
-        return await answer(
-          await uploads.receive(request.body, (bytes) => ports.upload(order, bytes)),
-        )
+        const ending = await uploads.receive(request.body, (bytes) => ports.upload(order, bytes))
+        return await answer(ending)
       } catch (error) {
         if (error instanceof Stopping) return sendProblem(reply, 'draining', STOPPING)
         if (error instanceof TooSlow) return sendProblem(reply, 'request-timeout', TOO_SLOW)
