@@ -5,10 +5,10 @@ import type { SystemCatalogue } from './systems.ts'
 const LISTED_MAX = 20
 
 /**
- * After so many comparisons of names, nothing more is guessed at in one request: each takes up to eight
- * microseconds, and everybody else waits meanwhile.
+ * How much one request may have guessed: characters of its names, each compared with every system. That
+ * takes some 25 ms, and everybody else waits meanwhile.
  */
-const COMPARISONS_MAX = 3000
+const COMPARED_MAX = 200_000
 
 /** Tells of the systems that one request names and that are not there; guesses which were meant, while that is cheap. */
 export class UnknownSystems {
@@ -16,7 +16,7 @@ export class UnknownSystems {
   readonly #listed: string
   /** By the names that were compared. */
   readonly #hints = new Map<string, string>()
-  #left = COMPARISONS_MAX
+  #left = COMPARED_MAX
 
   constructor({ names }: SystemCatalogue) {
     this.#names = names
@@ -34,7 +34,7 @@ export class UnknownSystems {
     const known = this.#hints.get(name)
     if (known !== undefined) return known
     if (this.#left <= 0) return ''
-    this.#left -= this.#names.length
+    this.#left -= name.length * this.#names.length
     const hint = didYouMean(name, this.#names)
     this.#hints.set(name, hint)
     return hint

@@ -36,8 +36,17 @@ describe('who names a system that is not there', () => {
   test('is guessed at no longer where there are too many names', () => {
     const unknown = new UnknownSystems(configured(LONG))
     const details = LONG.map((name) => unknown.detailOf(`${name}x`))
-    expect(details.filter((detail) => detail.includes('did you mean'))).toHaveLength(3)
+    expect(details.filter((detail) => detail.includes('did you mean'))).toHaveLength(4)
     expect(details.at(-1)).toContain('Known systems: ')
+  })
+
+  test('is guessed at longer where the names are short, or the systems few', () => {
+    const short = Array.from({ length: 1000 }, (_, n) => `s-${n}`)
+    for (const names of [short, LONG.slice(0, 20)]) {
+      const unknown = new UnknownSystems(configured(names))
+      const details = names.slice(0, 20).map((name) => unknown.detailOf(`${name}x`))
+      for (const detail of details) expect(detail).toContain('did you mean')
+    }
   })
 
   test('costs a stream of twenty thousand of them no more than that', async () => {
