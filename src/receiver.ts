@@ -4,9 +4,8 @@
  */
 import { type MessagePort, parentPort, workerData } from 'node:worker_threads'
 import { type CallbackSettings, callbackPolicy } from './callback-policy.ts'
-import type { Acceptance } from './intake/accept.ts'
 import { type CatalogueData, toCatalogue } from './intake/systems.ts'
-import { take, type UploadOrder, type UploadPorts } from './intake/upload.ts'
+import { take, type UploadEnding, type UploadOrder, type UploadPorts } from './intake/upload.ts'
 import { systemClock } from './lib/clock.ts'
 import { newHashKey, newId } from './lib/random.ts'
 import { openAccess, type StoreAccess } from './storage.ts'
@@ -34,7 +33,7 @@ export type UploadMessage =
 export type UploadNews =
   /** So many bytes have been read, and there is room for as many more. */
   | { readonly kind: 'taken'; readonly bytes: number }
-  | { readonly kind: 'ended'; readonly acceptance: Acceptance }
+  | { readonly kind: 'ended'; readonly ending: UploadEnding }
   | { readonly kind: 'failed'; readonly name: string; readonly message: string }
 
 const data: ReceiverData = workerData
@@ -78,7 +77,7 @@ async function* bytesFrom(port: MessagePort): AsyncGenerator<Uint8Array, void> {
 
 async function receive(order: UploadOrder, port: MessagePort): Promise<void> {
   try {
-    tell(port, { kind: 'ended', acceptance: await take(order, bytesFrom(port), ports) })
+    tell(port, { kind: 'ended', ending: await take(order, bytesFrom(port), ports) })
   } catch (error) {
     const { name, message } = error instanceof Error ? error : new Error(String(error))
     tell(port, { kind: 'failed', name, message })

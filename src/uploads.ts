@@ -1,8 +1,7 @@
 /** The threads that read large bodies, as the API sees them. */
 import { once } from 'node:events'
 import { MessageChannel, type MessagePort, type ResourceLimits, Worker } from 'node:worker_threads'
-import type { Acceptance } from './intake/accept.ts'
-import type { UploadOrder } from './intake/upload.ts'
+import type { UploadEnding, UploadOrder } from './intake/upload.ts'
 import type { ReceiverData, ReceiverMessage, UploadMessage, UploadNews } from './receiver.ts'
 import { transferable } from './storage.ts'
 
@@ -10,8 +9,8 @@ import { transferable } from './storage.ts'
 const WINDOW_BYTES = 1_000_000
 
 export interface Uploads {
-  /** Takes a request from a body, no faster than it is read. Where `body` throws, this throws the same. */
-  upload(order: UploadOrder, body: AsyncIterable<Uint8Array>): Promise<Acceptance>
+  /** Takes a request from a body, or plans it, no faster than it is read. Where `body` throws, this throws the same. */
+  upload(order: UploadOrder, body: AsyncIterable<Uint8Array>): Promise<UploadEnding>
   /** Lets go of the store. Nothing may be uploaded any more. */
   close(): Promise<void>
 }
@@ -50,7 +49,7 @@ function limitsForStreams(max: number): ResourceLimits {
 }
 
 interface Receiver {
-  take(order: UploadOrder, body: AsyncIterable<Uint8Array>): Promise<Acceptance>
+  take(order: UploadOrder, body: AsyncIterable<Uint8Array>): Promise<UploadEnding>
   close(): Promise<void>
 }
 
@@ -110,7 +109,7 @@ function openReceiver(data: () => ReceiverData, resourceLimits: ResourceLimits):
 /** One body on its way to the thread. */
 class Upload {
   /** Rejects with what the body threw, where it did, once nothing is left of what came before. */
-  readonly ended: Promise<Acceptance>
+  readonly ended: Promise<UploadEnding>
   readonly fail: (error: Error) => void
   readonly #port: MessagePort
   #thrown: unknown = null
@@ -121,12 +120,12 @@ class Upload {
 
   constructor(port: MessagePort) {
     this.#port = port
-    const { promise, resolve, reject } = Promise.withResolvers<Acceptance>()
+    const { promise, resolve, reject } = Promise.withResolvers<UploadEnding>()
     this.ended = promise
     this.fail = reject
     port.on('message', (news: UploadNews) => {
       if (news.kind === 'taken') this.#underWay -= news.bytes
-      else if (news.kind === 'ended') resolve(news.acceptance)
+      else if (news.kind === 'ended') resolve(news.ending)
       else reject(this.#thrown ?? Object.assign(new Error(news.message), { name: news.name }))
       this.#wake()
     })

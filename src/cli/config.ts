@@ -1,9 +1,10 @@
 import type { Command } from 'commander'
 import { environment } from '../config/environment.ts'
 import { describeSettings, readSettings, type SettingDescription } from '../config/settings.ts'
+import { complain } from './complain.ts'
 import { concluding, EXIT, EXIT_CODES_HELP, type ExitCode } from './exit.ts'
 import { type JsonOptions, withJson, writeJson } from './json.ts'
-import { complain, type Output, printable, styled, write } from './output.ts'
+import { type Output, printable, styled, write } from './output.ts'
 import { flagsOf, withSettings } from './settings.ts'
 
 /** Adds `sluice config`. */

@@ -1,8 +1,3 @@
-import { CommanderError } from 'commander'
-import { SluiceError, SluiceUnreachable } from '../client/index.ts'
-import { complain } from './output.ts'
-import { UnusableFile } from './unusable.ts'
-
 /** How a command ended, for scripts. */
 export const EXIT = { ok: 0, incomplete: 1, misuse: 2, unavailable: 3, interrupted: 130 } as const
 export type ExitCode = (typeof EXIT)[keyof typeof EXIT]
@@ -23,21 +18,6 @@ export function concluding<Arguments extends unknown[]>(
   return async (...args) => {
     process.exitCode = await action(...args)
   }
-}
-
-/** Tells a person what stopped a command. */
-export function explain(error: unknown): ExitCode {
-  if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.ok : EXIT.misuse
-  if (error instanceof UnusableFile) return complain(error.message, EXIT.misuse)
-  if (error instanceof SluiceUnreachable) return complain(error.message, EXIT.unavailable)
-  if (error instanceof SluiceError) {
-    return complain(error.message, endingFor(error.status))
-  }
-  const message = error instanceof Error ? error.message : String(error)
-  return complain(
-    `This is a fault in Sluice itself, please report it: ${message}`,
-    EXIT.unavailable,
-  )
 }
 
 /** How a command ends that was answered no: whether the input is to be mended, or is good another time. */

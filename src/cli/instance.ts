@@ -1,8 +1,9 @@
 import type { App } from '../app.ts'
 import { environment } from '../config/environment.ts'
 import { readSettings, type Texts } from '../config/settings.ts'
+import { complain } from './complain.ts'
 import { EXIT, type ExitCode } from './exit.ts'
-import { complain, type Output, styled } from './output.ts'
+import { type Output, styled } from './output.ts'
 import { onSignals } from './signals.ts'
 import { start } from './start.ts'
 

@@ -4,7 +4,7 @@
  * once.
  */
 import { keepCompiledCode } from '../config/environment.ts'
-import { explain } from './exit.ts'
+import { explain } from './complain.ts'
 import { endWithReader } from './output.ts'
 import { createProgram } from './program.ts'
 

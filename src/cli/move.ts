@@ -2,10 +2,11 @@ import type { Command } from 'commander'
 import { environment } from '../config/environment.ts'
 import { readSettings } from '../config/settings.ts'
 import { createBar } from './bar.ts'
+import { complain } from './complain.ts'
 import { concluding, EXIT, EXIT_CODES_HELP, type ExitCode } from './exit.ts'
 import { type JsonOptions, withJson, writeJson } from './json.ts'
 import { counted, grouped } from './numbers.ts'
-import { complain, type Output, write } from './output.ts'
+import { type Output, write } from './output.ts'
 import { flagsOf, withSettings } from './settings.ts'
 
 interface MoveOptions extends JsonOptions {

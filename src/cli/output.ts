@@ -34,14 +34,6 @@ export async function writeLines(
   }
 }
 
-/** Says what is wrong, and passes the exit code on. */
-export function complain<Code>(message: string, code: Code): Code {
-  const [first = '', ...rest] = message.split('\n').map(printable)
-  const heading = styled('red', 'error:', process.stderr)
-  process.stderr.write([`${heading} ${first}`, ...rest, ''].join('\n'))
-  return code
-}
-
 /**
  * Text from elsewhere, made harmless for a terminal: control characters, which could move the cursor
  * or rewrite what is shown, become `\uXXXX`. JSON without line breaks stays the same JSON.

@@ -6,6 +6,7 @@ import { addConfig } from './config.ts'
 import { addDemo } from './demo.ts'
 import { EXIT_CODES_HELP } from './exit.ts'
 import { addFailures } from './failures.ts'
+import { isForPrograms } from './json.ts'
 import { addMigrate } from './migrate.ts'
 import { addMove } from './move.ts'
 import { addRequests } from './requests.ts'
@@ -20,6 +21,11 @@ import { addWorker } from './worker.ts'
 const SERVICE = [addServe, addWorker, addMigrate, addMove]
 const REQUESTS = [addSubmit, addWatch, addResults, addFailures, addCancel, addRetry, addRequests]
 
+/** What is wrong with how a command is used; programs are told of it elsewhere. */
+function tellPeople(text: string): void {
+  if (!isForPrograms()) process.stderr.write(text)
+}
+
 /** The whole command line: every command, in the order in which people are shown them. */
 export function createProgram(): Command {
   const program = new Command('sluice')
@@ -28,6 +34,7 @@ export function createProgram(): Command {
     )
     .version(VERSION)
     .exitOverride()
+    .configureOutput({ writeErr: tellPeople })
     .showHelpAfterError('Examples and all options: sluice --help, sluice <command> --help')
     .addHelpText(
       'after',

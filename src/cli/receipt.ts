@@ -7,7 +7,8 @@ import {
   SluiceError,
   SluiceUnreachable,
 } from '../client/index.ts'
-import { EXIT, type ExitCode, explain } from './exit.ts'
+import { type Advice, explain } from './complain.ts'
+import { EXIT, type ExitCode } from './exit.ts'
 import { type JsonOptions, writeJson } from './json.ts'
 import { counted, grouped } from './numbers.ts'
 import { printable, write } from './output.ts'
@@ -47,14 +48,16 @@ export async function conclude(
     receipt = await make(idempotencyKey)
   } catch (error) {
     if (!mayBeTaken(error)) throw error
-    const code = explain(error)
-    const advice = `Do the same again with --idempotency-key ${idempotencyKey}, and it is taken once.`
-    await write(`It is not known whether it was taken. ${advice}`, process.stderr)
-    return code
+    return explain(error, sameAgain(idempotencyKey))
   }
   if (receipt !== null) return tell(sluice, receipt, options)
   await write('Interrupted. What was not handed over whole is not taken.', process.stderr)
   return EXIT.interrupted
+}
+
+function sameAgain(key: string): Advice {
+  const words = `It is not known whether it was taken. Do the same again with --idempotency-key ${key}, and it is taken once.`
+  return { words, members: { idempotency_key: key } }
 }
 
 /** A 503 says that nothing was taken, and so does silence from the start. */

@@ -1,5 +1,5 @@
 import type { JsonObject, Rehearsal, RehearsedLane, RehearsedMapping } from '../client/index.ts'
-import { counted, duration } from './numbers.ts'
+import { counted, duration, grouped } from './numbers.ts'
 import { type Output, printable, styled } from './output.ts'
 import { cut } from './table.ts'
 
@@ -16,7 +16,7 @@ export function rehearsalText(rehearsal: Rehearsal, output: Output): string {
 function reception(rehearsal: Rehearsal, output: Output): string {
   const { would_be, replay_of, problem, total_mappings, priority, batches } = rehearsal
   const cutting = `${counted(total_mappings, 'mapping')} at ${priority}, in ${batchesOf(batches)}`
-  const size = `${cutting}, done ${within(rehearsal.predicted_seconds)}.`
+  const size = `${cutting}, done ${within(rehearsal.predicted_seconds)}.${skipped(rehearsal)}`
   switch (would_be) {
     case 'accepted':
       return `It would be ${styled('green', 'accepted', output)}: ${size}`
@@ -25,6 +25,12 @@ function reception(rehearsal: Rehearsal, output: Output): string {
     case 'refused':
       return `It would be ${styled('red', 'refused', output)} now: ${printable(problem?.detail ?? '')}\nOr else: ${size}`
   }
+}
+
+function skipped({ skipped_mappings: count }: Rehearsal): string {
+  if (count === 0) return ''
+  const fate = count === 1 ? 'is not good, and would fail' : 'are not good, and would fail'
+  return ` ${grouped(count)} of them ${fate}.`
 }
 
 function laneText(lane: RehearsedLane, output: Output): string {

@@ -26,6 +26,7 @@ function fieldsOf(terms: Terms): readonly Field[] {
     ['not_before', terms.notBefore],
     ['expires_in', terms.expiresIn],
     ['callback_url', terms.callbackUrl],
+    ['retry_of', terms.retryOf],
   ]
   return fields.flatMap(([name, value]) => (value === undefined ? [] : [[name, value] as const]))
 }

@@ -1,11 +1,12 @@
 import { type Command, Option } from 'commander'
 import { MAPPING_STATES, type MappingState, type Result, type Sluice } from '../client/index.ts'
 import { type AddressOptions, connect, withAddress } from './address.ts'
+import { complain } from './complain.ts'
 import { concluding, EXIT, EXIT_CODES_HELP, type ExitCode } from './exit.ts'
 import { interruptible } from './interrupt.ts'
 import { type JsonOptions, withJson } from './json.ts'
 import { grouped, wholeNumber } from './numbers.ts'
-import { complain, write, writeLines } from './output.ts'
+import { write, writeLines } from './output.ts'
 import { resultsTable } from './results-table.ts'
 import { writeWhole } from './whole-file.ts'
 
@@ -56,7 +57,7 @@ Examples:
   sluice results "$id" --format ndjson | head -n 1
   sluice results "$id" --status failed --out failed.csv
   sed -i s/billing/crm/ failed.csv
-  sluice submit failed.csv --wait
+  sluice submit failed.csv --retry-of "$id" --wait
 ${EXIT_CODES_HELP}`,
     )
     .action(concluding(results))

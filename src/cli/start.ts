@@ -1,7 +1,7 @@
 import type { App } from '../app.ts'
 import type { Settings } from '../config/settings.ts'
+import { complain } from './complain.ts'
 import { EXIT } from './exit.ts'
-import { complain } from './output.ts'
 
 /** What becomes of an instance started in this process; where it cannot start, people are told why. */
 export type Started =

@@ -9,7 +9,6 @@ import { write } from './output.ts'
 import { conclude, type ReceiptOptions, withReceipt } from './receipt.ts'
 import { rehearsalText } from './rehearsal.ts'
 import { type Terms, withTerms } from './terms.ts'
-import { UnusableFile } from './unusable.ts'
 
 interface SubmitOptions extends AddressOptions, ReceiptOptions, Terms {
   readonly format?: Format
@@ -30,12 +29,7 @@ export function addSubmit(program: Command): void {
       ),
     )
   withReceipt(withTerms(command))
-  withJson(
-    command.option(
-      '--validate-only',
-      'only check it (JSON, up to 1 MB), and show what would happen',
-    ),
-  )
+  withJson(command.option('--validate-only', 'only check it, and show what would happen'))
     .addHelpText(
       'after',
       `
@@ -48,6 +42,7 @@ Examples:
   sluice submit examples/sample.json
   sluice submit examples/sample.json --priority HIGH --wait
   sluice submit examples/sample.json --validate-only
+  sluice submit examples/contacts.csv --validate-only --on-invalid skip
   sluice submit examples/contacts.csv --on-invalid skip --metadata run=nightly
   sluice submit contacts.ndjson.gz --not-before 2026-01-31T09:30:00Z
   generate-mappings | sluice submit - --format ndjson --idempotency-key nightly
@@ -74,9 +69,7 @@ async function rehearse(sluice: Sluice, input: Input, options: SubmitOptions): P
   const { onInvalid, idempotencyKey, json } = options
   const rehearsal = await handOver(input, termsOf(options), {
     request: (text, call) => sluice.validate(text, { ...call, onInvalid, idempotencyKey }),
-    stream() {
-      throw new UnusableFile('--validate-only takes JSON of up to 1 MB: give it a part, as JSON.')
-    },
+    stream: (source, call) => sluice.validateStream(source, { ...call, idempotencyKey }),
   })
   if (rehearsal === null) return EXIT.interrupted
   if (json) await writeJson(rehearsal)
@@ -86,6 +79,10 @@ async function rehearse(sluice: Sluice, input: Input, options: SubmitOptions): P
 
 /** Of all the options, those that the request is about. */
 function termsOf(options: SubmitOptions): Terms {
-  const { priority, batchSize, metadata, notBefore, expiresIn, callbackUrl, onInvalid } = options
-  return { priority, batchSize, metadata, notBefore, expiresIn, callbackUrl, onInvalid }
+  const { priority, batchSize, metadata, notBefore, expiresIn, callbackUrl } = options
+  const { retryOf, onInvalid } = options
+  return {
+    ...{ priority, batchSize, metadata, notBefore, expiresIn, callbackUrl },
+    ...{ retryOf, onInvalid },
+  }
 }

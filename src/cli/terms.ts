@@ -6,7 +6,14 @@ import { wholeNumber } from './numbers.ts'
 export interface Terms
   extends Pick<
     StreamOptions,
-    'priority' | 'batchSize' | 'metadata' | 'notBefore' | 'expiresIn' | 'callbackUrl' | 'onInvalid'
+    | 'priority'
+    | 'batchSize'
+    | 'metadata'
+    | 'notBefore'
+    | 'expiresIn'
+    | 'callbackUrl'
+    | 'retryOf'
+    | 'onInvalid'
   > {}
 
 /** Gives a command the options that say what a request asks for. */
@@ -18,6 +25,7 @@ export function withTerms(command: Command): Command {
     .option('--not-before <time>', 'start nothing before, as 2026-01-31T09:30:00Z')
     .option('--expires-in <duration>', 'fail what is still open then, as 90s, 5m or 2h')
     .option('--callback-url <url>', 'whom to tell when it is finished')
+    .option('--retry-of <id>', 'the request whose failures it carries out again')
     .addOption(
       new Option(
         '--on-invalid <manner>',

@@ -25,12 +25,15 @@ export class SluiceError extends Error {
   /** What is wrong with the input; empty where the input is not to blame. */
   readonly errors: readonly ProblemError[]
   readonly instance: string | null
+  /** The whole answer, as it came. */
+  readonly problem: Problem
   /** When Sluice asks to be tried again; null where it did not say. */
   readonly retryAfterMs: number | null
 
   constructor(problem: Problem, retryAfterMs: number | null) {
     const errors = problem.errors ?? []
     super([problem.detail, ...told(errors)].join('\n'))
+    this.problem = problem
     this.type = problem.type
     this.status = problem.status
     this.detail = problem.detail

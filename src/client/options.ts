@@ -37,6 +37,8 @@ export interface StreamOptions extends SubmitOptions {
   readonly notBefore?: string | undefined
   /** `2h`, or `PT2H`; what is still open then fails, as `expired`. */
   readonly expiresIn?: string | undefined
+  /** The id of an earlier request, whose failures this one carries out again. */
+  readonly retryOf?: string | undefined
   /** What the bytes of the source are; `ndjson` unless told. */
   readonly format?: 'ndjson' | 'csv' | undefined
   /** How the bytes of the source are compressed already. */

@@ -75,6 +75,7 @@ export type ProblemErrorCode =
   | 'invalid_value'
   | 'duplicate_mapping_id'
   | 'unknown_system'
+  | 'unknown_request'
   | 'reserved_name'
   | 'invalid_expression'
   | 'callbacks_not_configured'

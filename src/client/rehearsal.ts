@@ -15,6 +15,8 @@ export interface Rehearsal {
   /** Why it would be turned away. */
   readonly problem: Problem | null
   readonly total_mappings: number
+  /** How many of these are not good, and would fail; none, unless bad ones are to be skipped. */
+  readonly skipped_mappings: number
   readonly priority: Priority
   readonly batches: number
   /** How many mappings a batch holds at most. */
@@ -38,7 +40,7 @@ export interface RehearsedLane {
   /** Null where nobody can tell: a gate is closed that does not open by itself. */
   readonly predicted_seconds: number | null
   /** What takes most of that time. */
-  readonly bounded_by: 'rate' | 'concurrency' | 'backlog' | 'gate'
+  readonly bounded_by: 'rate' | 'concurrency' | 'backlog' | 'gate' | 'not_before'
   /** How that is reckoned, for a person. */
   readonly because: string
   /** How many of those that are open already go before its last one. */

@@ -83,12 +83,12 @@ export class Sluice {
    * await sluice.submitStream(csv, { format: 'csv' })
    */
   submitStream(source: MappingSource, options: StreamOptions = {}): Promise<Receipt> {
-    return submitStreaming(this.#transport, source, options)
+    return submitStreaming(this.#transport, 'take', source, options)
   }
 
   /**
    * Rehearses a request: checks it as `submit` would, keeps nothing of it, and tells how long it would
-   * take, and what would be sent to whom. It takes up to a megabyte of JSON: of more, send a part.
+   * take, and what would be sent to whom.
    *
    * @example
    * const mappings = [{ id: 'ada', source: 'crm', target: 'newsletter' }]
@@ -96,6 +96,18 @@ export class Sluice {
    */
   validate(request: IngestRequest | string, options: SubmitOptions = {}): Promise<Rehearsal> {
     return submitWhole(this.#transport, 'check', request, options)
+  }
+
+  /**
+   * Rehearses a request of any length, as `validate` does one that is there whole: it is read to its end,
+   * as `submitStream` would have it, and nothing of it is kept anywhere.
+   *
+   * @example
+   * const csv = new Blob(['id,source,target,email\nada,crm,newsletter,ada@example.com\n'])
+   * const { total_mappings, lanes } = await sluice.validateStream(csv, { format: 'csv' })
+   */
+  validateStream(source: MappingSource, options: StreamOptions = {}): Promise<Rehearsal> {
+    return submitStreaming(this.#transport, 'check', source, options)
   }
 
   /**

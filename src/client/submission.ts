@@ -22,10 +22,7 @@ export async function submitWhole<Answer>(
   const call: Call = {
     method: 'POST',
     path: '/ingest',
-    query: {
-      on_invalid: onInvalid,
-      validate_only: purpose === 'check' ? 'true' : undefined,
-    },
+    query: { on_invalid: onInvalid, ...purposeQuery(purpose) },
     headers: headersOf('application/json', key),
     body: typeof request === 'string' ? request : JSON.stringify(request),
     signal,
@@ -38,6 +35,7 @@ const TYPES = { ndjson: 'application/x-ndjson', csv: 'text/csv' } as const
 /** Sends a stream, once: what has been read of it is gone. A Blob can be read again, and is. */
 export async function submitStreaming<Answer>(
   transport: Transport,
+  purpose: Purpose,
   source: MappingSource,
   options: StreamOptions,
 ): Promise<Answer> {
@@ -46,12 +44,12 @@ export async function submitStreaming<Answer>(
     throw new TypeError('gzip compresses what is not compressed yet; leave it out beside encoding')
   }
   const isLasting = source instanceof Blob
-  const isKeyed = isLasting || idempotencyKey !== undefined
+  const isKeyed = (isLasting && purpose === 'take') || idempotencyKey !== undefined
   const key = isKeyed ? idempotencyKeyOf(idempotencyKey) : null
   const call: Call = {
     method: 'POST',
     path: '/ingest',
-    query: optionsQuery(options),
+    query: { ...optionsQuery(options), ...purposeQuery(purpose) },
     headers: headersOf(TYPES[format], key, gzip ? 'gzip' : encoding),
     signal,
   }
@@ -77,15 +75,21 @@ function headersOf(type: string, key: string | null, encoding?: string): Record<
   return headers
 }
 
+function purposeQuery(purpose: Purpose): Query {
+  return { validate_only: purpose === 'check' ? 'true' : undefined }
+}
+
 /** A stream has no room for its options, so they are in the address. */
 function optionsQuery(options: StreamOptions): Query {
-  const { priority, batchSize, callbackUrl, notBefore, expiresIn, onInvalid, metadata } = options
+  const { priority, batchSize, callbackUrl, notBefore, expiresIn, retryOf } = options
+  const { onInvalid, metadata } = options
   return {
     priority,
     batch_size: batchSize,
     callback_url: callbackUrl,
     not_before: notBefore,
     expires_in: expiresIn,
+    retry_of: retryOf,
     on_invalid: onInvalid,
     metadata: metadata === undefined ? undefined : JSON.stringify(metadata),
   }

@@ -57,6 +57,8 @@ export interface IngestRequest {
   readonly not_before?: string
   /** `2h`, or `PT2H`; what is still open then fails, as `expired`. */
   readonly expires_in?: string
+  /** The id of an earlier request, whose failures this one carries out again. */
+  readonly retry_of?: string
 }
 
 /** The answer to a request that was taken: it is on disk. */

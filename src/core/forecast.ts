@@ -4,7 +4,7 @@ import { formatRate } from './quantity.ts'
 import type { DurationMs } from './units.ts'
 
 /** What takes most of the time. */
-export const BOUNDS = ['rate', 'concurrency', 'backlog', 'gate'] as const
+export const BOUNDS = ['rate', 'concurrency', 'backlog', 'gate', 'not_before'] as const
 
 /** How long the mappings of one lane would take. */
 export interface Forecast {
@@ -17,30 +17,35 @@ export interface Forecast {
 
 /**
  * How long the mappings of one lane would take: as long as the slowest of the systems that they are
- * read from or written to, and a call to each of the others.
+ * read from or written to, and a call to each of the others. While they wait for their time, gates open
+ * and what goes before is carried out.
+ *
+ * @param wait how long nothing of it may start
  */
-export function forecastOf(outlooks: readonly [Outlook, ...Outlook[]]): Forecast {
+export function forecastOf(outlooks: readonly [Outlook, ...Outlook[]], wait: DurationMs): Forecast {
   const shut = outlooks.find(({ closed }) => closed === null)
   if (shut !== undefined) {
     return { duration: null, boundedBy: 'gate', because: onShutGate(shut.work) }
   }
-  const slowest = outlooks.reduce((a, b) => (lengthOf(b) > lengthOf(a) ? b : a))
+  const slowest = outlooks.reduce((a, b) => (lengthOf(b, wait) > lengthOf(a, wait) ? b : a))
   const others = outlooks.filter((outlook) => outlook !== slowest)
   const beside = others.reduce((sum, { work }) => sum + knownLength(work.call), 0)
   return {
-    duration: lengthOf(slowest) + beside,
-    boundedBy: boundOf(slowest),
-    because: sentencesOn(slowest),
+    duration: lengthOf(slowest, wait) + beside,
+    boundedBy: boundOf(slowest, wait),
+    because: sentencesOn(slowest, wait),
   }
 }
 
-function lengthOf({ closed, before, own }: Outlook): DurationMs {
-  return (closed ?? 0) + before + own
+function lengthOf({ closed, before, own }: Outlook, wait: DurationMs): DurationMs {
+  return Math.max((closed ?? 0) + before, wait) + own
 }
 
-function boundOf({ closed, before, own, pace }: Outlook): Forecast['boundedBy'] {
-  const longest = Math.max(closed ?? 0, before, own)
+function boundOf({ closed, before, own, pace }: Outlook, wait: DurationMs): Forecast['boundedBy'] {
+  const isWaitLonger = wait > (closed ?? 0) + before
+  const longest = isWaitLonger ? Math.max(wait, own) : Math.max(closed ?? 0, before, own)
   if (longest === own) return pace.kind
+  if (isWaitLonger) return 'not_before'
   return longest === before ? 'backlog' : 'gate'
 }
 
@@ -50,9 +55,12 @@ function onShutGate({ system, gate, paused }: SystemWork): string {
     : `${system} is ${gate.state}, and nobody can tell until when: ${gate.reason}`
 }
 
-function sentencesOn({ work, pace, closed }: Outlook): string {
+function sentencesOn({ work, pace, closed }: Outlook, wait: DurationMs): string {
   const { system, gate, before } = work
   return [
+    ...(wait === 0
+      ? []
+      : [`Nothing of it starts before its time, which comes in ${inWords(wait)}.`]),
     ...(closed === 0 ? [] : [`${system} is left alone at first: ${gate?.reason}`]),
     pace.kind === 'rate' ? onRate(work, pace.rate, pace.isLearned) : onConcurrency(work),
     ...(before === 0 ? [] : [`Of what is open there, about ${counted(before)} go before.`]),
@@ -89,7 +97,17 @@ function counted(count: number): string {
   return count.toLocaleString('en')
 }
 
+const SECOND = { name: 's', length: 1000 } as const
+
+/** From the longest on; each counts from two of it on. */
+const UNITS = [
+  { name: 'days', length: 86_400_000 },
+  { name: 'h', length: 3_600_000 },
+  { name: 'min', length: 60_000 },
+] as const
+
 function inWords(duration: DurationMs): string {
-  const isShort = duration < 1000
-  return isShort ? `${Math.round(duration)} ms` : `${counted(Math.round(duration / 100) / 10)} s`
+  if (duration < 1000) return `${Math.round(duration)} ms`
+  const { name, length } = UNITS.find((unit) => duration >= 2 * unit.length) ?? SECOND
+  return `${counted(Math.round((10 * duration) / length) / 10)} ${name}`
 }

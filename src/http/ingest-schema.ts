@@ -2,10 +2,11 @@
 import Type, { type Static } from 'typebox'
 import { BATCH_SIZE } from '../core/batch.ts'
 import { PRIORITIES } from '../core/mapping.ts'
-import { CALLBACK_URL_LENGTH_MAX, IngestSchema } from '../intake/schema.ts'
+import { CALLBACK_URL_LENGTH_MAX } from '../intake/options.ts'
+import { IngestSchema } from '../intake/schema.ts'
 import { answer, refusals, STORE_PROBLEMS } from './documented.ts'
 import { IdempotencyHeaders, KEY_PROBLEMS, RECEIPT_HEADERS } from './idempotency.ts'
-import { UPLOAD_TYPES } from './negotiation.ts'
+import { MEDIA_TYPES } from './negotiation.ts'
 import type { RehearsalView } from './rehearsal-schema.ts'
 import { rehearsalParameters } from './routes/rehearsal.ts'
 
@@ -79,6 +80,14 @@ const optionsOfStreams = {
       examples: ['2h'],
     }),
   ),
+  retry_of: Type.Optional(
+    Type.String({
+      format: 'uuid',
+      description:
+        'An earlier request of yours whose failures this one carries out again. For streams.',
+      examples: ['01985a3c-6c1e-7d3a-9a55-0d6f1f0e8a11'],
+    }),
+  ),
 }
 
 export const IngestQuery = Type.Object(
@@ -113,9 +122,9 @@ const Csv = Type.String({
 })
 
 const content = Object.fromEntries([
-  ...UPLOAD_TYPES.json.map((type) => [type, { schema: IngestSchema }]),
-  ...UPLOAD_TYPES.ndjson.map((type) => [type, { schema: Ndjson }]),
-  ...UPLOAD_TYPES.csv.map((type) => [type, { schema: Csv }]),
+  ...MEDIA_TYPES.json.map((type) => [type, { schema: IngestSchema }]),
+  ...MEDIA_TYPES.ndjson.map((type) => [type, { schema: Ndjson }]),
+  ...MEDIA_TYPES.csv.map((type) => [type, { schema: Csv }]),
 ])
 
 const View = Type.Unsafe<RehearsalView>({ $ref: 'Rehearsal#' })

@@ -13,8 +13,8 @@ export function faultOfBody(
     : 'unsupported-encoding'
 }
 
-/** The media types that a request may come in, by what they are. */
-export const UPLOAD_TYPES = {
+/** The media types that requests come in and results go out in, by what they are; the usual ones first. */
+export const MEDIA_TYPES = {
   json: ['application/json'],
   ndjson: ['application/x-ndjson', 'application/ndjson', 'application/jsonl'],
   csv: ['text/csv'],
@@ -22,7 +22,7 @@ export const UPLOAD_TYPES = {
 
 /** How a body that may be large comes. */
 export interface UploadForm {
-  readonly format: keyof typeof UPLOAD_TYPES
+  readonly format: keyof typeof MEDIA_TYPES
   readonly encoding: (typeof ENCODINGS)[number]
 }
 
@@ -45,10 +45,10 @@ function formatOf(contentType: string | undefined): UploadForm['format'] | null 
   const [type = '', ...parameters] = (contentType ?? '').toLowerCase().split(';')
   if (!parameters.every(isHarmless)) return null
   const name = type.trim()
-  if (isOneOf(UPLOAD_TYPES.json, name)) return 'json'
-  if (isOneOf(UPLOAD_TYPES.ndjson, name)) return 'ndjson'
+  if (isOneOf(MEDIA_TYPES.json, name)) return 'json'
+  if (isOneOf(MEDIA_TYPES.ndjson, name)) return 'ndjson'
   // Without the names of its columns nobody knows what a table holds.
-  const isTable = isOneOf(UPLOAD_TYPES.csv, name) && !parameters.some(isHeaderless)
+  const isTable = isOneOf(MEDIA_TYPES.csv, name) && !parameters.some(isHeaderless)
   return isTable ? 'csv' : null
 }
 

@@ -1,7 +1,8 @@
 import type { DurationMs } from '../core/units.ts'
-import type { Acceptance, IntakeLimits, IntakePorts } from '../intake/accept.ts'
+import type { IntakePorts } from '../intake/accept.ts'
+import type { IntakeLimits } from '../intake/read.ts'
 import type { RehearsalPorts } from '../intake/rehearse.ts'
-import type { UploadOrder } from '../intake/upload.ts'
+import type { UploadEnding, UploadOrder } from '../intake/upload.ts'
 import type { Emit } from '../observe/events.ts'
 import type { ControlStore, IntakeStore, OperatorStore, QueryStore, Store } from '../store/store.ts'
 import type { DownloadOrder } from './results/download.ts'
@@ -10,8 +11,8 @@ import type { UploadTimeouts } from './uploads.ts'
 
 /** What the API server is made of. */
 export interface HttpPorts extends IntakePorts, RehearsalPorts {
-  /** Takes a request from a body of any form and size, away from this thread. */
-  readonly upload: (order: UploadOrder, body: AsyncIterable<Uint8Array>) => Promise<Acceptance>
+  /** Takes a request from a body of any form and size, or plans it, away from this thread. */
+  readonly upload: (order: UploadOrder, body: AsyncIterable<Uint8Array>) => Promise<UploadEnding>
   readonly store: IntakeStore & ControlStore & QueryStore & OperatorStore & Pick<Store, 'kind'>
   /** What the systems file says of a system; null where there is none of this name. */
   readonly describe: (system: string) => SystemDescription | null

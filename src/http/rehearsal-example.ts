@@ -4,6 +4,7 @@ export const REHEARSAL_EXAMPLE = {
   replay_of: null,
   problem: null,
   total_mappings: 10_000,
+  skipped_mappings: 0,
   priority: 'MEDIUM',
   batches: 1000,
   batch_size: 10,

@@ -22,7 +22,8 @@ const LaneSchema = Type.Object({
   }),
   bounded_by: Type.Enum(BOUNDS, {
     type: 'string',
-    description: 'What takes most of that time; `backlog` is what goes before.',
+    description:
+      'What takes most of that time; `backlog` is what goes before, `not_before` the time for which it waits.',
   }),
   because: Type.String({ description: 'How that is reckoned, for a person.' }),
   mappings_before: Type.Integer({
@@ -104,7 +105,14 @@ export const RehearsalSchema = Type.Object(
     problem: Type.Union([Type.Unsafe<ProblemDocument>({ $ref: 'Problem#' }), Type.Null()], {
       description: 'Why it would be turned away.',
     }),
-    total_mappings: Type.Integer({ minimum: 1 }),
+    total_mappings: Type.Integer({
+      minimum: 1,
+      description: 'Those that would be skipped among them.',
+    }),
+    skipped_mappings: Type.Integer({
+      minimum: 0,
+      description: 'With `on_invalid=skip`: how many are not good, and would fail.',
+    }),
     priority: Type.Enum(PRIORITIES, { type: 'string' }),
     batches: Type.Integer({ minimum: 1 }),
     batch_size: Type.Integer({

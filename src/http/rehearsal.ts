@@ -23,6 +23,7 @@ export function rehearsalView(
   return {
     ...reception(key, circumstances),
     total_mappings: plan.total,
+    skipped_mappings: plan.skipped,
     priority: plan.priority,
     batches: plan.batches,
     batch_size: plan.batchSize,

@@ -64,7 +64,9 @@ export const StatusSchema = Type.Object(
     waiting_on: Type.Array(WaitingSchema, {
       description: 'The systems that must not be called now.',
     }),
-    retry_of: Type.Union([Type.String({ format: 'uuid' }), Type.Null()]),
+    retry_of: Type.Union([Type.String({ format: 'uuid' }), Type.Null()], {
+      description: 'The request whose failures this one carries out again.',
+    }),
     callback: Type.Union([CallbackSchema, Type.Null()]),
     metadata: Type.Record(Type.String(), Type.String()),
   },

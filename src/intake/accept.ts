@@ -1,40 +1,19 @@
-import { hash } from 'node:crypto'
 import { batchSize } from '../core/batch.ts'
 import type { Priority } from '../core/mapping.ts'
 import type { EpochMs } from '../core/units.ts'
 import type { Clock } from '../lib/clock.ts'
-import type { Inserted, IntakeStore, NewRequest } from '../store/store.ts'
+import type { Inserted, IntakeStore } from '../store/store.ts'
 import { batchesOf } from './batches.ts'
-import type { CallbackPolicy } from './callback.ts'
-import { type OnInvalid, parse } from './parse.ts'
 import { Pieces } from './pieces.ts'
 import type { Refusal } from './problem.ts'
+import { fingerprintOf, type ReadPorts, read, type Submission } from './read.ts'
 import { Rejects } from './rejects.ts'
 import { sourcesOf } from './sources.ts'
-import type { SystemCatalogue } from './systems.ts'
 
-export interface IntakePorts {
-  readonly store: IntakeStore
-  readonly systems: SystemCatalogue
-  readonly callbacks: CallbackPolicy
+export interface IntakePorts extends ReadPorts {
+  readonly store: IntakeStore & ReadPorts['store']
   readonly clock: Clock
   readonly newId: (now: EpochMs) => string
-  readonly limits: IntakeLimits
-}
-
-export interface IntakeLimits {
-  /** How many mappings one request may hold. */
-  readonly maxMappings: number
-  /** For requests that do not say; null: by their size. */
-  readonly batchSize: number | null
-}
-
-export interface Submission {
-  readonly tenant: string
-  readonly body: Uint8Array
-  /** Null where the caller gave none. */
-  readonly idempotencyKey: string | null
-  readonly onInvalid: OnInvalid
 }
 
 /** What a caller is told who handed in a request that was taken. */
@@ -62,13 +41,10 @@ export type Acceptance =
 
 /** Takes a request: all of it, durably, once this resolves with a receipt, and else nothing. */
 export async function accept(submission: Submission, ports: IntakePorts): Promise<Acceptance> {
-  const { tenant, body, idempotencyKey, onInvalid } = submission
-  const { systems, callbacks, limits, clock } = ports
-  const now = clock.now()
-  const parsed = parse(body, {
-    ...{ systems, callbacks, now, onInvalid },
-    mappingsMax: limits.maxMappings,
-  })
+  const { tenant, idempotencyKey } = submission
+  const { systems, limits } = ports
+  const now = ports.clock.now()
+  const parsed = await read(submission, ports, now)
   if (parsed.kind === 'refused') return parsed
 
   const { mappings, rejected, priority = 'MEDIUM', metadata = {}, terms } = parsed
@@ -77,7 +53,7 @@ export async function accept(submission: Submission, ports: IntakePorts): Promis
   const batches = batchesOf(mappings, size, rejected)
   const outline = { id: ports.newId(now), tenant, priority, metadata, terms, createdAt: now }
   const pieces = new Pieces(outline, idempotencyKey, ports)
-  const inserted = await keep(pieces, async () => {
+  return keep(pieces, async () => {
     for (const batch of batches) {
       pieces.put(batch)
       if (pieces.isFull) await pieces.send()
@@ -88,36 +64,28 @@ export async function accept(submission: Submission, ports: IntakePorts): Promis
       if (pieces.isFull) await pieces.send()
     }
     rejects.flush()
-    const fingerprint = idempotencyOf(submission)?.fingerprint ?? null
-    return pieces.finish({ sources: sourcesOf(mappings, systems), fingerprint })
+    const fingerprint = fingerprintOf(submission)
+    const sources = sourcesOf(mappings, systems)
+    const inserted = await pieces.finish({ sources, fingerprint })
+    const receipt = { total, skipped: rejected.length, priority, batches: batches.length }
+    return acceptanceOf(inserted, outline.id, receipt)
   })
-  const receipt = { total, skipped: rejected.length, priority, batches: batches.length }
-  return acceptanceOf(inserted, outline.id, receipt)
 }
 
-/** Does something with the pieces of a request, and leaves nothing of it where that fails. */
-export async function keep<T>(pieces: Pieces, work: () => Promise<T>): Promise<T> {
+/** Does something with the pieces of a request, and leaves nothing of it if it is not accepted in the end. */
+export async function keep<Ending extends { readonly kind: string }>(
+  pieces: Pieces,
+  work: () => Promise<Ending>,
+): Promise<Ending> {
+  let isAccepted = false
   try {
-    return await work()
-  } catch (error) {
+    const ending = await work()
+    isAccepted = ending.kind === 'accepted'
+    return ending
+  } finally {
     // If the store cannot be told, it finds out when no piece comes any more.
-    await pieces.abandon().catch(() => {})
-    throw error
+    if (!isAccepted) await pieces.abandon().catch(() => {})
   }
-}
-
-/**
- * By what a submission that comes again is known, together with what its caller wants of it; null where
- * its caller gave no key.
- */
-export function idempotencyOf({
-  body,
-  idempotencyKey: key,
-  onInvalid,
-}: Submission): NewRequest['idempotency'] {
-  if (key === null) return null
-  const digest = hash('sha256', body, 'hex')
-  return { key, fingerprint: onInvalid === 'refuse' ? digest : `${digest} ${onInvalid}` }
 }
 
 /** What the store's answer comes to for the caller. */

@@ -133,13 +133,21 @@ export function batchesOf(
     () => size,
     (batch) => batches.push(batch),
   )
+  for (const member of membersOf(mappings, rejected)) batcher.add(member, null, 0)
+  batcher.flush()
+  return batches
+}
+
+/** The mappings of a request in their places, between those that were rejected. */
+export function* membersOf(
+  mappings: readonly Mapping[],
+  rejected: readonly Pick<Member, 'ordinal'>[],
+): Generator<Member, void, undefined> {
   let ordinal = 0
   let left = 0
   for (const mapping of mappings) {
     for (; rejected[left]?.ordinal === ordinal; left++) ordinal++
-    batcher.add({ ordinal, mapping }, null, 0)
+    yield { ordinal, mapping }
     ordinal++
   }
-  batcher.flush()
-  return batches
 }

@@ -1,5 +1,5 @@
 import { isIP } from 'node:net'
-import { CALLBACK_URL_LENGTH_MAX } from './schema.ts'
+import { CALLBACK_URL_LENGTH_MAX } from './options.ts'
 
 /** What intake must know of callbacks. */
 export interface CallbackPolicy {

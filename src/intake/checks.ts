@@ -5,7 +5,8 @@ import type { Mapping } from '../core/mapping.ts'
 import { explain, type Fault } from './explain.ts'
 import { ExpressionChecker } from './expression.ts'
 import { MappingSchema } from './schema.ts'
-import { type SystemCatalogue, unknownSystem } from './systems.ts'
+import type { SystemCatalogue } from './systems.ts'
+import { UnknownSystems } from './unknown-systems.ts'
 
 /** How many systems one request may write to. */
 const TARGETS_MAX = 1000
@@ -15,11 +16,13 @@ const NONE: readonly Fault[] = []
 /** Checks the mappings of one request, but for whether two have one id. */
 export class MappingChecks {
   readonly #systems: SystemCatalogue
+  readonly #unknownSystems: UnknownSystems
   readonly #targets = new Set<string>()
   readonly #expressions = new ExpressionChecker()
 
   constructor(systems: SystemCatalogue) {
     this.#systems = systems
+    this.#unknownSystems = new UnknownSystems(systems)
   }
 
   /**
@@ -56,7 +59,7 @@ export class MappingChecks {
       if (isCallbackName(mapping[name])) return [{ ...RESERVED, path: [name] }]
       const isCalled = name === 'target' || mapping.data === undefined
       if (!isCalled || this.#systems.has(mapping[name])) return []
-      const detail = unknownSystem(mapping[name], this.#systems)
+      const detail = this.#unknownSystems.detailOf(mapping[name])
       return [{ code: 'unknown_system' as const, path: [name], detail }]
     })
   }

@@ -58,14 +58,18 @@ function sentence(error: TLocalizedValidationError): Omit<Fault, 'path'> {
     case 'maximum':
       return invalid(`This must be at most ${error.params.limit}.`)
     case 'format':
-      return invalid(
-        'This must be a moment such as 2026-01-31T09:30:00Z, with its offset from UTC.',
-      )
+      return invalid(FORMATS[error.params.format] ?? 'This is not in the form that it must have.')
     case 'pattern':
       return invalid('This must hold a visible character.')
     default:
       return invalid(`This is not valid: it ${error.message}.`)
   }
+}
+
+/** What a text must be, by the format that its schema asks for. */
+const FORMATS: Readonly<Record<string, string>> = {
+  'date-time': 'This must be a moment such as 2026-01-31T09:30:00Z, with its offset from UTC.',
+  uuid: 'This must be the id of a request, as its receipt gave it.',
 }
 
 function invalid(detail: string): Omit<Fault, 'path'> {

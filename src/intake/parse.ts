@@ -7,14 +7,15 @@ import { type CallbackPolicy, type CallbackUrl, checkCallback } from './callback
 import { asMapping, faultsOfShape, MappingChecks } from './checks.ts'
 import { explain, type Fault } from './explain.ts'
 import { mayBringExpressions } from './expression.ts'
-import { Problems, type Refusal, refuseJson } from './problem.ts'
+import { CALLBACK_URL_LENGTH_MAX, type Options } from './options.ts'
+import { Problems, type Refusal, refuseJson, tooManyMappings } from './problem.ts'
 import { type Rejected, rejectedOf } from './rejects.ts'
-import { CALLBACK_URL_LENGTH_MAX, type Envelope, EnvelopeSchema, type Options } from './schema.ts'
+import { type Envelope, EnvelopeSchema } from './schema.ts'
 import type { SystemCatalogue } from './systems.ts'
-import { termsOf } from './times.ts'
+import { type Times, termsOf } from './times.ts'
 
 /** A body that was read, every word of it checked. */
-export interface Parsed extends Omit<Options, 'not_before' | 'expires_in' | 'callback_url'> {
+export interface Parsed extends Omit<Options, keyof Times | 'callback_url' | 'retry_of'> {
   readonly kind: 'parsed'
   readonly terms: Terms
   /** At least one. */
@@ -51,8 +52,7 @@ export function parse(body: Uint8Array, rules: ParseRules): Parsed | Refusal {
   }
   const candidates = mappingsOf(value)
   if (candidates.length > rules.mappingsMax) {
-    const detail = `Send at most ${rules.mappingsMax} mappings in one request.`
-    problems.add('too_many_mappings', ['mappings'], detail)
+    problems.add('too_many_mappings', ['mappings'], tooManyMappings(rules.mappingsMax))
     return problems.refusal(text)
   }
   const mayCompute = mayBringExpressions(text)
@@ -65,8 +65,9 @@ export function parse(body: Uint8Array, rules: ParseRules): Parsed | Refusal {
   if (callback?.ok === false) problems.add(callback.code, ['callback_url'], callback.detail)
   const times = envelope.Check(value) ? checkTimes(value, problems, rules.now) : null
   if (!problems.isEmpty || !envelope.Check(value) || times === null) return problems.refusal(text)
-  const { mappings: _, not_before, expires_in, callback_url, ...options } = value
-  const terms = { ...times, callbackUrl: callback?.ok ? callback.url : null }
+  const { mappings: _, not_before, expires_in, callback_url, retry_of, ...options } = value
+  const callbackUrl = callback?.ok ? callback.url : null
+  const terms = { ...times, callbackUrl, retryOf: retry_of ?? null }
   return { ...options, ...found, terms, kind: 'parsed' }
 }
 

@@ -86,6 +86,11 @@ export class Pieces {
     return this.#opened
   }
 
+  /** The key stands for a request already, or for one on its way: nothing that is put is kept. */
+  get keepsNothing(): boolean {
+    return this.#opened !== null && this.#opened.kind !== 'opened'
+  }
+
   put(batch: NewBatch): void {
     const { lane, ordinals } = batch
     const before = this.#lanes.get(lane) ?? 0

@@ -1,48 +1,48 @@
 import { batchSize } from '../core/batch.ts'
-import type { Mapping, Priority } from '../core/mapping.ts'
-import type { Placed } from '../core/preview.ts'
-import { batchesOf } from './batches.ts'
+import type { Priority } from '../core/mapping.ts'
+import type { EpochMs } from '../core/units.ts'
+import type { Clock } from '../lib/clock.ts'
+import { membersOf } from './batches.ts'
+import { Draft, type Drafted } from './draft.ts'
+import type { Options } from './options.ts'
 import type { Parsed } from './parse.ts'
-import { sourcesOf } from './sources.ts'
+import type { Refusal } from './problem.ts'
+import { fingerprintOf, type ReadPorts, read, type Submission } from './read.ts'
 import type { SystemCatalogue } from './systems.ts'
-
-/** How many mappings of a request are looked at closely. */
-const SAMPLE_SIZE = 5
-
-/** A mapping that is longer as JSON is not. */
-const SAMPLED_CHARACTERS_MAX = 100_000
 
 /**
  * What would be stored of a request, in so far as it tells what would come of it. It is small, however
  * large the request, and can be handed to another thread.
  */
-export interface Plan {
+export interface Plan extends Drafted {
   readonly total: number
+  /** How many of these are not good, and would fail. */
+  readonly skipped: number
   readonly priority: Priority
   readonly metadata: Readonly<Record<string, string>>
-  readonly batches: number
+  /** Nothing of it starts before; null where nothing was said. */
+  readonly notBefore: EpochMs | null
   /** How many mappings a batch holds at most. */
   readonly batchSize: number
-  /** In the order in which the request first names them. */
-  readonly lanes: readonly LanePlan[]
-  /** Of how many mappings the record is to be read from each system. */
-  readonly sources: Readonly<Record<string, number>>
-  /** The first mappings. */
-  readonly sample: readonly Sampled[]
 }
 
-/** What goes to one target. */
-export interface LanePlan {
-  readonly target: string
-  readonly mappings: number
-  readonly batches: number
-  /** The systems that records for it are to be read from. */
-  readonly sources: readonly string[]
+/** A request that is good, and what would be stored of it. */
+export interface Planned {
+  readonly kind: 'planned'
+  readonly plan: Plan
+  /** By what it is known if it comes again; null where its caller gave no key. */
+  readonly fingerprint: string | null
 }
 
-/** A mapping to be looked at; where it is too large for that, without what it brings along. */
-export interface Sampled extends Placed {
-  readonly isTooLarge: boolean
+/** Does all that `accept` does with a submission, but keeps nothing of it. */
+export async function plan(
+  submission: Submission,
+  ports: ReadPorts & { readonly clock: Clock },
+): Promise<Planned | Refusal> {
+  const parsed = await read(submission, ports, ports.clock.now())
+  if (parsed.kind === 'refused') return parsed
+  const plan = planOf(parsed, ports.limits.batchSize, ports.systems)
+  return { kind: 'planned', plan, fingerprint: fingerprintOf(submission) }
 }
 
 /**
@@ -50,30 +50,24 @@ export interface Sampled extends Placed {
  *
  * @param fixedSize of its batches, where it does not say itself; null: by its size
  */
-export function planOf(
-  { mappings, priority = 'MEDIUM', metadata = {}, batch_size }: Parsed,
-  fixedSize: number | null,
-  systems: SystemCatalogue,
-): Plan {
-  const total = mappings.length
+export function planOf(parsed: Parsed, fixedSize: number | null, systems: SystemCatalogue): Plan {
+  const { mappings, rejected, terms, batch_size } = parsed
+  const skipped = rejected.length
+  const total = mappings.length + skipped
   const size = batchSize(total, batch_size ?? fixedSize)
-  const batches = batchesOf(mappings, size)
-  const batchesByLane = Map.groupBy(batches, ({ lane }) => lane)
-  const lanes = [...Map.groupBy(mappings, ({ target }) => target)].map(([target, own]) => ({
-    target,
-    mappings: own.length,
-    batches: batchesByLane.get(target)?.length ?? 0,
-    sources: Object.keys(sourcesOf(own, systems)),
-  }))
+  const draft = new Draft(() => size, systems)
+  for (const member of membersOf(mappings, rejected)) draft.take(member, 0)
   return {
-    ...{ total, priority, metadata, batches: batches.length, batchSize: size, lanes },
-    sources: sourcesOf(mappings, systems),
-    sample: mappings.slice(0, SAMPLE_SIZE).map(sampled),
+    ...{ total, skipped, batchSize: size },
+    ...planned(parsed, terms.notBefore),
+    ...draft.finish(),
   }
 }
 
-function sampled(mapping: Mapping, ordinal: number): Sampled {
-  const isTooLarge = JSON.stringify(mapping).length > SAMPLED_CHARACTERS_MAX
-  const { id, source, target } = mapping
-  return { ordinal, mapping: isTooLarge ? { id, source, target } : mapping, isTooLarge }
+/** What a plan has of a request's options. */
+export function planned(
+  { priority = 'MEDIUM', metadata = {} }: Pick<Options, 'priority' | 'metadata'>,
+  notBefore: EpochMs | null,
+): Pick<Plan, 'priority' | 'metadata' | 'notBefore'> {
+  return { priority, metadata, notBefore }
 }

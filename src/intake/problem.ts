@@ -21,6 +21,7 @@ export type ProblemCode =
   | 'invalid_value'
   | 'duplicate_mapping_id'
   | 'unknown_system'
+  | 'unknown_request'
   | 'invalid_expression'
   | 'reserved_name'
   | 'forbidden_url'
@@ -80,6 +81,11 @@ export function refuse(problems: readonly Problem[]): Refusal {
 /** A body that is no good as JSON. */
 export function refuseJson(problems: readonly JsonProblem[]): Refusal {
   return refuse(problems.map(({ line, ...rest }) => (line === null ? rest : { ...rest, line })))
+}
+
+/** What to tell somebody who sends more mappings than one request may hold. */
+export function tooManyMappings(max: number): string {
+  return `Send at most ${max} mappings in one request.`
 }
 
 /** More problems than this help nobody. */

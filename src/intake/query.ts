@@ -5,9 +5,9 @@ import { pathOf } from '../lib/json/pointer.ts'
 import { readJson } from '../lib/json/read.ts'
 import { type CallbackPolicy, checkCallback } from './callback.ts'
 import { explain } from './explain.ts'
+import { type Options, OptionsSchema } from './options.ts'
 import { DEPTH_MAX } from './parse.ts'
 import { Problems, type Refusal } from './problem.ts'
-import { type Options, OptionsSchema } from './schema.ts'
 import { termsOf } from './times.ts'
 
 /** The options of a request as its address gives them, as far as a schema of texts can check them. */
@@ -47,11 +47,9 @@ export function readOptions(
   if (!problems.isEmpty || !schema.Check(options) || !('notBefore' in times)) {
     return problems.refusal(null)
   }
-  return {
-    kind: 'read',
-    options,
-    terms: { ...times, callbackUrl: callback?.ok ? callback.url : null },
-  }
+  const callbackUrl = callback?.ok ? callback.url : null
+  const terms = { ...times, callbackUrl, retryOf: options.retry_of ?? null }
+  return { kind: 'read', options, terms }
 }
 
 const schema = Compile(OptionsSchema)

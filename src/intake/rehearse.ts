@@ -2,12 +2,12 @@ import { type Forecast, forecastOf } from '../core/forecast.ts'
 import type { Mapping } from '../core/mapping.ts'
 import type { Outlook } from '../core/outlook.ts'
 import type { MappingPreview, PreviewMappings } from '../core/preview.ts'
-import type { NewRequest, QueryStore } from '../store/store.ts'
-import { type IntakePorts, idempotencyOf, type Submission } from './accept.ts'
+import type { DurationMs } from '../core/units.ts'
+import type { QueryStore } from '../store/store.ts'
+import type { LanePlan } from './draft.ts'
 import { type OutlookPorts, outlooksOf } from './outlooks.ts'
-import { parse } from './parse.ts'
-import { type LanePlan, type Plan, planOf } from './plan.ts'
-import type { Refusal } from './problem.ts'
+import type { Plan, Planned } from './plan.ts'
+import type { Submission } from './read.ts'
 
 export interface RehearsalPorts extends OutlookPorts {
   readonly store: Pick<QueryStore, 'load' | 'keyed'>
@@ -16,7 +16,6 @@ export interface RehearsalPorts extends OutlookPorts {
 
 /** What would come of a request, were it handed in now. */
 export interface Rehearsal {
-  readonly kind: 'rehearsed'
   readonly plan: Plan
   readonly lanes: readonly LaneRehearsal[]
   /** Of the first mappings. */
@@ -41,55 +40,49 @@ export type KeyUse =
   /** A request with it is still being received. */
   | { readonly kind: 'receiving' }
 
-/** Does all that `accept` does with a submission, but keeps nothing of it; it calls no system. */
-export async function rehearse(
-  submission: Submission,
-  ports: Pick<IntakePorts, 'systems' | 'callbacks' | 'limits' | 'clock'> & RehearsalPorts,
-): Promise<Rehearsal | Refusal> {
-  const { systems, callbacks, limits, clock } = ports
-  const { body, onInvalid } = submission
-  const parsed = parse(body, {
-    ...{ systems, callbacks, onInvalid, now: clock.now() },
-    mappingsMax: limits.maxMappings,
-  })
-  if (parsed.kind === 'refused') return parsed
-  const plan = planOf(parsed, limits.batchSize, systems)
-  return rehearsalOf(plan, submission.tenant, idempotencyOf(submission), ports)
-}
+/** Whose request it would be, and with which key. */
+export type Caller = Pick<Submission, 'tenant' | 'idempotencyKey'>
 
-/** Tells what would come of a plan. */
-export async function rehearsalOf(
-  plan: Plan,
-  tenant: string,
-  idempotency: NewRequest['idempotency'],
+/** Tells what would come of a request that was planned. It calls no system, and writes nothing. */
+export async function rehearse(
+  { plan, fingerprint }: Planned,
+  { tenant, idempotencyKey }: Caller,
   ports: RehearsalPorts,
 ): Promise<Rehearsal> {
-  const [outlooks, previews, key] = await Promise.all([
+  const [outlooks, previews, use] = await Promise.all([
     outlooksOf(plan, tenant, ports),
     previewsOf(plan, ports.preview),
-    keyUse(tenant, idempotency, ports.store),
+    idempotencyKey === null ? FRESH : keyUse(tenant, idempotencyKey, fingerprint, ports.store),
   ])
-  const lanes = plan.lanes.map((lane) => rehearseLane(lane, outlooks))
-  return { kind: 'rehearsed', plan, lanes, previews, key }
+  const wait = Math.max(0, (plan.notBefore ?? 0) - ports.clock.now())
+  const lanes = plan.lanes.map((lane) => rehearseLane(lane, outlooks, wait))
+  return { plan, lanes, previews, key: use }
 }
 
-function rehearseLane(lane: LanePlan, outlooks: ReadonlyMap<string, Outlook>): LaneRehearsal {
+const FRESH = { kind: 'fresh' } as const
+
+function rehearseLane(
+  lane: LanePlan,
+  outlooks: ReadonlyMap<string, Outlook>,
+  wait: DurationMs,
+): LaneRehearsal {
   const others = new Set(lane.sources)
   others.delete(lane.target)
   const [outlook, ...sources] = [lane.target, ...others].flatMap((name) => outlooks.get(name) ?? [])
   if (outlook === undefined) throw new Error('there is an outlook for every lane')
-  return { ...lane, outlook, forecast: forecastOf([outlook, ...sources]) }
+  return { ...lane, outlook, forecast: forecastOf([outlook, ...sources], wait) }
 }
 
 async function keyUse(
   tenant: string,
-  idempotency: NewRequest['idempotency'],
+  key: string,
+  fingerprint: string | null,
   store: RehearsalPorts['store'],
 ): Promise<KeyUse> {
-  const used = idempotency && (await store.keyed(tenant, idempotency.key))
-  if (used === null) return { kind: 'fresh' }
+  const used = await store.keyed(tenant, key)
+  if (used === null) return FRESH
   if (used.isReceiving) return { kind: 'receiving' }
-  return used.fingerprint === idempotency?.fingerprint
+  return used.fingerprint === fingerprint
     ? { kind: 'replay', request: used.request }
     : { kind: 'conflict' }
 }

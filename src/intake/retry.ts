@@ -2,13 +2,15 @@ import { hash } from 'node:crypto'
 import { batchSize } from '../core/batch.ts'
 import type { Mapping } from '../core/mapping.ts'
 import { NO_TERMS, type Request } from '../core/request.ts'
-import type { DurationMs } from '../core/units.ts'
-import type { IntakeStore, QueryStore, RequestOutline } from '../store/store.ts'
-import type { IntakePorts } from './accept.ts'
-import { Growing } from './growing.ts'
+import type { Inserted, IntakeStore, QueryStore, RequestOutline } from '../store/store.ts'
+import { type IntakePorts, keep } from './accept.ts'
+import { Batcher } from './batches.ts'
+import { Pieces } from './pieces.ts'
 import { PROBLEMS_MAX, type Problem, type Refusal, refuse } from './problem.ts'
-import { type Chunk, RetriedMappings, type RetryFilter } from './retried.ts'
-import { type SystemCatalogue, unknownSystem } from './systems.ts'
+import { RetriedMappings, type RetryFilter } from './retried.ts'
+import { Sources } from './sources.ts'
+import type { SystemCatalogue } from './systems.ts'
+import { UnknownSystems } from './unknown-systems.ts'
 
 export interface RetryPorts extends IntakePorts {
   readonly store: IntakeStore & QueryStore
@@ -36,21 +38,6 @@ export type Retrial =
   | { readonly kind: 'conflict' }
   /** A request with this idempotency key is still being received. */
   | { readonly kind: 'receiving' }
-  /** It took too long from one piece to the next: nothing was stored. */
-  | { readonly kind: 'given_up' }
-
-/** How long the store waits for the next piece before it gives a retry up. */
-const RECEIVING_MS: DurationMs = 60_000
-
-/** A retry on its way. */
-interface Making {
-  readonly ports: RetryPorts
-  readonly outline: RequestOutline
-  readonly growing: Growing
-  readonly key: string | null
-  /** What the key stands for. */
-  readonly fingerprint: string
-}
 
 /**
  * Makes a new request of what failed, or was cancelled, in a finished one. It is there, whole and
@@ -64,16 +51,18 @@ export async function retry(
   ports: RetryPorts,
 ): Promise<Retrial> {
   if (first.finishedAt === null) return { kind: 'unfinished' }
-  const { store, systems, limits } = ports
-  const mappings = new RetriedMappings(store, first, filter)
-  const chunk = await mappings.next()
-  const isNothing = chunk.isLast && chunk.mappings.length === 0
-  if (isNothing) return { kind: 'nothing' }
-  const growing = new Growing(batchSize(mappings.max, limits.batchSize), systems)
+  const mappings = new RetriedMappings(ports.store, first, filter)
   const { code, target } = filter
-  const fingerprint = hash('sha256', JSON.stringify(['retry', first.id, code, target]))
-  const making = { ports, outline: outlineOf(first, ports), growing, key, fingerprint }
-  return chunk.isLast ? insert(making, chunk) : receive(making, chunk, mappings)
+  const wanted = JSON.stringify(['retry', first.id, code, target])
+  const fingerprint = key === null ? null : hash('sha256', wanted)
+  const outline = outlineOf(first, ports)
+  const pieces = new Pieces(outline, key, ports)
+  return keep(pieces, async () => {
+    const put = await putAll(mappings, pieces, ports)
+    if ('kind' in put) return put
+    const inserted = await pieces.finish({ sources: put.sources, fingerprint })
+    return endingOf(inserted, { request: outline.id, total: put.total, batches: pieces.count })
+  })
 }
 
 function outlineOf(first: Request, { clock, newId }: RetryPorts): RequestOutline {
@@ -84,69 +73,53 @@ function outlineOf(first: Request, { clock, newId }: RetryPorts): RequestOutline
   return { id: newId(createdAt), tenant, priority, metadata, terms, createdAt }
 }
 
-/** A retry of one chunk goes in at once. */
-async function insert(making: Making, { mappings }: Chunk): Promise<Retrial> {
-  const { ports, outline, growing, key, fingerprint } = making
-  const refusal = refusalOf(mappings, ports.systems)
-  if (refusal !== null) return refusal
-  const { batches } = growing.add(mappings)
-  const { total, sources } = growing.whole()
-  const idempotency = key === null ? null : { key, fingerprint }
-  const inserted = await ports.store.insert({ ...outline, total, sources, batches, idempotency })
-  if (inserted.kind === 'replayed') return replayOf(inserted.request)
-  return inserted.kind === 'inserted' ? receiptOf(making) : inserted
+/** What all of them come to. */
+interface Put {
+  readonly total: number
+  readonly sources: Readonly<Record<string, number>>
 }
 
-/** A longer one goes in piece by piece. */
-async function receive(making: Making, first: Chunk, rest: RetriedMappings): Promise<Retrial> {
-  const { ports, outline, key, fingerprint } = making
-  const { store, clock } = ports
-  const now = clock.now()
-  const opened = await store.open({ ...outline, key }, now + RECEIVING_MS, now)
-  if (opened.kind === 'receiving') return opened
-  if (opened.kind === 'known') {
-    return opened.fingerprint === fingerprint ? replayOf(opened.request) : { kind: 'conflict' }
-  }
-  try {
-    const ending = await stageAll(making, first, rest)
-    // Where it has not come to be, nothing of it is to stay, and its key is to be free.
-    if (ending.kind !== 'accepted') await store.abandon(outline)
-    return ending
-  } catch (error) {
-    // A store that is away gives it up by itself.
-    await store.abandon(outline).catch(() => {})
-    throw error
-  }
-}
-
-async function stageAll(making: Making, first: Chunk, rest: RetriedMappings): Promise<Retrial> {
-  const { ports, outline, growing, key, fingerprint } = making
-  const { store, systems, clock } = ports
-  for (let chunk = first; ; chunk = await rest.next()) {
+/** Puts the mappings, chunk by chunk, unless the key that they come with says that they need not be. */
+async function putAll(
+  mappings: RetriedMappings,
+  pieces: Pieces,
+  { systems, limits }: RetryPorts,
+): Promise<Put | Exclude<Retrial, Retry>> {
+  const size = batchSize(mappings.max, limits.batchSize)
+  const batcher = new Batcher(
+    () => size,
+    (batch) => pieces.put(batch),
+  )
+  const sources = new Sources(systems)
+  let total = 0
+  for (let isLast = false; !isLast && !pieces.keepsNothing; ) {
+    const chunk = await mappings.next()
+    isLast = chunk.isLast
     const refusal = refusalOf(chunk.mappings, systems)
     if (refusal !== null) return refusal
-    const now = clock.now()
-    const piece = growing.add(chunk.mappings)
-    if (!(await store.stage(outline, piece, now + RECEIVING_MS, now))) return { kind: 'given_up' }
-    if (chunk.isLast) break
+    for (const mapping of chunk.mappings) {
+      batcher.add({ ordinal: total, mapping }, null, 0)
+      sources.add(mapping)
+      total += 1
+      if (pieces.isFull) await pieces.send()
+    }
+    batcher.flush()
   }
-  const whole = growing.whole()
-  if (whole.total === 0) return { kind: 'nothing' }
-  const isThere = await store.complete(outline, {
-    ...whole,
-    fingerprint: key === null ? null : fingerprint,
-  })
-  return isThere ? receiptOf(making) : { kind: 'given_up' }
+  return total === 0 ? { kind: 'nothing' } : { total, sources: sources.counts }
 }
 
-function receiptOf({ outline, growing }: Making): Retry {
-  const { total } = growing.whole()
-  const { batches } = growing
-  return { kind: 'accepted', request: outline.id, total, replayed: false, batches }
-}
-
-function replayOf({ id, total }: Request): Retry {
-  return { kind: 'accepted', request: id, total, replayed: true, batches: 0 }
+function endingOf(inserted: Inserted, receipt: Omit<Retry, 'kind' | 'replayed'>): Retrial {
+  switch (inserted.kind) {
+    case 'inserted':
+      return { ...receipt, kind: 'accepted', replayed: false }
+    case 'replayed': {
+      const { id, total } = inserted.request
+      return { kind: 'accepted', request: id, total, replayed: true, batches: 0 }
+    }
+    case 'conflict':
+    case 'receiving':
+      return inserted
+  }
 }
 
 /** The systems file may have changed since: what it no longer names cannot be called. */
@@ -158,8 +131,9 @@ function refusalOf(mappings: readonly Mapping[], systems: SystemCatalogue): Refu
     if (data === undefined && !systems.has(source)) unknown.add(source)
   }
   if (unknown.size === 0) return null
+  const unknownSystems = new UnknownSystems(systems)
   const problems = [...unknown].slice(0, PROBLEMS_MAX).map((name): Problem => {
-    const detail = `It needs the system "${name}". ${unknownSystem(name, systems)}`
+    const detail = `It needs the system "${name}". ${unknownSystems.detailOf(name)}`
     return { pointer: '#', code: 'unknown_system', detail }
   })
   return refuse(problems)

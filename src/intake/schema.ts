@@ -1,7 +1,7 @@
 /** What a request looks like: the one source of its checks, its types and its documentation. */
 import Type, { type Static } from 'typebox'
-import { BATCH_SIZE } from '../core/batch.ts'
-import { MAPPING_LIMITS, PRIORITIES } from '../core/mapping.ts'
+import { MAPPING_LIMITS } from '../core/mapping.ts'
+import { OPTIONS } from './options.ts'
 
 const VISIBLE = '\\S'
 
@@ -48,68 +48,6 @@ export const MappingSchema = Type.Object(
   { additionalProperties: false, description: 'Move this from source to target.' },
 )
 
-/** How much a request may carry along for its caller. */
-const METADATA = { keys: 16, keyLength: 128, valueLength: 1024 } as const
-
-/** No callback URL is longer. */
-export const CALLBACK_URL_LENGTH_MAX = 2048
-
-const options = {
-  priority: Type.Optional(
-    Type.Enum(PRIORITIES, {
-      type: 'string',
-      default: 'MEDIUM',
-      description: 'What goes first in each system.',
-    }),
-  ),
-  batch_size: Type.Optional(
-    Type.Integer({
-      minimum: BATCH_SIZE.min,
-      maximum: BATCH_SIZE.max,
-      description: 'How many mappings are carried out as one unit. Absent: Sluice chooses.',
-      examples: [5],
-    }),
-  ),
-  callback_url: Type.Optional(
-    Type.String({
-      minLength: 1,
-      maxLength: CALLBACK_URL_LENGTH_MAX,
-      description:
-        'Who is told when the request is finished: an http:// or https:// URL that takes a signed POST (Standard Webhooks).',
-      examples: ['https://ops.example.com/sluice'],
-    }),
-  ),
-  metadata: Type.Optional(
-    Type.Record(Type.String(), Type.String({ maxLength: METADATA.valueLength }), {
-      maxProperties: METADATA.keys,
-      propertyNames: { minLength: 1, maxLength: METADATA.keyLength },
-      description: 'Your own notes, handed back in every status.',
-      examples: [{ run: 'nightly' }],
-    }),
-  ),
-  not_before: Type.Optional(
-    Type.String({
-      format: 'date-time',
-      description: 'RFC 3339, with its offset from UTC. Nothing of the request starts before.',
-      examples: ['2026-01-31T09:30:00Z'],
-    }),
-  ),
-  expires_in: Type.Optional(
-    Type.String({
-      maxLength: 64,
-      description:
-        'From now on, as `90s`, `5m`, `2h`, `7d`, or as ISO 8601 has it (`PT2H`). What is still open then fails, as `expired`.',
-      examples: ['2h'],
-    }),
-  ),
-}
-
-const closed = { additionalProperties: false } as const
-
-/** What a request asks for beyond its mappings. */
-export const OptionsSchema = Type.Object(options, closed)
-export type Options = Static<typeof OptionsSchema>
-
 /** The body of `POST /ingest`, whole. */
 export const IngestSchema = Type.Object(
   {
@@ -117,10 +55,10 @@ export const IngestSchema = Type.Object(
       minItems: 1,
       description: 'What to carry out, in the order in which results are listed.',
     }),
-    ...options,
+    ...OPTIONS,
   },
   {
-    ...closed,
+    additionalProperties: false,
     description: 'All or nothing: one bad mapping refuses the whole request.',
     examples: [
       {
@@ -140,8 +78,8 @@ export const IngestSchema = Type.Object(
 
 /** The same without a look into the mappings, of which there may be a million. */
 export const EnvelopeSchema = Type.Object(
-  { mappings: Type.Array(Type.Unknown(), { minItems: 1 }), ...options },
-  closed,
+  { mappings: Type.Array(Type.Unknown(), { minItems: 1 }), ...OPTIONS },
+  { additionalProperties: false },
 )
 
 export type Envelope = Static<typeof EnvelopeSchema>

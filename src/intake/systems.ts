@@ -1,5 +1,3 @@
-import { didYouMean } from '../lib/closest.ts'
-
 /** The systems there are, as far as intake needs to know them. */
 export interface SystemCatalogue {
   /** `demo`: there is no systems file, and every name is a simulated system. */
@@ -28,14 +26,4 @@ export function toCatalogue({ mode, names, readable }: CatalogueData): SystemCat
     has: mode === 'demo' ? () => true : (name) => known.has(name),
     reads: (name) => sources.has(name),
   }
-}
-
-/** How many known systems a problem names. */
-const LISTED_MAX = 20
-
-/** What to tell somebody who named a system that is not there. */
-export function unknownSystem(name: string, { names }: SystemCatalogue): string {
-  const listed = names.slice(0, LISTED_MAX).join(', ')
-  const more = names.length > LISTED_MAX ? ` and ${names.length - LISTED_MAX} more` : ''
-  return `There is no such system${didYouMean(name, names)}. Known systems: ${listed}${more}.`
 }

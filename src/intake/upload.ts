@@ -1,6 +1,8 @@
 import { type Acceptance, accept } from './accept.ts'
 import { decode, type Encoding, MalformedEncoding } from './decode.ts'
 import type { OnInvalid } from './parse.ts'
+import { type Planned, plan } from './plan.ts'
+import { planStream } from './plan-stream.ts'
 import { refuse } from './problem.ts'
 import type { ReadOptions } from './query.ts'
 import { receive, type StreamPorts } from './receive.ts'
@@ -11,6 +13,8 @@ export interface UploadOrder {
   readonly encoding: Encoding
   readonly idempotencyKey: string | null
   readonly onInvalid: OnInvalid
+  /** It is only planned: nothing of it is kept. */
+  readonly isRehearsal: boolean
   readonly content:
     | { readonly format: 'json' }
     | (Pick<ReadOptions, 'options' | 'terms'> & { readonly format: 'ndjson' | 'csv' })
@@ -20,19 +24,29 @@ export interface UploadPorts extends StreamPorts {
   readonly limits: StreamPorts['limits'] & { readonly maxBody: number }
 }
 
-/** Takes a request from a body of any form and size. Where `body` throws, nothing is kept, and this throws the same. */
+/** What becomes of a body; planned is none but what was only to be. */
+export type UploadEnding = Acceptance | Planned
+
+/**
+ * Takes a request from a body of any form and size, or plans it. Where `body` throws, nothing is kept, and
+ * this throws the same.
+ */
 export async function take(
   order: UploadOrder,
   body: AsyncIterable<Uint8Array>,
   ports: UploadPorts,
-): Promise<Acceptance> {
-  const { encoding, content, ...submission } = order
+): Promise<UploadEnding> {
+  const { encoding, content, isRehearsal, ...submission } = order
   const { maxBody, maxStream } = ports.limits
   const max = content.format === 'json' ? maxBody : maxStream
   try {
     const bytes = atMost(max, decode(atMost(max, body), encoding))
-    if (content.format !== 'json') return await receive({ ...submission, ...content }, bytes, ports)
-    return await accept({ ...submission, body: await collect(bytes) }, ports)
+    if (content.format !== 'json') {
+      const stream = { ...submission, ...content }
+      return await (isRehearsal ? planStream : receive)(stream, bytes, ports)
+    }
+    const whole = { ...submission, body: await collect(bytes) }
+    return await (isRehearsal ? plan : accept)(whole, ports)
   } catch (error) {
     if (error instanceof TooLarge) return { kind: 'too-large' }
     if (error instanceof MalformedEncoding) return refuse([BADLY_ENCODED])

@@ -23,6 +23,7 @@ const REHEARSAL: Rehearsal = {
   replay_of: null,
   problem: null,
   total_mappings: 1201,
+  skipped_mappings: 0,
   priority: 'HIGH',
   batches: 241,
   batch_size: 5,
@@ -97,10 +98,15 @@ bad\\u001b[2J: shop → billing
     expect(sent?.headers['idempotency-key']).toBe('nightly')
   })
 
-  test('takes no stream, and says what it takes', async () => {
-    const { code, stderr, sent } = await shown(REHEARSAL, '--format', 'ndjson')
-    expect({ code, sent }).toEqual({ code: 2, sent: undefined })
-    expect(stderr).toContain('--validate-only takes JSON of up to 1 MB: give it a part, as JSON.')
+  test('of a stream as well, with its options in the address', async () => {
+    const args = ['--format', 'ndjson', '--priority', 'LOW', '--on-invalid', 'skip']
+    const { code, stdout, sent } = await shown({ ...REHEARSAL, skipped_mappings: 2 }, ...args)
+    expect({ code, type: sent?.headers['content-type'] }).toEqual({
+      ...{ code: 0, type: 'application/x-ndjson' },
+    })
+    expect(sent?.query).toEqual({ validate_only: 'true', priority: 'LOW', on_invalid: 'skip' })
+    expect(sent?.headers['idempotency-key']).toBeUndefined()
+    expect(stdout).toContain('nobody can tell when. 2 of them are not good, and would fail.\n')
   })
 
   test('says that it would not be taken again', async () => {

@@ -17,7 +17,7 @@ const TERMS = [
   ...['-p', 'HIGH', '--batch-size', '7', '--idempotency-key', 'nightly'],
   ...['--metadata', 'run=nightly', '--metadata', 'by=a=b', '--on-invalid', 'skip'],
   ...['--not-before', '2026-01-31T09:30:00Z', '--expires-in', '2h'],
-  ...['--callback-url', 'https://example.com/done'],
+  ...['--callback-url', 'https://example.com/done', '--retry-of', 'request-0'],
 ]
 
 let directory: string
@@ -72,6 +72,7 @@ describe('submit sends', () => {
       not_before: '2026-01-31T09:30:00Z',
       expires_in: '2h',
       callback_url: 'https://example.com/done',
+      retry_of: 'request-0',
     })
     expect(received[0]?.query).toEqual({ on_invalid: 'skip' })
     expect(received[0]?.headers['idempotency-key']).toBe('nightly')
@@ -126,6 +127,7 @@ describe('submit streams', () => {
       not_before: '2026-01-31T09:30:00Z',
       expires_in: '2h',
       callback_url: 'https://example.com/done',
+      retry_of: 'request-0',
       on_invalid: 'skip',
     })
     expect(fake.received[0]?.headers['idempotency-key']).toBe('nightly')

@@ -102,6 +102,26 @@ describe('validate', () => {
     expect(received?.headers).not.toHaveProperty('idempotency-key')
     expect(JSON.parse(received?.body ?? '')).toEqual(REQUEST)
   })
+
+  test('does so of a stream, whose options are in the address', async () => {
+    await using fake = await FakeSluice.start()
+    fake.answers.push(
+      ...[{ status: 200, body: { total_mappings: 1 } }, problem(503, 'overloaded', 'Busy.')],
+      { status: 200, body: {} },
+    )
+    const sluice = new Sluice({ baseUrl: fake.url })
+    const options = { priority: 'LOW', onInvalid: 'skip' } as const
+    expect(await sluice.validateStream(REQUEST.mappings, options)).toEqual({ total_mappings: 1 })
+    await sluice.validateStream(new Blob(['id,source,target\n']), { format: 'csv' })
+    const [received, busy, again] = fake.received
+    expect(received?.query).toEqual({ validate_only: 'true', priority: 'LOW', on_invalid: 'skip' })
+    expect(received?.headers['content-type']).toBe('application/x-ndjson')
+    expect(again?.headers['content-type']).toBe('text/csv')
+    for (const each of [received, busy, again]) {
+      expect(each?.query['validate_only']).toBe('true')
+      expect(each?.headers).not.toHaveProperty('idempotency-key')
+    }
+  })
 })
 
 describe('submit, when the first try fails', () => {

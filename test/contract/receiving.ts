@@ -35,7 +35,10 @@ export const receiving = {
     store,
   ) {
     await join(store)
-    const terms = { notBefore: NOW - 5, expiresAt: NOW + 5, callbackUrl: 'https://a.example/' }
+    const terms = {
+      ...{ notBefore: NOW - 5, expiresAt: NOW + 5, callbackUrl: 'https://a.example/' },
+      retryOf: '01985a3c-6c1e-7d3a-9a55-0d6f1f0e8a11',
+    }
     const metadata = { ticket: 'OPS-1' }
     const options = { total: 23, priority: 'HIGH', metadata, terms } as const
     const request = await received(store, options)

@@ -33,9 +33,17 @@ function closed(state: NonNullable<Gate>['state'], seconds: number): Pick<System
 }
 
 function forecast(...works: readonly [Partial<SystemWork>, ...Partial<SystemWork>[]]) {
+  return forecastAfter(0, ...works)
+}
+
+/** Of a request that must not start for so many seconds. */
+function forecastAfter(
+  seconds: number,
+  ...works: readonly [Partial<SystemWork>, ...Partial<SystemWork>[]]
+) {
   const [first, ...others] = works.map((changes) => outlookOf(work(changes), NOW))
   if (first === undefined) throw new Error('there is one')
-  return forecastOf([first, ...others])
+  return forecastOf([first, ...others], seconds * 1000)
 }
 
 describe('what one system takes', () => {
@@ -233,5 +241,42 @@ describe('what a lane takes that reads from other systems', () => {
       boundedBy: 'gate',
       because: 'erp is held, and nobody can tell until when: It said so.',
     })
+  })
+})
+
+describe('what a lane takes that must not start yet', () => {
+  test('is the wait, and then its own calls', () => {
+    expect(forecastAfter(3600, {})).toEqual({
+      duration: 3_610_000,
+      boundedBy: 'not_before',
+      because:
+        'Nothing of it starts before its time, which comes in 60 min. crm takes 10 calls at once, and one has taken about 100 ms of late.',
+    })
+  })
+
+  test('is mostly its own calls where they take longer', () => {
+    expect(forecastAfter(5, {})).toMatchObject({ duration: 15_000, boundedBy: 'concurrency' })
+  })
+
+  test('does not count twice what is over by then: what goes before, and a gate that opens', () => {
+    const busy = { before: 500, ...closed('throttled', 5) }
+    expect(forecast(busy).duration).toBe(20_000)
+    expect(forecastAfter(4, busy).duration).toBe(20_000)
+    expect(forecastAfter(10, busy).duration).toBe(20_000)
+    expect(forecastAfter(30, busy)).toMatchObject({ duration: 40_000, boundedBy: 'not_before' })
+    expect(forecastAfter(9, { before: 9000 })).toMatchObject({ boundedBy: 'backlog' })
+  })
+
+  test.each([
+    [90, '90 s'],
+    [7200, '2 h'],
+    [3 * 86_400, '3 days'],
+    [100 * 366 * 86_400, '36,600 days'],
+  ])('says how long that is: %i s', (seconds, words) => {
+    expect(forecastAfter(seconds, {}).because).toContain(`comes in ${words}. `)
+  })
+
+  test('cannot be told while it is held, whenever it starts', () => {
+    expect(forecastAfter(3600, closed('held', 5)).duration).toBeNull()
   })
 })

@@ -36,13 +36,14 @@ async function foretold(
   const { limits, together, readable } = rules
   const sources = readable ? { [SOURCE]: total } : {}
   const lane = { target: LANE, mappings: total, batches: 1, sources: Object.keys(sources) }
-  const shape = { total, priority, batches: 1, batchSize: total, metadata: {}, sample: [] }
+  const options = { priority, metadata: {}, notBefore: null }
+  const shape = { ...options, total, skipped: 0, batches: 1, batchSize: total, sample: [] }
   const facts = () => ({ limits, together, timeout: 30_000, latency: null })
   const plan = { ...shape, lanes: [lane], sources }
   const outlooks = await outlooksOf(plan, TENANT, { store, clock, facts })
   const [first, ...others] = outlooks.values()
   if (first === undefined) throw new Error('there is one lane')
-  const { duration, because } = forecastOf([first, ...others])
+  const { duration, because } = forecastOf([first, ...others], 0)
   if (duration === null) throw new Error(because)
   return duration
 }

@@ -50,6 +50,8 @@ const EXPECTED = [
   // Nothing is wrong with the system of the example, and Sluice says so.
   /^\d+: npm run sluice -- systems \S+ --resume/,
   /^22: curl -X POST .+\/systems\/crm\/resume/,
+  // A part of the request fails, and the exit code says so: there is something to mend.
+  /^1: id=\$\(sluice submit examples\/sample\.json --wait\)/,
 ]
 
 let postgres: PostgresServer
@@ -61,6 +63,9 @@ beforeAll(async () => {
 afterAll(() => postgres.stop())
 
 async function surroundings(document: string): Promise<PlaygroundOptions> {
+  // Something fails there, to be mended.
+  if (document === 'docs/results.md')
+    return { env: { SLUICE_SYSTEMS_FILE: 'examples/systems.yaml' } }
   const reliable = { env: { SLUICE_SIMULATED_SUCCESS_RATE: '1' } }
   if (document !== 'docs/scaling.md') return reliable
   const client = new pg.Client(postgres.url)

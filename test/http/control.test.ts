@@ -465,7 +465,7 @@ describe('a retry of a large request', () => {
         ...store,
         stage: async (...given) => {
           pieces += 1
-          if (pieces === 3) throw new StoreUnavailable('it is away')
+          if (pieces === 2) throw new StoreUnavailable('it is away')
           return store.stage(...given)
         },
       }),

@@ -2,7 +2,7 @@ import Type from 'typebox'
 import Value from 'typebox/value'
 import { describe, expect, test } from 'vitest'
 import { IngestQuery } from '../../src/http/ingest-schema.ts'
-import { UPLOAD_TYPES } from '../../src/http/negotiation.ts'
+import { MEDIA_TYPES } from '../../src/http/negotiation.ts'
 import { PROBLEMS } from '../../src/http/problem.ts'
 import { RESULT_TYPES } from '../../src/http/results/types.ts'
 import { openServer } from './server.ts'
@@ -154,7 +154,7 @@ describe('/openapi.json', () => {
     const document = await readDocument()
     const operation = document.paths['/ingest']?.['post']
     const forms = operation?.requestBody?.content ?? {}
-    expect(Object.keys(forms).sort()).toEqual(Object.values(UPLOAD_TYPES).flat().sort())
+    expect(Object.keys(forms).sort()).toEqual(Object.values(MEDIA_TYPES).flat().sort())
     for (const media of Object.values(forms)) {
       expect(JSON.stringify(media)).toMatch(/"example[s"]/)
       expect(media.schema).toHaveProperty('description')

@@ -1,4 +1,5 @@
 import type { DatabaseSync } from 'node:sqlite'
+import { gzipSync, zstdCompressSync } from 'node:zlib'
 import Type from 'typebox'
 import Value from 'typebox/value'
 import { describe, expect, test } from 'vitest'
@@ -6,6 +7,7 @@ import type { PreviewMappings } from '../../src/core/preview.ts'
 import { REHEARSAL_EXAMPLE } from '../../src/http/rehearsal-example.ts'
 import { RehearsalSchema } from '../../src/http/rehearsal-schema.ts'
 import { openWriter } from '../../src/store/sqlite/database.ts'
+import { lines } from '../intake/stage.ts'
 import { newRequest } from '../support/requests.ts'
 import { type Changes, FACTS, type Fixture, mapping, openServer } from './server.ts'
 
@@ -40,6 +42,54 @@ const CONFIGURED: Changes = {
   facts: () => ({ ...FACTS, latency: 50 }),
   describe: () => ({ kind: 'http', limits: FACTS.limits }),
   systems: { mode: 'configured', names: ['shop'], has: () => true, reads: () => true },
+}
+
+/** So many that no piece would hold them all, and that JSON of them is no small body. */
+const LARGE = 15_000
+
+const DUPLICATE = '/problems/duplicate-mapping-id'
+
+const ENCODINGS = {
+  identity: (text: string) => Buffer.from(text),
+  gzip: (text: string) => gzipSync(text),
+  zstd: (text: string) => zstdCompressSync(text),
+} as const
+
+interface Form {
+  readonly type: string
+  readonly encoding: keyof typeof ENCODINGS
+}
+
+const FORMS = ['application/json', 'application/x-ndjson', 'text/csv'].flatMap((type) =>
+  (['identity', 'gzip', 'zstd'] as const).map((encoding): Form => ({ type, encoding })),
+)
+
+/** Rehearses so many mappings, and another one, if it is told. */
+async function send(
+  { server }: Fixture,
+  { type, encoding }: Form,
+  count: number,
+  other: { readonly id: string } | null = null,
+  query = '',
+) {
+  const ids = Array.from({ length: count }, (_, n) => `m${n}`)
+  const all = [...ids, ...(other === null ? [] : [other.id])]
+  const answer = await server.app.inject({
+    method: 'POST',
+    url: `${URL}${query}`,
+    headers: { 'content-type': type, 'content-encoding': encoding },
+    payload: ENCODINGS[encoding](textOf(all, type)),
+  })
+  return { status: answer.statusCode, body: answer.json() }
+}
+
+function textOf(ids: readonly string[], type: string): string {
+  if (type === 'text/csv') return `id,source,target\n${ids.map((id) => `${id},s,t\n`).join('')}`
+  const mappings = ids.map((id) => {
+    return { id, source: 's', target: 't', transformation: { is: 'x'.repeat(50) } }
+  })
+  if (type === 'application/json') return JSON.stringify({ mappings })
+  return mappings.map((each) => JSON.stringify(each)).join('\n')
 }
 
 /** Every row of every table. */
@@ -80,6 +130,7 @@ describe('POST /ingest?validate_only=true', () => {
       replay_of: null,
       problem: null,
       total_mappings: 7,
+      skipped_mappings: 0,
       priority: 'HIGH',
       batches: 2,
       batch_size: 5,
@@ -135,6 +186,56 @@ describe('POST /ingest?validate_only=true', () => {
     expect(real.status).toBe(202)
     expect(real.headers).not.toHaveProperty('idempotency-replayed')
     expect(everything(database)).not.toBe(before)
+  })
+
+  test.each(FORMS)(
+    'takes $type in $encoding, large or small, and keeps nothing of it',
+    async (form) => {
+      const database = openWriter(':memory:')
+      const fixture = await openServer({
+        ...CONFIGURED,
+        database,
+        limits: { maxBody: 3_000_000, maxMappings: 2 * LARGE },
+      })
+      const before = everything(database)
+      for (const count of [1, LARGE]) {
+        const { status, body } = await send(fixture, form, count)
+        expect(status).toBe(200)
+        expect(body).toMatchObject({
+          ...{ would_be: 'accepted', total_mappings: count, skipped_mappings: 0 },
+          lanes: [{ target: 't', mappings: count }],
+        })
+        expect(body.mappings).toHaveLength(Math.min(count, 5))
+        const refused = await send(fixture, form, count, { id: 'm0' })
+        expect(refused).toMatchObject({ status: 400, body: { type: DUPLICATE } })
+        expect(refused.body.errors[0].pointer).toBe(`#/mappings/${count}/id`)
+        const skipped = await send(fixture, form, count, { id: 'm0' }, '&on_invalid=skip')
+        expect(skipped.body).toMatchObject({ total_mappings: count + 1, skipped_mappings: 1 })
+      }
+      expect(everything(database)).toBe(before)
+      expect(fixture.events.map(({ event }) => event)).not.toContain('request_accepted')
+    },
+  )
+
+  test('of a stream tells what its key would do, and waits for its time', async () => {
+    const fixture = await openServer(CONFIGURED)
+    const not_before = new Date(Date.now() + 7_200_000).toISOString()
+    const asks = async (query: string, count: number, validate_only = 'true') => {
+      const answer = await fixture.server.app.inject({
+        method: 'POST',
+        url: `/ingest?${new URLSearchParams({ validate_only, not_before })}${query}`,
+        headers: { 'content-type': 'application/x-ndjson', 'idempotency-key': 'k' },
+        payload: lines(count),
+      })
+      return answer.json()
+    }
+    const { predicted_seconds, ...first } = await asks('', 3)
+    expect(first).toMatchObject({ would_be: 'accepted', lanes: [{ bounded_by: 'not_before' }] })
+    expect(predicted_seconds).toBeGreaterThan(7000)
+    const { request_id } = await asks('', 3, 'false')
+    expect(await asks('', 3)).toMatchObject({ would_be: 'replayed', replay_of: request_id })
+    expect(await asks('', 4)).toMatchObject({ would_be: 'refused', problem: { status: 422 } })
+    expect(await asks('&priority=LOW', 3)).toMatchObject({ would_be: 'refused' })
   })
 
   test('is the real thing where it is false', async () => {

@@ -3,7 +3,7 @@ import { once } from 'node:events'
 import type { Socket } from 'node:net'
 import { gzipSync, zstdCompressSync } from 'node:zlib'
 import { describe, expect, test } from 'vitest'
-import { UPLOAD_TYPES } from '../../src/http/negotiation.ts'
+import { MEDIA_TYPES } from '../../src/http/negotiation.ts'
 import { TIMEOUTS } from '../../src/http/ports.ts'
 import type { UploadOrder } from '../../src/intake/upload.ts'
 import { type Store, StoreUnavailable } from '../../src/store/store.ts'
@@ -91,7 +91,7 @@ describe('a body is taken', () => {
     ['zstd', (text: string) => zstdCompressSync(text)],
   ] as const
   const forms = Object.entries(bodies).flatMap(([format, body]) =>
-    UPLOAD_TYPES[format === 'csv' || format === 'ndjson' ? format : 'json'].flatMap((type) =>
+    MEDIA_TYPES[format === 'csv' || format === 'ndjson' ? format : 'json'].flatMap((type) =>
       encodings.map(([encoding, encode]) => ({ type, encoding, body: encode(body) })),
     ),
   )

@@ -1,13 +1,11 @@
 import { beforeEach, describe, expect, test } from 'vitest'
-import type { Mapping } from '../../src/core/mapping.ts'
 import type { PreviewMappings } from '../../src/core/preview.ts'
 import type { SystemReport } from '../../src/core/report.ts'
-import { NO_TERMS } from '../../src/core/request.ts'
-import { accept, idempotencyOf } from '../../src/intake/accept.ts'
+import { accept } from '../../src/intake/accept.ts'
 import type { CallbackPolicy } from '../../src/intake/callback.ts'
 import type { SystemFacts } from '../../src/intake/outlooks.ts'
-import { planOf } from '../../src/intake/plan.ts'
-import { rehearsalOf, rehearse } from '../../src/intake/rehearse.ts'
+import { plan } from '../../src/intake/plan.ts'
+import { rehearse } from '../../src/intake/rehearse.ts'
 import type { SystemCatalogue } from '../../src/intake/systems.ts'
 import { newId } from '../../src/lib/random.ts'
 import { openMemoryStore } from '../../src/store/sqlite/memory.ts'
@@ -73,21 +71,23 @@ function submission(total: number, changes: object = {}, idempotencyKey: string 
 }
 
 async function rehearsed(total: number, changes: object = {}, key: string | null = null) {
-  const rehearsal = await rehearse(submission(total, changes, key), ports())
-  if (rehearsal.kind === 'refused') throw new Error(JSON.stringify(rehearsal.problems))
-  return rehearsal
+  const caller = submission(total, changes, key)
+  const planned = await plan(caller, ports())
+  if (planned.kind === 'refused') throw new Error(JSON.stringify(planned.problems))
+  // As if it had come from another thread.
+  return rehearse(structuredClone(planned), caller, ports())
 }
 
 describe('a rehearsal', () => {
   test('refuses what is no good, as the real thing does', async () => {
     const bad = submission(2, { priority: 'high' })
-    expect(await rehearse(bad, ports())).toEqual(await accept(bad, ports()))
-    expect(await rehearse(bad, ports())).toMatchObject({ kind: 'refused' })
+    expect(await plan(bad, ports())).toEqual(await accept(bad, ports()))
+    expect(await plan(bad, ports())).toMatchObject({ kind: 'refused' })
   })
 
   test('judges who wants to be told of the end as the real thing does, and tells nobody', async () => {
     const bad = submission(1, { callback_url: 'http://10.0.0.1/done' })
-    const refusal = await rehearse(bad, ports())
+    const refusal = await plan(bad, ports())
     expect(refusal).toMatchObject({ kind: 'refused', problems: [{ code: 'forbidden_url' }] })
     expect(refusal).toEqual(await accept(bad, ports()))
     const changes = { callback_url: 'https://ops.example.com/done' }
@@ -98,12 +98,23 @@ describe('a rehearsal', () => {
   test('plans what the real thing stores', async () => {
     const changes = { priority: 'HIGH', metadata: { run: '1' }, batch_size: 7 }
     const { plan } = await rehearsed(23, changes)
+    const { total, skipped, priority, batches } = plan
     const accepted = await accept(submission(23, changes), ports())
-    expect(accepted).toMatchObject({
-      total: plan.total,
-      priority: plan.priority,
-      batches: plan.batches,
+    expect(accepted).toMatchObject({ total, skipped, priority, batches })
+  })
+
+  test('counts what would be skipped, and cuts into batches as the real thing does', async () => {
+    const mappings = Array.from({ length: 5_500 }, (_, n) => {
+      return { id: n % 10 === 0 ? 'again' : `m${n}`, source: 'erp', target: LANE, data: 1 }
     })
+    const caller = { ...submission(1, { mappings }), onInvalid: 'skip' as const }
+    const limits = { maxMappings: 10_000, batchSize: null }
+    const planned = await plan(caller, { ...ports(), limits })
+    if (planned.kind === 'refused') throw new Error('it was refused')
+    const { total, skipped, batches, batchSize, sample } = planned.plan
+    expect({ total, skipped, batchSize }).toEqual({ total: 5500, skipped: 549, batchSize: 6 })
+    expect(await accept(caller, { ...ports(), limits })).toMatchObject({ total, skipped, batches })
+    expect(sample.map(({ ordinal }) => ordinal)).toEqual([0, 1, 2, 3, 4])
   })
 
   test('keeps nothing', async () => {
@@ -125,14 +136,6 @@ describe('a rehearsal', () => {
   test('tells of a key whose request is still being received', async () => {
     await store.open({ ...newRequest(), key: 'key' }, NOW + 60_000, NOW)
     expect((await rehearsed(1, {}, 'key')).key).toEqual({ kind: 'receiving' })
-  })
-
-  test('can be told of a plan that was made elsewhere', async () => {
-    const mappings: Mapping[] = [{ id: 'm0', source: 'erp', target: LANE, data: 1 }]
-    const plan = planOf({ kind: 'parsed', mappings, rejected: [], terms: NO_TERMS }, null, SYSTEMS)
-    const key = idempotencyOf(submission(1, {}, 'key'))
-    const told = await rehearsalOf(structuredClone(plan), TENANT, key, ports())
-    expect(told).toEqual(await rehearsed(1, {}, 'key'))
   })
 
   test('looks at the first mappings, but not at what is too large', async () => {
@@ -199,6 +202,16 @@ describe('a lane is foretold', () => {
     expect(await going('LOW')).toBe(1600 - 5)
     expect(await going('MEDIUM')).toBe(400 - 5)
     expect(await going('HIGH')).toBe(200 - 5)
+  })
+
+  test('with the wait for its time', async () => {
+    facts = () => ({ ...FACTS, latency: 50 })
+    const not_before = new Date(NOW + 3_600_000).toISOString()
+    expect((await lane(1000, { not_before })).forecast).toMatchObject({
+      ...{ duration: 3_605_000, boundedBy: 'not_before' },
+    })
+    const over = new Date(NOW - 1).toISOString()
+    expect((await lane(1000, { not_before: over })).forecast.duration).toBe(5000)
   })
 
   test('by many mappings in a call', async () => {

@@ -3,7 +3,11 @@ import { onTestFinished } from 'vitest'
 import { NO_TERMS } from '../../src/core/request.ts'
 import { type Result, resultsOf } from '../../src/core/results.ts'
 import type { Acceptance } from '../../src/intake/accept.ts'
-import { receive, type StreamPorts, type StreamSubmission } from '../../src/intake/receive.ts'
+import type { Planned } from '../../src/intake/plan.ts'
+import { planStream } from '../../src/intake/plan-stream.ts'
+import type { Refusal } from '../../src/intake/problem.ts'
+import { receive, type StreamPorts } from '../../src/intake/receive.ts'
+import type { StreamSubmission } from '../../src/intake/reception.ts'
 import { toCatalogue } from '../../src/intake/systems.ts'
 import type { Clock } from '../../src/lib/clock.ts'
 import { systemClock } from '../../src/lib/clock.ts'
@@ -33,10 +37,31 @@ export async function received(
   body: string | AsyncIterable<Uint8Array>,
   changes: Changes = {},
 ): Promise<Acceptance> {
-  const { store = await openStore(), clock = systemClock, limits, hashKey, ...rest } = changes
-  const { systems = toCatalogue({ mode: 'demo', names: [], readable: [] }), ...submission } = rest
-  const ports: StreamPorts = {
-    ...{ store, clock, systems, newId, hashKey: hashKey ?? newHashKey },
+  const { store = await openStore(), ...rest } = changes
+  const { submission, ports } = handedIn(rest)
+  return receive(submission, bytesOf(body), { ...ports, store })
+}
+
+/** Rehearses a stream, by a store that only looks a request up. */
+export async function streamPlanned(
+  body: string | AsyncIterable<Uint8Array>,
+  { store, ...changes }: Changes = {},
+): Promise<Planned | Refusal> {
+  const { submission, ports } = handedIn(changes)
+  const looking = {
+    request: async (...given: [string, string]) => store?.request(...given) ?? null,
+  }
+  return planStream(submission, bytesOf(body), { ...ports, store: looking })
+}
+
+function bytesOf(body: string | AsyncIterable<Uint8Array>): AsyncIterable<Uint8Array> {
+  return typeof body === 'string' ? cut(body) : body
+}
+
+function handedIn({ clock = systemClock, limits, hashKey, ...rest }: Omit<Changes, 'store'>) {
+  const { systems = toCatalogue({ mode: 'demo', names: [], readable: [] }), ...changes } = rest
+  const ports: Omit<StreamPorts, 'store'> = {
+    ...{ clock, systems, newId, hashKey: hashKey ?? newHashKey },
     callbacks: { areSigned: false, addressFault: () => null },
     limits: {
       ...{ maxMappings: 1000, batchSize: null, maxStream: 1e9, maxStreamMappings: 100_000 },
@@ -44,11 +69,9 @@ export async function received(
     },
   }
   const defaults = { format: 'ndjson', idempotencyKey: null, onInvalid: 'refuse' } as const
-  return receive(
-    { ...defaults, tenant: TENANT, options: {}, terms: NO_TERMS, ...submission },
-    typeof body === 'string' ? cut(body) : body,
-    ports,
-  )
+  const whole = { ...defaults, tenant: TENANT, options: {}, terms: NO_TERMS, ...changes }
+  const submission: StreamSubmission = whole
+  return { submission, ports }
 }
 
 /** A text as bytes, in chunks of so many. */

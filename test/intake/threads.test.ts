@@ -44,6 +44,7 @@ async function open(
 function order(changes: Partial<UploadOrder> = {}): UploadOrder {
   return {
     ...{ tenant: TENANT, encoding: 'identity', idempotencyKey: null, onInvalid: 'refuse' },
+    isRehearsal: false,
     content: { format: 'ndjson', options: {}, terms: NO_TERMS },
     ...changes,
   }
@@ -61,6 +62,22 @@ describe('a body', () => {
     ])
     expect(acceptances).toMatchObject([{ total: 1 }, { total: MANY }])
     expect(await store.totals()).toEqual({ activeRequests: 2, openMappings: MANY + 1 })
+  })
+
+  test('is only looked at, whatever it is, where that is all that is wanted', async () => {
+    const { uploads, store } = await open()
+    const json = JSON.stringify({ mappings: [{ id: 'a', source: 's', target: 't' }] })
+    const endings = await Promise.all([
+      uploads.upload({ ...JSON_ORDER, isRehearsal: true }, cut(json, 10)),
+      uploads.upload(order({ isRehearsal: true }), cut(lines(MANY))),
+      uploads.upload(order({ isRehearsal: true }), cut(`${lines(MANY)}1\n`)),
+    ])
+    expect(endings).toMatchObject([
+      { kind: 'planned', plan: { total: 1 } },
+      { kind: 'planned', plan: { total: MANY } },
+      { kind: 'refused', problems: [{ pointer: `#/mappings/${MANY}` }] },
+    ])
+    expect(await store.totals()).toEqual({ activeRequests: 0, openMappings: 0 })
   })
 
   test('is taken beside others', async () => {

@@ -45,6 +45,17 @@ Nothing that a request, a system or a server says can steer a terminal: control 
 | 3 | nothing answers, the server failed, or it asks to come again later: try again as it is |
 | 130 | interrupted with Ctrl-C |
 
+Where a command that was told \`--json\` ends with 2 or 3, the last line of the standard error is one JSON
+object, and no sentence: the [problem](https://www.rfc-editor.org/rfc/rfc9457) that Sluice sent, or else one with
+\`error\` (\`misuse\` or \`unavailable\`) in place of its type and status.
+
+\`\`\`
+{"error":"unavailable","title":"It could not be done, or not to the end","detail":"Nothing answers at http://localhost:8000. Start Sluice there, or give another address."}
+\`\`\`
+
+With an \`idempotency_key\` in it, it is not known whether the request was taken: do the same again with that key.
+A rehearsal has in what it writes the problem for which its request would be refused now.
+
 The commands that talk to a running service find it by \`--url\` or \`SLUICE_URL\`, at
 http://localhost:8000 unless they are told.
 

@@ -13,7 +13,7 @@ import { http } from '../../src/deliver/kinds/http.ts'
 import { simulated } from '../../src/deliver/kinds/simulated.ts'
 import { positionIn } from '../../src/http/cursor.ts'
 import { IngestQuery } from '../../src/http/ingest-schema.ts'
-import { UPLOAD_TYPES } from '../../src/http/negotiation.ts'
+import { MEDIA_TYPES } from '../../src/http/negotiation.ts'
 import { csv, intakeCsv } from '../../src/http/results/csv.ts'
 import { retryFilterIn } from '../../src/http/retry-filter.ts'
 import { changeIn } from '../../src/http/system-change.ts'
@@ -124,7 +124,7 @@ describe('docs/ingest.md', () => {
   })
 
   test('names every option and every media type that there is', () => {
-    for (const type of Object.values(UPLOAD_TYPES).flat()) expect(text).toContain(`\`${type}\``)
+    for (const type of Object.values(MEDIA_TYPES).flat()) expect(text).toContain(`\`${type}\``)
     for (const option of Object.keys(IngestQuery.properties)) expect(text).toContain(option)
   })
 })

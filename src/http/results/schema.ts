@@ -3,10 +3,10 @@ import { REQUEST_STATES } from '../../core/request.ts'
 import { MAPPING_STATES } from '../../core/verdict.ts'
 import { MappingSchema } from '../../intake/schema.ts'
 import { answer, refusals, STORE_PROBLEMS } from '../documented.ts'
+import { MEDIA_TYPES } from '../negotiation.ts'
 import { NextCursorSchema, pagingParameters } from '../paging.ts'
 import { RequestParams } from '../routes/status.ts'
 import { NullableTime } from '../time.ts'
-import { CSV_TYPE, NDJSON_TYPES } from './types.ts'
 
 const Query = Type.Object(
   {
@@ -158,8 +158,8 @@ export const resultsSchema = {
       ...page,
       content: {
         ...page.content,
-        ...Object.fromEntries(NDJSON_TYPES.map((type) => [type, NDJSON])),
-        [CSV_TYPE]: CSV,
+        ...Object.fromEntries(MEDIA_TYPES.ndjson.map((type) => [type, NDJSON])),
+        ...Object.fromEntries(MEDIA_TYPES.csv.map((type) => [type, CSV])),
       },
     },
     ...refusals(

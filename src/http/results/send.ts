@@ -3,7 +3,6 @@ import type { FastifyReply } from 'fastify'
 import type { HttpPorts } from '../ports.ts'
 import { sendProblem } from '../problem.ts'
 import type { DownloadOrder } from './download.ts'
-import { CSV_TYPE } from './types.ts'
 
 /** Answers with results as one text of a media type. */
 export type SendDownload = (
@@ -31,7 +30,7 @@ export function downloadSender({ download, limits, emit }: HttpPorts): SendDownl
       return sendProblem(reply, 'overloaded', detail)
     }
     const headers = {
-      'content-type': type === CSV_TYPE ? CSV_HEADER : type,
+      'content-type': order.form === 'csv' ? `${type}${CSV_PARAMETERS}` : type,
       'content-disposition': `attachment; filename="results.${order.form}"`,
     }
     if (reply.request.method === 'HEAD') return reply.headers(headers).send()
@@ -42,7 +41,7 @@ export function downloadSender({ download, limits, emit }: HttpPorts): SendDownl
   }
 }
 
-const CSV_HEADER = `${CSV_TYPE}; charset=utf-8; header=present`
+const CSV_PARAMETERS = '; charset=utf-8; header=present'
 
 /**
  * A body that comes in pieces. What goes wrong before the first is thrown; later, the connection is cut:

@@ -2,9 +2,10 @@ import type { IncomingMessage } from 'node:http'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { type Acceptance, accept, type Receipt } from '../../intake/accept.ts'
 import type { OnInvalid } from '../../intake/parse.ts'
+import { plan } from '../../intake/plan.ts'
 import { type Refusal, refuse } from '../../intake/problem.ts'
 import { readOptions } from '../../intake/query.ts'
-import type { UploadOrder } from '../../intake/upload.ts'
+import type { UploadEnding, UploadOrder } from '../../intake/upload.ts'
 import { type Backlog, overloaded, refuseOverloaded } from '../backlog.ts'
 import { readSmall, takeStreams, uploadFormOf } from '../body.ts'
 import { keyOf, sendKeyProblem } from '../idempotency.ts'
@@ -64,21 +65,19 @@ export function ingestRoutes(
     const submission = { tenant, idempotencyKey: given.key, onInvalid }
     if (isSmall(form, request)) {
       const body = request.body === undefined ? Buffer.of() : await readSmall(request.body)
-      if (isRehearsal(request)) {
-        const why = backlog.isFull() ? overloaded(backlog) : null
-        return sendRehearsal(reply, { ...submission, body }, why, ports)
-      }
-      return answer(await accept({ ...submission, body }, ports))
+      const treat = isRehearsal(request) ? plan : accept
+      return answer(await treat({ ...submission, body }, ports))
     }
-    if (isRehearsal(request)) return sendBadInput(reply, TOO_LARGE_TO_REHEARSE)
     const { encoding } = form
-    return receive({ ...submission, encoding, content: content.content })
+    const order = { ...submission, encoding, isRehearsal: isRehearsal(request) }
+    return receive({ ...order, content: content.content })
 
     async function receive(order: UploadOrder): Promise<FastifyReply> {
       if (request.body === undefined) throw new Error('what has a length has a body')
       if (uploads.isFull) return sendProblem(reply, 'overloaded', TOO_MANY_UPLOADS)
       try {
-        return answer(await uploads.receive(request.body, (bytes) => ports.upload(order, bytes)))
+        const ending = await uploads.receive(request.body, (bytes) => ports.upload(order, bytes))
+        return await answer(ending)
       } catch (error) {
         if (error instanceof Stopping) return sendProblem(reply, 'draining', STOPPING)
         if (error instanceof TooSlow) return sendProblem(reply, 'request-timeout', TOO_SLOW)
@@ -86,17 +85,21 @@ export function ingestRoutes(
       }
     }
 
-    function answer(acceptance: Acceptance): FastifyReply {
-      if (acceptance.kind !== 'accepted') return sendRefusal(reply, acceptance)
-      const { total, priority, batches, replayed } = acceptance
+    async function answer(ending: UploadEnding): Promise<FastifyReply> {
+      if (ending.kind === 'planned') {
+        const why = backlog.isFull() ? overloaded(backlog) : null
+        return sendRehearsal(reply, ending, { ...submission, overloaded: why }, ports)
+      }
+      if (ending.kind !== 'accepted') return sendRefusal(reply, ending)
+      const { total, priority, batches, replayed } = ending
       if (!replayed) {
         backlog.add(total)
         const durationMs = clock.now() - startedAt
         const event = 'request_accepted'
-        const { request: id } = acceptance
+        const { request: id } = ending
         emit({ event, request: id, tenant, priority, mappings: total, batches, durationMs })
       }
-      return sendReceipt(reply, acceptance, onInvalid)
+      return sendReceipt(reply, ending, onInvalid)
     }
   }
 
@@ -139,15 +142,6 @@ function misplaced(name: string) {
 function isRehearsal({ query }: IngestRequest): boolean {
   return query.validate_only === 'true'
 }
-
-const TOO_LARGE_TO_REHEARSE = refuse([
-  {
-    pointer: '#/query/validate_only',
-    code: 'misplaced_parameter',
-    detail:
-      'A rehearsal takes JSON of at most 1,000,000 bytes as it is; send a part of the request.',
-  },
-])
 
 const TOO_MANY_UPLOADS =
   'As many large bodies are being received as may be at once (SLUICE_MAX_UPLOADS); try again later.'

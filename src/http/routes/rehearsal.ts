@@ -1,9 +1,8 @@
 import type { FastifyReply } from 'fastify'
 import Type from 'typebox'
-import type { Submission } from '../../intake/accept.ts'
-import { rehearse } from '../../intake/rehearse.ts'
+import type { Planned } from '../../intake/plan.ts'
+import { type Caller, rehearse } from '../../intake/rehearse.ts'
 import type { HttpPorts } from '../ports.ts'
-import { sendBadInput } from '../problem.ts'
 import { rehearsalView } from '../rehearsal.ts'
 
 /** The query parameter that asks for a rehearsal in the place of the real thing. */
@@ -13,20 +12,20 @@ export const rehearsalParameters = {
       type: 'string',
       default: 'false',
       description:
-        'Does everything but keep it: nothing is stored, no Idempotency-Key is used up, no system is called. Answers 200 with what would happen.',
+        'Does everything but keep it, whatever the form and size of the body: nothing is stored, no Idempotency-Key is used up, no system is called. Answers 200 with what would happen.',
     }),
   ),
 }
 
-/** Answers a submission with what would come of it; nothing of it is kept. */
+/** Answers a request that was planned with what would come of it; nothing of it is kept. */
 export async function sendRehearsal(
   reply: FastifyReply,
-  submission: Submission,
-  overloaded: string | null,
+  planned: Planned,
+  caller: Caller & { readonly overloaded: string | null },
   ports: HttpPorts,
 ): Promise<FastifyReply> {
-  const rehearsal = await rehearse(submission, ports)
-  if (rehearsal.kind === 'refused') return sendBadInput(reply, rehearsal)
+  const rehearsal = await rehearse(planned, caller, ports)
+  const { overloaded } = caller
   const now = ports.clock.now()
   return reply.send(rehearsalView(rehearsal, { now, describe: ports.describe, overloaded }))
 }

@@ -136,14 +136,11 @@ function sendRefusal(
       return sendProblem(reply, 'invalid-state', UNFINISHED)
     case 'nothing':
       return sendProblem(reply, 'invalid-state', `${NOTHING} See /status/${id}/failures.`)
-    case 'given_up':
-      return sendProblem(reply, 'storage-unavailable', GIVEN_UP)
   }
 }
 
 const UNFINISHED = 'It is not finished. Wait for it or cancel it, and then try again what is left.'
 const NOTHING = 'There is nothing of it to try again: no mapping failed so, or was cancelled.'
-const GIVEN_UP = 'It took too long to put together, and nothing was stored. Try again later.'
 
 function sendReceipt(reply: FastifyReply, first: Request, { request, total, replayed }: Retry) {
   if (replayed) reply.header('idempotency-replayed', 'true')

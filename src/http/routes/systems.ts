@@ -2,7 +2,7 @@ import type { FastifyInstance, FastifyReply } from 'fastify'
 import Type, { type Static } from 'typebox'
 import { CALLBACK_NAMES, isCallbackLane, isCallbackName } from '../../core/callback.ts'
 import { MAPPING_LIMITS } from '../../core/mapping.ts'
-import { unknownSystem } from '../../intake/systems.ts'
+import { UnknownSystems } from '../../intake/unknown-systems.ts'
 import { NO_BODY, refuseBody } from '../body.ts'
 import { cursorOf, positionIn } from '../cursor.ts'
 import { answer, refusals, STORE_PROBLEMS } from '../documented.ts'
@@ -118,7 +118,7 @@ export function systemsRoutes(app: FastifyInstance, ports: HttpPorts): void {
   }
 
   function sendUnknown(reply: FastifyReply, name: string): FastifyReply {
-    const detail = isCallbackName(name) ? NO_LANE : unknownSystem(name, systems)
+    const detail = isCallbackName(name) ? NO_LANE : new UnknownSystems(systems).detailOf(name)
     return sendProblem(reply, 'not-found', detail)
   }
 
