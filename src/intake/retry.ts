@@ -3,7 +3,7 @@ import { batchSize } from '../core/batch.ts'
 import type { Mapping } from '../core/mapping.ts'
 import { NO_TERMS, type Request } from '../core/request.ts'
 import type { DurationMs } from '../core/units.ts'
-import type { IntakeStore, QueryStore, RequestOutline } from '../store/store.ts'
+import type { EarlierRequest, IntakeStore, QueryStore, RequestOutline } from '../store/store.ts'
 import type { IntakePorts } from './accept.ts'
 import { Growing } from './growing.ts'
 import { PROBLEMS_MAX, type Problem, type Refusal, refuse } from './problem.ts'
@@ -145,7 +145,7 @@ function receiptOf({ outline, growing }: Making): Retry {
   return { kind: 'accepted', request: outline.id, total, replayed: false, batches }
 }
 
-function replayOf({ id, total }: Request): Retry {
+function replayOf({ id, total }: EarlierRequest): Retry {
   return { kind: 'accepted', request: id, total, replayed: true, batches: 0 }
 }
 

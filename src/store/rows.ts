@@ -3,8 +3,15 @@ import { type FailureGroup, REST_CODE } from '../core/failures.ts'
 import type { Gate } from '../core/gate.ts'
 import type { Priority } from '../core/mapping.ts'
 import type { Closing, Request, RequestState } from '../core/request.ts'
-import type { EpochMs } from '../core/units.ts'
-import type { Keyed, NewRequest, Ordinals, StoredBatch, SystemControl } from './store.ts'
+import type { DurationMs, EpochMs } from '../core/units.ts'
+import type {
+  EarlierRequest,
+  Keyed,
+  NewRequest,
+  Ordinals,
+  StoredBatch,
+  SystemControl,
+} from './store.ts'
 
 /** How many batches of a lane are looked at to tell where a new one would stand: bounds what it costs. */
 export const BATCHES_COUNTED_MAX = 1000
@@ -41,17 +48,27 @@ export interface RequestRow {
   readonly release_at: number | null
 }
 
-/** The request that an idempotency key was used for. */
-export interface KeyRow extends RequestRow {
+/** How long an Idempotency-Key is remembered, whatever becomes of its request. */
+export const KEY_LIFETIME_MS: DurationMs = 86_400_000
+
+/** The request that an idempotency key was used for; it may be deleted. */
+export interface KeyRow {
+  readonly id: string
+  readonly total: number
   /** Of its body; empty while it is received. */
   readonly fingerprint: string
-  /** Null where it is complete. */
+  /** Null where it is complete, or deleted. */
   readonly receiving_until: number | null
 }
 
 /** What a key stands for, as the port has it. */
 export function toKeyed({ id, fingerprint, receiving_until }: KeyRow): Keyed {
   return { request: id, fingerprint, isReceiving: receiving_until !== null }
+}
+
+/** What of an earlier request is told to whoever comes with its key. */
+export function toEarlier({ id, total }: KeyRow): EarlierRequest {
+  return { id, total }
 }
 
 /** When a request that is inserted will be ranked; null for at once. */

@@ -5,6 +5,7 @@
  *
  * Expected endings are values. A rejection is a `StoreError` (below) or a bug.
  */
+import type { AuditPlace } from '../core/audit.ts'
 import type { Endpoint } from '../core/callback.ts'
 import type { Closed } from '../core/closed.ts'
 import type { FailureGroup, FailureRun } from '../core/failures.ts'
@@ -90,8 +91,18 @@ export interface DispatchStore {
   disableCallback(endpoint: Endpoint, now: EpochMs): Promise<void>
   /** Whether it is remembered to be gone. */
   isCallbackDisabled(endpoint: Endpoint): Promise<boolean>
-  /** Returns the batches of dead workers to `ready`, mends what does not add up, deletes old requests. */
-  sweep(now: EpochMs, retainedSince: EpochMs): Promise<Sweep>
+  /**
+   * Returns the batches of dead workers to `ready`. What closed requests have open, and nobody in hand, is
+   * there for `closeSome` once more.
+   */
+  rescue(now: EpochMs): Promise<readonly Rescued[]>
+  /** Checks the next open request, or a bounded part of it, and mends it where it does not add up. */
+  audit(place: AuditPlace, now: EpochMs): Promise<Audited>
+  /**
+   * Deletes a bounded number of requests that finished before `retainedSince`: nobody sees anything of them
+   * any more. Their keys are remembered for as long as any key. Forgets what says nothing any more.
+   */
+  deleteOld(now: EpochMs, retainedSince: EpochMs): Promise<Deleted>
   /**
    * Clears away a bounded part of what was deleted, or given up while it was received, and gives its
    * room back. True where there is more.
@@ -232,11 +243,23 @@ export interface Settled {
   readonly finished: readonly Request[]
 }
 
-export interface Sweep {
-  readonly rescued: readonly { readonly worker: string; readonly batches: number }[]
-  /** Requests whose counters, groups or state did not agree with their batches, and do now: a bug. */
-  readonly repaired: readonly string[]
-  readonly deleted: number
+/** A worker that died, and how many batches it held. */
+export interface Rescued {
+  readonly worker: string
+  readonly batches: number
+}
+
+export interface Audited {
+  /** Where to go on; null where the round is over. */
+  readonly next: AuditPlace | null
+  /** The request whose counters, groups or state did not agree with its batches, and do now: a bug. */
+  readonly repaired: string | null
+}
+
+export interface Deleted {
+  readonly requests: number
+  /** There may be more to delete, or to forget. */
+  readonly more: boolean
 }
 
 export interface QueryStore {

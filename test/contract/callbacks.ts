@@ -32,6 +32,7 @@ import {
   only,
   SECOND,
   settled,
+  swept,
   three,
   two,
 } from './steps.ts'
@@ -124,7 +125,7 @@ export const callbacks = {
     await join(store, 'dies', NOW + SECOND)
     await claimedOne(store, { worker: 'dies' })
     await store.cancel(TENANT, lost.id, NOW)
-    await store.sweep(NOW + MINUTE, 0)
+    await swept(store, NOW + MINUTE, 0)
     await closedAll(store, NOW + MINUTE)
     await tells(store, lost, { state: 'cancelled', cancelled: 5, finishedAt: NOW + MINUTE })
   },
@@ -294,13 +295,13 @@ export const callbacks = {
     await join(store)
     const { id } = await finished(store, TELLING)
     const later = NOW + 2 * DAY
-    expect((await store.sweep(later, NOW + DAY)).deleted).toBe(1)
+    expect((await swept(store, later, NOW + DAY)).deleted).toBe(1)
     expect(await store.request(TENANT, id)).toBeNull()
     const callback = only(await claimed(store, { lane: RECEIVER, now: later }))
     await settled(store, [done(callback)], later)
-    expect((await store.sweep(later, NOW + DAY)).deleted).toBe(0)
+    expect((await swept(store, later, NOW + DAY)).deleted).toBe(0)
     expect(await store.request(callbackTenant(TENANT), id)).toMatchObject({ state: 'completed' })
-    expect((await store.sweep(later + 1, later + 1)).deleted).toBe(1)
+    expect((await swept(store, later + 1, later + 1)).deleted).toBe(1)
     expect(await store.request(callbackTenant(TENANT), id)).toBeNull()
   },
 
@@ -341,7 +342,7 @@ export const callbacks = {
     if (old === undefined || recent === undefined) throw new Error('there are two')
     await store.disableCallback(old, NOW)
     await store.disableCallback(recent, NOW + DAY)
-    await store.sweep(NOW + 2 * DAY, NOW + DAY)
+    await swept(store, NOW + 2 * DAY, NOW + DAY)
     expect(await store.isCallbackDisabled(old)).toBe(false)
     expect(await store.isCallbackDisabled(recent)).toBe(true)
   },

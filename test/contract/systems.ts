@@ -4,7 +4,7 @@ import { NO_OVERRIDE } from '../../src/core/limits.ts'
 import type { SystemReport } from '../../src/core/report.ts'
 import type { Prospect, Store } from '../../src/store/store.ts'
 import { done, LANE, NOW, newBatch, TENANT, unfinished } from '../support/requests.ts'
-import { claimed, claimedOne, inserted, join, MINUTE, SECOND, settled } from './steps.ts'
+import { claimed, claimedOne, inserted, join, MINUTE, SECOND, settled, swept } from './steps.ts'
 import type { Promises } from './store.contract.ts'
 
 const UNTIL = NOW + 30 * SECOND
@@ -236,7 +236,7 @@ export const systems = {
     expect(await told()).toEqual([2, 3])
     await store.leave('worker-1')
     expect(await told()).toEqual([3])
-    await store.sweep(NOW + 60 * MINUTE, 0)
+    await swept(store, NOW + 60 * MINUTE, 0)
     expect(await told()).toEqual([])
   },
 

@@ -8,7 +8,7 @@ import { MOVED_TABLES } from '../../src/store/moved.ts'
 import { openPostgresStore } from '../../src/store/postgres/store.ts'
 import { openSqliteStore } from '../../src/store/sqlite/store.ts'
 import type { NewRequest, Store } from '../../src/store/store.ts'
-import { opened, released } from '../contract/steps.ts'
+import { opened, released, swept } from '../contract/steps.ts'
 import { emptyTables, execute, postgresDatabase } from '../support/postgres.ts'
 import {
   done,
@@ -151,7 +151,7 @@ describe('a move', () => {
     const repeat = { ...newRequest(), idempotency: { key: 'again', fingerprint: 'same' } }
     expect(await target.insert(repeat)).toMatchObject({
       kind: 'replayed',
-      request: { id: REQUESTS[0]?.id, state: 'completed' },
+      request: { id: REQUESTS[0]?.id, total: 12 },
     })
     expect(await target.insert(newRequest())).toEqual({ kind: 'inserted' })
     const { idempotency } = HALF
@@ -179,7 +179,7 @@ describe('a move', () => {
       ...['completed', 'failed', 'completed'],
       ...['completed', 'completed', 'completed'],
     ])
-    expect(await target.sweep(later, NOW - 1)).toMatchObject({ repaired: [] })
+    expect(await swept(target, later, NOW - 1)).toMatchObject({ repaired: [] })
     expect(await target.totals()).toEqual({ activeRequests: 0, openMappings: 0 })
   })
 

@@ -19,6 +19,7 @@ import {
   released,
   settled,
   staged,
+  swept,
   two,
   UNTIL,
 } from '../contract/steps.ts'
@@ -174,7 +175,7 @@ const IN_STEPS: Readonly<Record<string, Prepare>> = {
     const letGo = unfinished(batch, { state: 'ready' }, { completed: 1 })
     return async (again) => {
       await again.settle([letGo], NOW)
-      await again.sweep(NOW, 0)
+      await swept(again, NOW, 0)
       await closedAll(again, NOW)
     }
   },
@@ -190,7 +191,7 @@ const IN_STEPS: Readonly<Record<string, Prepare>> = {
   sweep: async (store) => {
     await holding(store)
     const later = NOW + 400 * 24 * 60 * MINUTE
-    return (again) => again.sweep(later, later - MINUTE)
+    return (again) => swept(again, later, later - MINUTE)
   },
 }
 

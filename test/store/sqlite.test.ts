@@ -13,10 +13,12 @@ import {
   claimed,
   claimedOne,
   cleared,
+  DAY,
   inserted,
   join as joined,
   opened,
   staged,
+  swept,
   three,
 } from '../contract/steps.ts'
 import { temporaryDirectory } from '../support/process.ts'
@@ -237,9 +239,9 @@ describe('the sweep', () => {
     const request = await inserted(store, { total: 10 })
     await store.settle([done(await claimedOne(store))], NOW)
     execute(dataDir, 'UPDATE requests SET completed = 3, failed = 1, open = 7')
-    expect(await store.sweep(NOW, 0)).toEqual({ rescued: [], repaired: [request.id], deleted: 0 })
+    expect(await swept(store, NOW, 0)).toEqual({ rescued: [], repaired: [request.id], deleted: 0 })
     expect(await store.request(TENANT, request.id)).toMatchObject({ completed: 5, failed: 0 })
-    expect(await store.sweep(NOW, 0)).toEqual({ rescued: [], repaired: [], deleted: 0 })
+    expect(await swept(store, NOW, 0)).toEqual({ rescued: [], repaired: [], deleted: 0 })
   })
 
   test('gives up groups of failures that do not add up, for one that does, and tells', async () => {
@@ -249,10 +251,22 @@ describe('the sweep', () => {
     const request = await inserted(store, { total: 10 })
     await store.settle([done(await claimedOne(store), { failed: 3 })], NOW)
     execute(dataDir, 'UPDATE failure_groups SET count = 2')
-    expect((await store.sweep(NOW, 0)).repaired).toEqual([request.id])
+    expect((await swept(store, NOW, 0)).repaired).toEqual([request.id])
     const groups = await store.failures(TENANT, request.id)
     expect(groups).toMatchObject([{ target: null, code: REST_CODE, count: 3 }])
-    expect((await store.sweep(NOW, 0)).repaired).toEqual([])
+    expect((await swept(store, NOW, 0)).repaired).toEqual([])
+  })
+
+  test('mends a large request as well, whose pieces are counted one after the other', async () => {
+    const dataDir = await temporaryDirectory()
+    const store = await open(dataDir)
+    await joined(store)
+    const request = await inserted(store, { total: 4100, batchSize: 1 })
+    await store.settle([done(await claimedOne(store))], NOW)
+    execute(dataDir, 'UPDATE requests SET completed = 3, open = 4000')
+    expect((await swept(store, NOW, 0)).repaired).toEqual([request.id])
+    expect(await store.request(TENANT, request.id)).toMatchObject({ completed: 1 })
+    expect((await swept(store, NOW, 0)).repaired).toEqual([])
   })
 
   test('finishes a request that ought to be finished, and tells', async () => {
@@ -262,7 +276,7 @@ describe('the sweep', () => {
     const request = await inserted(store, { total: 5 })
     await store.settle([done(await claimedOne(store), { failed: 1 })], NOW)
     execute(dataDir, `UPDATE requests SET state = 'in_progress', finished_at = NULL, completed = 0`)
-    expect((await store.sweep(NOW, 0)).repaired).toEqual([request.id])
+    expect((await swept(store, NOW, 0)).repaired).toEqual([request.id])
     const mended = { state: 'failed', completed: 4, failed: 1, finishedAt: NOW }
     expect(await store.request(TENANT, request.id)).toMatchObject(mended)
   })
@@ -279,7 +293,7 @@ describe('the sweep', () => {
         `UPDATE requests SET state = 'in_progress', finished_at = NULL,
            callback_url = 'https://a.example/' WHERE tenant = '${TENANT}'`,
       )
-      expect((await store.sweep(NOW, 0)).repaired).toContain(request.id)
+      expect((await swept(store, NOW, 0)).repaired).toContain(request.id)
       expect(await store.system('callback:https://a.example')).toMatchObject({ open: 1 })
     }
     expect(await claimed(store, { lane: 'callback:https://a.example' })).toHaveLength(1)
@@ -292,8 +306,9 @@ describe('the sweep', () => {
     await inserted(store, { total: 12, idempotency: { key: 'key', fingerprint: 'fingerprint' } })
     for (const batch of await claimed(store)) await store.settle([done(batch)], NOW)
     await store.leave('worker-1')
-    expect(await store.sweep(NOW + 2, NOW + 1)).toMatchObject({ deleted: 1 })
-    await cleared(store, NOW + 2)
+    const later = NOW + DAY
+    expect(await swept(store, later, NOW + 1)).toMatchObject({ deleted: 1 })
+    await cleared(store, later)
     expect(rowsByTable(dataDir)).toEqual({})
   })
 })

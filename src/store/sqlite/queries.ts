@@ -27,6 +27,7 @@ import {
   type Totals,
 } from '../store.ts'
 import { prepare } from './database.ts'
+import { FIND_KEY } from './intake-statements.ts'
 
 /** Which batches hold a mapping that stands so. */
 const HOLDING: Readonly<Record<MappingState, string>> = {
@@ -42,11 +43,7 @@ export function queryOperations(database: DatabaseSync) {
     database,
     `SELECT * FROM requests WHERE tenant = ? AND id = ? AND state <> 'receiving'`,
   )
-  const findKey = prepare<KeyRow>(
-    database,
-    `SELECT r.*, k.fingerprint FROM idempotency_keys k JOIN requests r ON r.seq = k.request
-     WHERE k.tenant = ? AND k.key = ?`,
-  )
+  const findKey = prepare<KeyRow>(database, FIND_KEY)
   const listRequests = prepare<RequestRow>(
     database,
     `SELECT * FROM requests WHERE tenant = ?1 AND id < coalesce(?2, 'g') AND state <> 'receiving'

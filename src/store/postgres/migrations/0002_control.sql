@@ -15,6 +15,9 @@ ALTER TABLE requests ADD COLUMN receiving_until bigint;
 -- When its staged batches will be ranked; null once they are.
 ALTER TABLE requests ADD COLUMN release_at bigint;
 
+-- What a key remembers of a request that was deleted before its own time was over.
+ALTER TABLE idempotency_keys ADD COLUMN total bigint;
+
 CREATE INDEX requests_expiring ON requests (expires_at)
   WHERE expires_at IS NOT NULL AND finished_at IS NULL AND closing IS NULL;
 CREATE INDEX requests_closing ON requests (seq) WHERE closing IS NOT NULL AND finished_at IS NULL;

@@ -21,6 +21,10 @@ ALTER TABLE requests ADD COLUMN open INTEGER NOT NULL DEFAULT 0 CHECK (open >= 0
 UPDATE requests SET open = (SELECT count(*) FROM batches WHERE request = requests.seq AND state <> 'done')
   WHERE finished_at IS NULL;
 
+-- What a key remembers of a request that was deleted before its own time was over.
+ALTER TABLE idempotency_keys ADD COLUMN id TEXT;
+ALTER TABLE idempotency_keys ADD COLUMN total INTEGER;
+
 CREATE INDEX requests_expiring ON requests (expires_at)
   WHERE expires_at IS NOT NULL AND finished_at IS NULL AND closing IS NULL;
 CREATE INDEX requests_closing ON requests (seq) WHERE closing IS NOT NULL AND finished_at IS NULL;

@@ -1,0 +1,93 @@
+import { type AuditPlace, auditStep, type Counts } from '../../core/audit.ts'
+import type { EpochMs } from '../../core/units.ts'
+import type { Audited } from '../store.ts'
+import type { StoreClock } from './clock.ts'
+import type { Database } from './database.ts'
+import { REGROUP } from './failures.ts'
+import { closeFlowsAndTell, FINISH } from './finish.ts'
+
+/** How many batches one call counts: bounds the statement. */
+const COUNTED_MAX = 2000
+
+/** The next open request, what it says, and what its batches from an ordinal on come to, at one moment. */
+const PIECE = `
+  WITH next AS MATERIALIZED (
+    SELECT seq, id, completed, failed, cancelled, open FROM requests
+    WHERE finished_at IS NULL AND state <> 'receiving' AND seq >= $1
+    ORDER BY seq LIMIT 1
+  ), piece AS MATERIALIZED (
+    SELECT p.batch, p.first FROM payloads p
+    WHERE p.request = (SELECT seq FROM next)
+      AND p.first >= (SELECT CASE WHEN seq = $1 THEN $2::bigint ELSE 0 END FROM next)
+    ORDER BY p.first, p.batch LIMIT ${COUNTED_MAX}
+  ), counted AS (
+    SELECT coalesce(sum(v.completed), 0)::bigint AS completed,
+      coalesce(sum(v.failed), 0)::bigint AS failed,
+      coalesce(sum(v.cancelled), 0)::bigint AS cancelled, count(b.id) AS open,
+      count(*) AS batches, max(p.first) AS last
+    FROM piece p LEFT JOIN verdicts v ON v.batch = p.batch LEFT JOIN batches b ON b.id = p.batch
+  )
+  SELECT n.seq, n.id, row_to_json(n) AS said, row_to_json(c) AS counted,
+    (SELECT coalesce(sum(count), 0)::bigint FROM failure_groups WHERE request = n.seq) AS grouped
+  FROM next n CROSS JOIN counted c`
+
+/**
+ * Has a request say the truth, and finishes it where nothing of it is open, unless it has been counted on
+ * since it was audited: then the next round will tell.
+ */
+const MEND = `
+  WITH recount AS MATERIALIZED (
+    SELECT $2::bigint AS seq, $3::bigint AS completed, $4::bigint AS failed, $5::bigint AS cancelled,
+      $6::bigint AS open, $7::bigint AS grouped
+  ), counted AS (
+    UPDATE requests r
+    SET completed = c.completed, failed = c.failed, cancelled = c.cancelled, open = c.open,
+      ${FINISH('c.open', 'c.failed', 'c.cancelled')}
+    FROM recount c
+    WHERE r.seq = c.seq AND r.finished_at IS NULL
+      AND (r.completed, r.failed, r.cancelled, r.open)
+        = ($8::bigint, $9::bigint, $10::bigint, $11::bigint)
+    RETURNING r.*
+  ), ${REGROUP}, ${closeFlowsAndTell(`
+      SELECT NULL::text AS lane, NULL::text AS tenant, NULL::text AS priority, 0 AS requests,
+        0 AS mappings WHERE false`)}
+  SELECT id FROM counted`
+
+interface PieceRow {
+  readonly seq: number
+  readonly id: string
+  readonly said: Counts
+  readonly counted: Counts & { readonly batches: number; readonly last: number | null }
+  readonly grouped: number
+}
+
+/** Mends what does not add up: safe to do at any time, on any node, and on several at once. */
+export function auditOperations(database: Database, clock: StoreClock) {
+  async function audit(place: AuditPlace, now: EpochMs): Promise<Audited> {
+    const [row] = await database.query<PieceRow>(PIECE, [place.request, place.from])
+    if (row === undefined) return { next: null, repaired: null }
+    const { seq, id, said, counted, grouped } = row
+    const { batches, last } = counted
+    const { place: next, truth } = auditStep(place, {
+      ...{ request: seq, said, counted, grouped },
+      next: batches < COUNTED_MAX || last === null ? null : last + 1,
+    })
+    const isMended = truth !== null && (await mend(seq, { said, truth, grouped }, now))
+    return { next, repaired: isMended ? id : null }
+  }
+
+  async function mend(
+    seq: number,
+    { said, truth, grouped }: { said: Counts; truth: Counts; grouped: number },
+    now: EpochMs,
+  ): Promise<boolean> {
+    const counts = [truth, said].map(({ completed, failed, cancelled, open }) => {
+      return [completed, failed, cancelled, open]
+    })
+    const [mended = [], before = []] = counts
+    const parameters = [clock.given(now), seq, ...mended, grouped, ...before]
+    return (await database.query(MEND, parameters)).length > 0
+  }
+
+  return { audit }
+}
