@@ -4,6 +4,9 @@
  * the first piece and at the last: they only ever go one way, so nothing was counted in between.
  */
 
+/** How many ordinals a piece goes through: no more batches can begin in it. It bounds what a piece costs. */
+export const AUDITED_ORDINALS = 10_000
+
 /** What has become of the mappings of some batches, and how many of these batches are not done. */
 export interface Counts {
   readonly completed: number
@@ -16,7 +19,7 @@ export interface Counts {
 export interface AuditPlace {
   /** The open request with the lowest number from here on is next. */
   readonly request: number
-  /** Of this very request, the batches from this ordinal on are still to be counted. */
+  /** Of this very request, the batches that begin from this ordinal on are still to be counted. */
   readonly from: number
   /** What those before it came to. */
   readonly counted: Counts
@@ -24,17 +27,17 @@ export interface AuditPlace {
   readonly said: Counts | null
 }
 
-/** A piece of an open request as it was at one moment. */
+/** An open request as it was at one moment, and its piece at an audit's place. */
 export interface AuditPiece {
   readonly request: number
-  /** What the request's counters say. */
+  /** How many mappings it has. */
+  readonly total: number
+  /** What its counters say. */
   readonly said: Counts
-  /** What the batches of this piece come to. */
+  /** What the batches come to that begin in the piece. */
   readonly counted: Counts
-  /** How many failures the groups of the request hold. */
+  /** How many failures its groups hold. */
   readonly grouped: number
-  /** The ordinal with which its next piece begins; null where this is the last. */
-  readonly next: number | null
 }
 
 export interface AuditStep {
@@ -54,12 +57,13 @@ export const AUDIT_START: AuditPlace = auditFrom(0)
  * one that has no open batch is to be finished, and so does not say the truth.
  */
 export function auditStep(place: AuditPlace, piece: AuditPiece): AuditStep {
-  const { request, said, grouped, next } = piece
+  const { request, total, said, grouped } = piece
   const after = auditFrom(request + 1)
   const isSame = place.request === request && place.said !== null
   if (isSame && !agree(place.said, said)) return { place: after, truth: null }
   const counted = isSame ? sum(place.counted, piece.counted) : piece.counted
-  if (next !== null) return { place: { request, from: next, counted, said }, truth: null }
+  const from = (isSame ? place.from : 0) + AUDITED_ORDINALS
+  if (from < total) return { place: { request, from, counted, said }, truth: null }
   const isTrue = agree(counted, said) && grouped === counted.failed && counted.open > 0
   return { place: after, truth: isTrue ? null : counted }
 }

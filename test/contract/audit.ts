@@ -1,8 +1,11 @@
 import { expect } from 'vitest'
-import { AUDIT_START } from '../../src/core/audit.ts'
+import { AUDIT_START, AUDITED_ORDINALS } from '../../src/core/audit.ts'
 import { done, NOW } from '../support/requests.ts'
 import { audited, auditRound, claimed, claimedOne, inserted, join, settled } from './steps.ts'
 import type { Promises } from './store.contract.ts'
+
+/** A request of two pieces. */
+const TOTAL = AUDITED_ORDINALS + 100
 
 /** What an audit promises: it goes through all that is open, and takes nothing for a bug that is none. */
 export const audit = {
@@ -23,11 +26,14 @@ export const audit = {
 
   async 'a large request is counted in pieces'(store) {
     await join(store)
-    const request = await inserted(store, { total: 4100, batchSize: 1 })
+    const request = await inserted(store, { total: 2 * AUDITED_ORDINALS + 5, batchSize: 50 })
     await settled(store, [done(await claimedOne(store), { failed: 1 })])
     const first = await store.audit(AUDIT_START, NOW)
     const second = await store.audit(first.next ?? AUDIT_START, NOW)
-    expect([first.next, second.next]).toMatchObject([{ from: 2000 }, { from: 4000 }])
+    expect([first.next, second.next]).toMatchObject([
+      { from: AUDITED_ORDINALS },
+      { from: 2 * AUDITED_ORDINALS },
+    ])
     const third = await store.audit(second.next ?? AUDIT_START, NOW)
     expect(third.next?.from).toBe(0)
     expect(await store.audit(third.next ?? AUDIT_START, NOW)).toEqual({
@@ -42,11 +48,11 @@ export const audit = {
     store,
   ) {
     await join(store)
-    const request = await inserted(store, { total: 2100, batchSize: 1 })
+    const request = await inserted(store, { total: TOTAL, batchSize: 50 })
     const batches = await claimed(store)
     for (const part of [batches.slice(0, 1), batches.slice(1)]) {
       const { next } = await store.audit(AUDIT_START, NOW)
-      expect(next?.from).toBe(2000)
+      expect(next?.from).toBe(AUDITED_ORDINALS)
       await settled(
         store,
         part.map((batch) => done(batch)),
@@ -55,6 +61,6 @@ export const audit = {
       expect(rest.repaired).toBeNull()
     }
     expect(await auditRound(store)).toEqual([])
-    expect(await audited(store, request)).toMatchObject({ state: 'completed', completed: 2100 })
+    expect(await audited(store, request)).toMatchObject({ state: 'completed', completed: TOTAL })
   },
 } satisfies Promises

@@ -1,11 +1,17 @@
 import { describe, expect, test } from 'vitest'
-import { AUDIT_START, type AuditPiece, auditStep, type Counts } from '../../src/core/audit.ts'
+import {
+  AUDIT_START,
+  AUDITED_ORDINALS,
+  type AuditPiece,
+  auditStep,
+  type Counts,
+} from '../../src/core/audit.ts'
 
 const SAID: Counts = { completed: 5, failed: 2, cancelled: 1, open: 3 }
 
-/** The last piece of a request that is as it says, but for what is told. */
+/** A small request that is as it says, but for what is told. */
 function piece(changes: Partial<AuditPiece> = {}): AuditPiece {
-  return { request: 7, said: SAID, counted: SAID, grouped: 2, next: null, ...changes }
+  return { request: 7, total: 11, said: SAID, counted: SAID, grouped: 2, ...changes }
 }
 
 describe('a request that is counted at once', () => {
@@ -38,25 +44,29 @@ describe('a request that is counted at once', () => {
 describe('a request that is counted in pieces', () => {
   const half = { completed: 3, failed: 0, cancelled: 1, open: 2 }
   const rest = { completed: 2, failed: 2, cancelled: 0, open: 1 }
-  const first = auditStep(AUDIT_START, piece({ counted: half, next: 500 }))
+  const total = AUDITED_ORDINALS + 1
+  const first = auditStep(AUDIT_START, piece({ total, counted: half }))
 
   test('is not judged before its last piece', () => {
     expect(first).toEqual({
-      place: { request: 7, from: 500, counted: half, said: SAID },
+      place: { request: 7, from: AUDITED_ORDINALS, counted: half, said: SAID },
       truth: null,
     })
   })
 
   test('is the sum of them', () => {
-    expect(auditStep(first.place, piece({ counted: rest })).truth).toBeNull()
+    expect(auditStep(first.place, piece({ total, counted: rest })).truth).toBeNull()
     const wrong = { ...rest, failed: 1 }
-    expect(auditStep(first.place, piece({ counted: wrong })).truth).toEqual({ ...SAID, failed: 1 })
+    expect(auditStep(first.place, piece({ total, counted: wrong })).truth).toEqual({
+      ...SAID,
+      failed: 1,
+    })
   })
 
   test('is left to the next round where it was counted on meanwhile', () => {
     const said = { ...SAID, completed: 6 }
-    for (const next of [1000, null]) {
-      const step = auditStep(first.place, piece({ said, counted: rest, next }))
+    for (const size of [total, 3 * total]) {
+      const step = auditStep(first.place, piece({ total: size, said, counted: rest }))
       expect(step).toEqual({ place: { ...AUDIT_START, request: 8 }, truth: null })
     }
   })

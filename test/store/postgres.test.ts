@@ -347,11 +347,11 @@ describe('the sweep', () => {
   test('mends a large request as well, whose pieces are counted one after the other', async () => {
     const store = await open()
     await join(store)
-    const request = await inserted(store, { total: 4100, batchSize: 1 })
+    const request = await inserted(store, { total: 10_100, batchSize: 5 })
     await store.settle([done(await claimedOne(store))], NOW)
-    await execute(url, 'UPDATE requests SET completed = 3, open = 4000')
+    await execute(url, 'UPDATE requests SET completed = 3, open = 2000')
     expect((await swept(store, NOW, 0)).repaired).toEqual([request.id])
-    expect(await store.request(TENANT, request.id)).toMatchObject({ completed: 1 })
+    expect(await store.request(TENANT, request.id)).toMatchObject({ completed: 5 })
     expect((await swept(store, NOW, 0)).repaired).toEqual([])
   })
 

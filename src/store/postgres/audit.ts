@@ -1,4 +1,4 @@
-import { type AuditPlace, auditStep, type Counts } from '../../core/audit.ts'
+import { AUDITED_ORDINALS, type AuditPlace, auditStep, type Counts } from '../../core/audit.ts'
 import type { EpochMs } from '../../core/units.ts'
 import type { Audited } from '../store.ts'
 import type { StoreClock } from './clock.ts'
@@ -6,28 +6,27 @@ import type { Database } from './database.ts'
 import { REGROUP } from './failures.ts'
 import { closeFlowsAndTell, FINISH } from './finish.ts'
 
-/** How many batches one call counts: bounds the statement. */
-const COUNTED_MAX = 2000
-
-/** The next open request, what it says, and what its batches from an ordinal on come to, at one moment. */
+/**
+ * The next open request, what it says, and what its batches from an ordinal on come to, at one moment. They
+ * are bounded by their ordinals and not by their number, for the planner takes all for few that it has no
+ * statistics of.
+ */
 const PIECE = `
   WITH next AS MATERIALIZED (
-    SELECT seq, id, completed, failed, cancelled, open FROM requests
+    SELECT seq, id, total, completed, failed, cancelled, open FROM requests
     WHERE finished_at IS NULL AND state <> 'receiving' AND seq >= $1
     ORDER BY seq LIMIT 1
   ), piece AS MATERIALIZED (
-    SELECT p.batch, p.first FROM payloads p
-    WHERE p.request = (SELECT seq FROM next)
-      AND p.first >= (SELECT CASE WHEN seq = $1 THEN $2::bigint ELSE 0 END FROM next)
-    ORDER BY p.first, p.batch LIMIT ${COUNTED_MAX}
+    SELECT seq, CASE WHEN seq = $1 THEN $2::bigint ELSE 0 END AS start FROM next
   ), counted AS (
     SELECT coalesce(sum(v.completed), 0)::bigint AS completed,
       coalesce(sum(v.failed), 0)::bigint AS failed,
-      coalesce(sum(v.cancelled), 0)::bigint AS cancelled, count(b.id) AS open,
-      count(*) AS batches, max(p.first) AS last
-    FROM piece p LEFT JOIN verdicts v ON v.batch = p.batch LEFT JOIN batches b ON b.id = p.batch
+      coalesce(sum(v.cancelled), 0)::bigint AS cancelled, count(b.id) AS open
+    FROM payloads p LEFT JOIN verdicts v ON v.batch = p.batch LEFT JOIN batches b ON b.id = p.batch
+    WHERE p.request = (SELECT seq FROM piece) AND p.first >= (SELECT start FROM piece)
+      AND p.first < (SELECT start FROM piece) + ${AUDITED_ORDINALS}
   )
-  SELECT n.seq, n.id, row_to_json(n) AS said, row_to_json(c) AS counted,
+  SELECT n.seq, n.id, n.total, row_to_json(n) AS said, row_to_json(c) AS counted,
     (SELECT coalesce(sum(count), 0)::bigint FROM failure_groups WHERE request = n.seq) AS grouped
   FROM next n CROSS JOIN counted c`
 
@@ -56,8 +55,9 @@ const MEND = `
 interface PieceRow {
   readonly seq: number
   readonly id: string
+  readonly total: number
   readonly said: Counts
-  readonly counted: Counts & { readonly batches: number; readonly last: number | null }
+  readonly counted: Counts
   readonly grouped: number
 }
 
@@ -66,12 +66,9 @@ export function auditOperations(database: Database, clock: StoreClock) {
   async function audit(place: AuditPlace, now: EpochMs): Promise<Audited> {
     const [row] = await database.query<PieceRow>(PIECE, [place.request, place.from])
     if (row === undefined) return { next: null, repaired: null }
-    const { seq, id, said, counted, grouped } = row
-    const { batches, last } = counted
-    const { place: next, truth } = auditStep(place, {
-      ...{ request: seq, said, counted, grouped },
-      next: batches < COUNTED_MAX || last === null ? null : last + 1,
-    })
+    const { seq, id, ...piece } = row
+    const { said, grouped } = piece
+    const { place: next, truth } = auditStep(place, { ...piece, request: seq })
     const isMended = truth !== null && (await mend(seq, { said, truth, grouped }, now))
     return { next, repaired: isMended ? id : null }
   }

@@ -4,11 +4,17 @@ import type { Database } from './database.ts'
 
 /**
  * How much one call clears away: so many requests, and of them so many batches, or mappings' texts of so
- * many bytes. It bounds the statement.
+ * many bytes. It bounds the statement, and so does how far it looks in a request, in ordinals.
  */
 const REQUESTS_MAX = 50
 const BATCHES_MAX = 500
 const BYTES_MAX = 4_000_000
+const ORDINALS_MAX = 10_000
+
+/** The first batch of a request: one look into an index, however many there are. */
+const first = (request: string, which = 'true') => `
+  SELECT batch, first FROM payloads WHERE request = ${request} AND ${which}
+  ORDER BY first, batch LIMIT 1`
 
 /**
  * Gives up what comes no more, whose key is free then, and clears away what is gone: any batches of it, and
@@ -26,9 +32,10 @@ const CLEAR = `
     SELECT seq FROM requests WHERE receiving_until = 0
     ORDER BY seq LIMIT ${REQUESTS_MAX} FOR UPDATE SKIP LOCKED
   ), found AS MATERIALIZED (
-    SELECT p.batch, p.bytes FROM gone g CROSS JOIN LATERAL (
-      SELECT batch, octet_length(mappings) AS bytes FROM payloads WHERE request = g.seq
-      ORDER BY first, batch LIMIT ${BATCHES_MAX}
+    SELECT p.batch, p.bytes FROM gone g CROSS JOIN LATERAL (${first('g.seq')}) f CROSS JOIN LATERAL (
+      SELECT batch, octet_length(mappings) AS bytes FROM payloads
+      WHERE request = g.seq AND first >= f.first AND first < f.first + ${ORDINALS_MAX}
+      LIMIT ${BATCHES_MAX}
     ) p LIMIT ${BATCHES_MAX}
   ), parts AS MATERIALIZED (
     SELECT batch FROM (
@@ -41,8 +48,8 @@ const CLEAR = `
   ), queued AS (
     DELETE FROM batches b USING parts WHERE b.id = parts.batch
   ), bare AS MATERIALIZED (
-    SELECT seq FROM gone g WHERE NOT EXISTS (
-      SELECT 1 FROM payloads p WHERE p.request = g.seq AND p.batch NOT IN (SELECT batch FROM parts))
+    SELECT seq FROM gone g
+    WHERE NOT EXISTS (${first('g.seq', 'batch <> ALL (ARRAY(SELECT batch FROM parts))')})
   ), grouped AS (
     DELETE FROM failure_groups g USING bare WHERE g.request = bare.seq
   ), opened AS (

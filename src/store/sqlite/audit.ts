@@ -1,20 +1,11 @@
 import type { DatabaseSync } from 'node:sqlite'
-import { type AuditPlace, auditStep, type Counts } from '../../core/audit.ts'
+import { AUDITED_ORDINALS, type AuditPlace, auditStep, type Counts } from '../../core/audit.ts'
 import type { EpochMs } from '../../core/units.ts'
 import type { RequestRow } from '../rows.ts'
 import type { Audited, WorkHint } from '../store.ts'
 import { prepare } from './database.ts'
 import { failureOperations } from './failures.ts'
 import { finishOperations } from './finish.ts'
-
-/** How many batches one call counts: it must not hold up the writes it stands between. */
-const COUNTED_MAX = 2000
-
-interface PieceRow extends Counts {
-  readonly batches: number
-  /** The first ordinal of the last of them; null for none. */
-  readonly last: number | null
-}
 
 /**
  * Mends what does not add up, and finishes what ought to be finished.
@@ -29,12 +20,11 @@ export function auditOperations(database: DatabaseSync, hint: (hint: WorkHint) =
     `SELECT * FROM requests WHERE finished_at IS NULL AND state <> 'receiving' AND seq >= ?
      ORDER BY seq LIMIT 1`,
   )
-  const count = prepare<PieceRow>(
+  const count = prepare<Counts>(
     database,
     `SELECT coalesce(sum(completed), 0) AS completed, coalesce(sum(failed), 0) AS failed,
-       coalesce(sum(cancelled), 0) AS cancelled, count(*) FILTER (WHERE state <> 'done') AS open,
-       count(*) AS batches, max(first) AS last
-     FROM (SELECT * FROM batches WHERE request = ? AND first >= ? ORDER BY first LIMIT ${COUNTED_MAX})`,
+       coalesce(sum(cancelled), 0) AS cancelled, count(*) FILTER (WHERE state <> 'done') AS open
+     FROM batches WHERE request = ?1 AND first >= ?2 AND first < ?2 + ${AUDITED_ORDINALS}`,
   )
   const countGrouped = prepare<{ grouped: number }>(
     database,
@@ -49,14 +39,12 @@ export function auditOperations(database: DatabaseSync, hint: (hint: WorkHint) =
     const row = nextOpen.get(place.request)
     if (row === undefined) return { next: null, repaired: null }
     const from = row.seq === place.request ? place.from : 0
-    const piece = count.get(row.seq, from)
+    const counted = count.get(row.seq, from)
+    if (counted === undefined) throw new Error('a sum is one row')
     const grouped = countGrouped.get(row.seq)?.grouped ?? 0
-    if (piece === undefined) throw new Error('a sum is one row')
-    const { batches, last, ...counted } = piece
-    const { place: next, truth } = auditStep(place, {
-      ...{ request: row.seq, said: row, counted, grouped },
-      next: batches < COUNTED_MAX || last === null ? null : last + 1,
-    })
+    const { seq: request, total } = row
+    const piece = { request, total, said: countsOf(row), counted, grouped }
+    const { place: next, truth } = auditStep(place, piece)
     if (truth !== null) mend({ ...row, ...truth }, grouped, now)
     return { next, repaired: truth === null ? null : row.id }
   }
@@ -68,4 +56,9 @@ export function auditOperations(database: DatabaseSync, hint: (hint: WorkHint) =
   }
 
   return { audit }
+}
+
+/** Not the whole row: it goes along in the audit's place. */
+function countsOf({ completed, failed, cancelled, open }: RequestRow): Counts {
+  return { completed, failed, cancelled, open }
 }
