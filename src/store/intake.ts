@@ -34,6 +34,7 @@ export interface IntakeStore {
 
 /** What is known of a request before its mappings are. */
 export interface RequestOutline {
+  /** A UUIDv7 of `createdAt`: the order of ids is that of time. */
   readonly id: string
   readonly tenant: string
   readonly priority: Priority

@@ -102,26 +102,6 @@ export function toRequest(row: RequestRow): Request {
   }
 }
 
-/**
- * How many open mappings of a request are for a system or read from it; null where that was not
- * counted, because only some of them are read from it.
- *
- * @param openInLane for requests of more than one lane; null where the system is none of them
- */
-export function heldUp(
-  request: Pick<RequestRow, 'total' | 'lanes' | 'sources'>,
-  openInAll: number,
-  system: string,
-  openInLane: number | null,
-): number | null {
-  const lanes: readonly string[] = JSON.parse(request.lanes)
-  const sources: Readonly<Record<string, number>> = JSON.parse(request.sources)
-  const reading = Object.hasOwn(sources, system) ? sources[system] : 0
-  const isOnly = lanes.length === 1 && lanes[0] === system
-  if (isOnly || reading === request.total) return openInAll
-  return reading === 0 ? (openInLane ?? 0) : null
-}
-
 export interface OrdinalsRow {
   readonly first: number
   readonly last: number

@@ -277,11 +277,13 @@ export interface QueryStore {
    */
   failures(tenant: string, request: string): Promise<readonly FailureGroup[]>
   totals(): Promise<Totals>
-  /** The systems that an open request reads from or writes to, and that must not be called. */
-  waiting(tenant: string, id: string): Promise<readonly Waiting[]>
+  /** The systems that open requests read from or write to, and that must not be called: by request. */
+  waiting(tenant: string, ids: readonly string[]): Promise<ReadonlyMap<string, readonly Waiting[]>>
   /** The names, in order, of systems with open mappings, or of which something is known. */
   systemNames(after: string, limit: number): Promise<readonly string[]>
   system(name: string): Promise<StoredSystem>
+  /** The same of many, in their order. */
+  systems(names: readonly string[]): Promise<readonly StoredSystem[]>
   /** What a new request would meet at a system. Cost is bounded, however much is open there. */
   load(system: string, prospect: Prospect): Promise<SystemLoad>
 }
@@ -341,6 +343,7 @@ export interface StoredSystem extends SystemControl {
 export interface RequestFilter {
   readonly state: RequestState | null
   readonly priority: Priority | null
+  /** By the time in their ids. */
   readonly createdAfter: EpochMs | null
   /** Only requests older than this one, by id. */
   readonly before: string | null

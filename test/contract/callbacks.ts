@@ -35,6 +35,7 @@ import {
   swept,
   three,
   two,
+  waitingOf,
 } from './steps.ts'
 import type { Promises } from './store.contract.ts'
 
@@ -256,7 +257,7 @@ export const callbacks = {
     expect(await listed(store)).toEqual([id])
     expect(await store.request(TENANT, id)).toMatchObject({ state: 'completed', total: 1 })
     expect(await allBatches(store, id)).toHaveLength(1)
-    expect(await store.waiting(TENANT, id)).toEqual([])
+    expect(await waitingOf(store, TENANT, id)).toEqual([])
     expect(await store.totals()).toEqual({ activeRequests: 0, openMappings: 0 })
     await inserted(store, { total: 3 })
     expect(await store.totals()).toEqual({ activeRequests: 1, openMappings: 3 })

@@ -100,6 +100,42 @@ export const queries = {
     expect(await listed(store, { priority: 'MEDIUM' })).toEqual([])
   },
 
+  async 'a filtered list is newest first over all that it lets through, page after page'(store) {
+    await join(store)
+    const wanted: string[] = []
+    for (const priority of ['LOW', 'HIGH', 'MEDIUM', 'LOW', 'MEDIUM', 'HIGH'] as const) {
+      await inserted(store, { priority: 'LOW', tenant: 'another', lane: 'erp' })
+      wanted.unshift((await inserted(store, { priority, lane: 'erp' })).id)
+      await inserted(store, { priority })
+      await settled(store, [done(await claimedOne(store))])
+    }
+    const read: string[] = []
+    for (let page = 0; page < 4; page += 1) {
+      const before = read.at(-1) ?? null
+      read.push(...(await listed(store, { state: 'pending', limit: 2, before })))
+    }
+    expect(read).toEqual(wanted)
+    const high = [wanted[0], wanted[4]]
+    expect(await listed(store, { state: 'pending', priority: 'HIGH' })).toEqual(high)
+    expect(await listed(store, { state: 'completed', priority: 'HIGH' })).toHaveLength(2)
+    expect(await listed(store, { priority: 'HIGH' })).toHaveLength(4)
+  },
+
+  async 'what was created at the very moment is not after it'(store) {
+    const at = NOW - 5000
+    const [older, same, younger] = [
+      await inserted(store, { createdAt: at - 1 }),
+      await inserted(store, { createdAt: at }),
+      await inserted(store, { createdAt: at + 1 }),
+    ]
+    expect(await listed(store, { createdAfter: at })).toEqual([younger.id])
+    expect(await listed(store, { createdAfter: at - 1 })).toEqual([younger.id, same.id])
+    expect(await listed(store, { createdAfter: at, state: 'pending' })).toEqual([younger.id])
+    const all = [younger.id, same.id, older.id]
+    expect(await listed(store, { createdAfter: -62_135_596_800_000 })).toEqual(all)
+    expect(await listed(store, { createdAfter: 253_402_300_799_999 })).toEqual([])
+  },
+
   async 'batches come in order of their first ordinal, those and only those in the range'(store) {
     const { id } = await inserted(store, { total: 50 })
     expect(await firsts(store, id, 0, 50)).toEqual([0, 5, 10, 15, 20, 25, 30, 35, 40, 45])

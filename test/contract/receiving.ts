@@ -27,6 +27,7 @@ import {
   staged,
   swept,
   UNTIL,
+  waitingOf,
 } from './steps.ts'
 import type { Promises } from './store.contract.ts'
 
@@ -81,7 +82,7 @@ export const receiving = {
     const batches = lanes.map((lane, place) => newBatch([2 * place, 2 * place + 1], { lane }))
     const request = await received(store, { batches })
     await store.gate('erp', { state: 'held', until: NOW, reason: 'refused' })
-    expect(only(await store.waiting(TENANT, request.id))).toMatchObject({ mappings: 4 })
+    expect(only(await waitingOf(store, TENANT, request.id))).toMatchObject({ mappings: 4 })
     await store.gate('erp', null)
     await released(store)
     for (const [lane, open] of Object.entries({ crm: 6, erp: 4, shop: 2 })) {
@@ -263,7 +264,7 @@ async function expectNothingOf(store: Store, { tenant, id }: NewRequest, open = 
   expect(await store.request(tenant, id)).toBeNull()
   expect(await listed(store, {}, tenant)).not.toContain(id)
   expect(await allBatches(store, id, tenant)).toEqual([])
-  expect(await store.waiting(tenant, id)).toEqual([])
+  expect(await waitingOf(store, tenant, id)).toEqual([])
   const activeRequests = open === 0 ? 0 : 1
   expect(await store.totals()).toEqual({ activeRequests, openMappings: open })
   expect(await store.system(LANE)).toMatchObject({ open, leased: 0, waiting: 0 })

@@ -227,6 +227,11 @@ export async function listed(
   return requests.map(({ id }) => id)
 }
 
+/** What one request waits for. */
+export async function waitingOf(store: Store, tenant: string, id: string) {
+  return (await store.waiting(tenant, [id])).get(id) ?? []
+}
+
 /** The one element of a list that must hold exactly one. */
 export function only<Element>(list: readonly Element[]): Element {
   const [first] = list

@@ -4,7 +4,17 @@ import { NO_OVERRIDE } from '../../src/core/limits.ts'
 import type { SystemReport } from '../../src/core/report.ts'
 import type { Prospect, Store } from '../../src/store/store.ts'
 import { done, LANE, NOW, newBatch, TENANT, unfinished } from '../support/requests.ts'
-import { claimed, claimedOne, inserted, join, MINUTE, SECOND, settled, swept } from './steps.ts'
+import {
+  claimed,
+  claimedOne,
+  inserted,
+  join,
+  MINUTE,
+  SECOND,
+  settled,
+  swept,
+  waitingOf,
+} from './steps.ts'
 import type { Promises } from './store.contract.ts'
 
 const UNTIL = NOW + 30 * SECOND
@@ -104,7 +114,7 @@ export const systems = {
     await store.override('shop', { paused: true })
     await store.gate('other', HELD)
     const waiting = async () =>
-      (await store.waiting(TENANT, id)).map(({ system, mappings }) => [system, mappings]).sort()
+      (await waitingOf(store, TENANT, id)).map(({ system, mappings }) => [system, mappings]).sort()
     expect(await waiting()).toEqual([
       ['crm', 2],
       ['shop', 1],
@@ -116,7 +126,7 @@ export const systems = {
       ['crm', 1],
       ['shop', 1],
     ])
-    expect(await store.waiting('another', id)).toEqual([])
+    expect(await waitingOf(store, 'another', id)).toEqual([])
   },
 
   async 'a request waits for a closed system that it reads from'(store) {
@@ -125,7 +135,7 @@ export const systems = {
     const { id } = await inserted(store, { total: 12, sources })
     await settled(store, [done(await claimedOne(store))])
     for (const system of ['shop', 'erp', 'constructor']) await store.gate(system, HELD)
-    const waiting = await store.waiting(TENANT, id)
+    const waiting = await waitingOf(store, TENANT, id)
     expect(waiting.map(({ system, mappings }) => [system, mappings]).sort()).toEqual([
       ['erp', null],
       ['shop', 7],
@@ -136,10 +146,50 @@ export const systems = {
     await join(store)
     const { id } = await inserted(store, { total: 12 })
     await settled(store, [done(await claimedOne(store))])
-    expect(await store.waiting(TENANT, id)).toEqual([])
+    expect(await waitingOf(store, TENANT, id)).toEqual([])
     await store.gate(LANE, HELD)
-    const [waiting] = await store.waiting(TENANT, id)
+    const [waiting] = await waitingOf(store, TENANT, id)
     expect(waiting).toEqual({ system: LANE, gate: HELD, override: NO_OVERRIDE, mappings: 7 })
+  },
+
+  async 'many requests are asked about at once, and those that wait for nothing are left out'(
+    store,
+  ) {
+    await join(store)
+    const open = [await inserted(store, { total: 7 }), await inserted(store, { total: 3 })]
+    const other = await inserted(store, { lane: 'erp' })
+    const theirs = await inserted(store, { tenant: 'another' })
+    const ended = await inserted(store, { lane: 'shop' })
+    await settled(store, [done(await claimedOne(store, { lane: 'shop' }))])
+    const ids = [...open, other, theirs, ended].map(({ id }) => id)
+    expect(await store.waiting(TENANT, ids)).toEqual(new Map())
+    for (const lane of [LANE, 'shop']) await store.gate(lane, HELD)
+    const waiting = await store.waiting(TENANT, ids)
+    const mappings = open.map(({ id }) => waiting.get(id)?.map((one) => one.mappings))
+    expect(mappings).toEqual([[7], [3]])
+    expect(waiting.size).toBe(2)
+    expect(await store.waiting(TENANT, [])).toEqual(new Map())
+  },
+
+  async 'many systems are told of at once, in the order in which they are asked for'(store) {
+    await join(store)
+    await inserted(store, { total: 20 })
+    await claimedOne(store)
+    const terms = { notBefore: NOW + MINUTE }
+    await inserted(store, { total: 3, lane: 'erp', terms, createdAt: NOW })
+    const batches = ['erp', 'shop'].map((lane, at) => newBatch([at], { lane }))
+    await inserted(store, { batches, terms, createdAt: NOW })
+    await store.override('shop', { paused: true })
+    const names = ['shop', 'nobody', LANE, 'erp']
+    const systems = await store.systems(names)
+    expect(systems).toEqual(await Promise.all(names.map((name) => store.system(name))))
+    expect(systems).toMatchObject([
+      { system: 'shop', open: 1, waiting: 1, override: { paused: true } },
+      { system: 'nobody', open: 0, waiting: 0 },
+      { system: LANE, open: 20, leased: 5, waiting: 0 },
+      { system: 'erp', open: 4, waiting: 4 },
+    ])
+    expect(await store.systems([])).toEqual([])
   },
 
   async 'a system tells what is open for it, in hand, and waiting'(store) {

@@ -351,6 +351,26 @@ describe('GET /requests', () => {
     expect(none.body).toEqual({ requests: [], next_cursor: null })
   })
 
+  test('asks the store once for what all of a page wait for', async () => {
+    const asked: number[] = []
+    const fixture = await openServer({
+      wrap: (store) => ({
+        ...store,
+        waiting(tenant, ids) {
+          asked.push(ids.length)
+          return store.waiting(tenant, ids)
+        },
+      }),
+    })
+    for (let n = 0; n < 5; n += 1) await post(fixture, { mappings: [mapping()] })
+    await fixture.store.override('target_1', { paused: true })
+    const { requests } = (await get(fixture, '/requests')).body
+    expect(asked).toEqual([5])
+    for (const { waiting_on: waiting } of requests) {
+      expect(waiting).toMatchObject([{ system: 'target_1', gate: 'paused', mappings: 1 }])
+    }
+  })
+
   function idOf(status: { request_id: string }): string {
     return status.request_id
   }

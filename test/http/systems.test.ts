@@ -130,6 +130,24 @@ describe('GET /systems', () => {
     expect(body.next_cursor).toBeNull()
   })
 
+  test('asks the store once for all of a page', async () => {
+    const asked: (readonly string[])[] = []
+    const fixture = await openServer({
+      wrap: (store) => ({
+        ...store,
+        systems(names) {
+          asked.push(names)
+          return store.systems(names)
+        },
+        system: () => Promise.reject(new Error('one by one')),
+      }),
+    })
+    for (const lane of ['b', 'a']) await fixture.store.insert(newRequest({ lane, total: 3 }))
+    const { body } = await call(fixture, 'GET', '/systems')
+    expect(asked).toEqual([['a', 'b']])
+    expect(body.systems).toMatchObject([{ name: 'a', ready_mappings: 3 }, { name: 'b' }])
+  })
+
   test('without one lists those with work, by name, in pages', async () => {
     const fixture = await openServer()
     for (const lane of ['b', 'a', 'd', 'c']) await fixture.store.insert(newRequest({ lane }))

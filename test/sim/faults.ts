@@ -73,9 +73,10 @@ export function troubled(
     failures: (tenant, request) => store.failures(tenant, request),
     received: (request, from, to) => store.received(request, from, to),
     totals: () => store.totals(),
-    waiting: (tenant, id) => store.waiting(tenant, id),
+    waiting: (tenant, ids) => store.waiting(tenant, ids),
     systemNames: (after, limit) => store.systemNames(after, limit),
     system: (name) => store.system(name),
+    systems: (names) => store.systems(names),
     load: (system, prospect) => store.load(system, prospect),
     onWork: (listener) =>
       store.onWork((hint) => {

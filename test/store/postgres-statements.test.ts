@@ -207,9 +207,10 @@ const READS: Readonly<Record<string, (store: Store) => Promise<unknown>>> = {
   failures: (store) => store.failures(TENANT, 'none'),
   received: (store) => store.received({ tenant: TENANT, id: 'none' }, 0, 10),
   totals: (store) => store.totals(),
-  waiting: (store) => store.waiting(TENANT, 'none'),
+  waiting: (store) => store.waiting(TENANT, ['none']),
   systemNames: (store) => store.systemNames('', 10),
   system: (store) => store.system(LANE),
+  systems: (store) => store.systems([LANE, 'none']),
   load: (store) => store.load(LANE, { tenant: TENANT, priority: 'LOW', mappings: 5 }),
   isCallbackDisabled: (store) => store.isCallbackDisabled(ENDPOINT),
 }

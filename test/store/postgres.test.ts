@@ -3,6 +3,7 @@ import { afterAll, beforeEach, describe, expect, onTestFinished, test } from 'vi
 import { REST_CODE } from '../../src/core/failures.ts'
 import { LEASE } from '../../src/store/postgres/claim-statements.ts'
 import { migrate } from '../../src/store/postgres/migrate.ts'
+import { REQUESTS_IN } from '../../src/store/postgres/queries.ts'
 import { openPostgresStore, type PostgresOptions } from '../../src/store/postgres/store.ts'
 import type { Store } from '../../src/store/store.ts'
 import {
@@ -288,6 +289,22 @@ describe('a claim', () => {
     const touched = Number(/"Shared Hit Blocks":(\d+)/.exec(plan)?.[1])
     expect(touched).toBeLessThan(400)
   })
+})
+
+test('requests are listed from an index, whatever is asked for', async () => {
+  await fill('requests')
+  const wanted = [
+    ['failed', 'completed'],
+    ['HIGH', 'LOW'],
+  ]
+  const parameters = [TENANT, '', 'g', 10, ...wanted]
+  const explain = `EXPLAIN (ANALYZE, FORMAT JSON) ${REQUESTS_IN}`
+  const [row] = await execute(url, explain, parameters)
+  const plan = JSON.stringify(row)
+  expect(plan).not.toMatch(/"Node Type":"Seq Scan"[^{}]*"Relation Name":"requests"/)
+  expect(plan).toContain('"Index Name":"requests_listed"')
+  const rows = [...plan.matchAll(/"Actual Rows":([\d.]+)/g)].map(([, count]) => Number(count))
+  expect(Math.max(...rows)).toBeLessThanOrEqual(10)
 })
 
 /** A hundred thousand rows of history. */

@@ -5,7 +5,9 @@ import { DatabaseSync } from 'node:sqlite'
 import { describe, expect, onTestFinished, test, vi } from 'vitest'
 import { REST_CODE } from '../../src/core/failures.ts'
 import { openWriter } from '../../src/store/sqlite/database.ts'
+import { openMemoryStore } from '../../src/store/sqlite/memory.ts'
 import { migrate } from '../../src/store/sqlite/migrate.ts'
+import { queryOperations } from '../../src/store/sqlite/queries.ts'
 import { openSqliteStore, type SqliteStore } from '../../src/store/sqlite/store.ts'
 import { closedAll } from '../contract/cancel.ts'
 import {
@@ -101,6 +103,23 @@ describe('the file', () => {
     expect(schemaOf(database)).toEqual([])
     database.close()
   })
+})
+
+test('requests are listed from an index, whatever is asked for', async () => {
+  const database = openWriter(':memory:')
+  const store = await openMemoryStore(database)
+  onTestFinished(() => store.close())
+  const statements = preparedBy(() => queryOperations(database))
+  const lists = statements.filter((sql) => /ORDER BY id DESC/.test(sql))
+  expect(lists).toHaveLength(2)
+  for (const sql of lists) {
+    const plan = database.prepare(`EXPLAIN QUERY PLAN ${sql}`).all()
+    const steps = plan.map(({ detail }) => String(detail))
+    expect(steps).toHaveLength(1)
+    expect(steps[0]).toMatch(
+      /^SEARCH requests USING (COVERING )?INDEX \w+ \(tenant=\? AND .*id[<>]/,
+    )
+  }
 })
 
 test('a touch is a write, each time, for only a write can tell whether there is room', async () => {
@@ -318,6 +337,15 @@ async function open(dataDir: string): Promise<SqliteStore> {
   const store = await openSqliteStore({ dataDir })
   onTestFinished(() => store.close())
   return store
+}
+
+/** The SQL of every statement that is prepared meanwhile. */
+function preparedBy(action: () => unknown): readonly string[] {
+  const spy = vi.spyOn(DatabaseSync.prototype, 'prepare')
+  action()
+  const statements = spy.mock.calls.map(([sql]) => sql)
+  spy.mockRestore()
+  return statements
 }
 
 /** Has the next connection say that it is of this version of SQLite. */

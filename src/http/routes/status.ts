@@ -1,6 +1,12 @@
 import type { FastifyInstance } from 'fastify'
 import Type from 'typebox'
-import { CALLBACK_RANGE, callbackReport, callbackTenant, UNTOLD } from '../../core/callback.ts'
+import {
+  CALLBACK_RANGE,
+  type CallbackReport,
+  callbackReport,
+  callbackTenant,
+  UNTOLD,
+} from '../../core/callback.ts'
 import type { Request } from '../../core/request.ts'
 import { answer, refusals, STORE_PROBLEMS } from '../documented.ts'
 import type { Following } from '../follow.ts'
@@ -70,24 +76,43 @@ export async function lookUp(
   return request === null ? null : await statusNow(ports, request)
 }
 
-/**
- * A request as its caller sees it now. What is finished, or about to be, waits for nothing; what is
- * finished may have been told of.
- */
+/** A request as its caller sees it now. */
 export async function statusNow(
-  { store, tenant, clock }: Pick<HttpPorts, 'store' | 'tenant' | 'clock'>,
+  ports: Pick<HttpPorts, 'store' | 'tenant' | 'clock'>,
   request: Request,
 ): Promise<RequestStatus> {
-  const { id, finishedAt, closing, terms } = request
-  if (finishedAt === null) {
-    const waiting = closing === null ? await store.waiting(tenant, id) : []
-    return statusOf(request, waiting, clock.now(), UNTOLD)
+  const [status] = await statusesNow(ports, [request])
+  if (status === undefined) throw new Error('a status for each request')
+  return status
+}
+
+/**
+ * Requests as their caller sees them now. What is finished, or about to be, waits for nothing; what is
+ * finished may have been told of.
+ */
+export async function statusesNow(
+  { store, tenant, clock }: Pick<HttpPorts, 'store' | 'tenant' | 'clock'>,
+  requests: readonly Request[],
+): Promise<RequestStatus[]> {
+  const open = requests.filter(({ finishedAt, closing }) => finishedAt === null && closing === null)
+  const ids = open.map(({ id }) => id)
+  const waiting = ids.length === 0 ? new Map() : await store.waiting(tenant, ids)
+  return Promise.all(
+    requests.map(async (request) => {
+      const report = isTold(request) ? await callbackOf(request) : UNTOLD
+      return statusOf(request, waiting.get(request.id) ?? [], clock.now(), report)
+    }),
+  )
+
+  async function callbackOf({ id }: Request): Promise<CallbackReport> {
+    const { batches } = await store.batches(callbackTenant(tenant), id, CALLBACK_RANGE)
+    const [callback] = batches
+    return callback === undefined ? UNTOLD : callbackReport(callback)
   }
-  if (terms.callbackUrl === null) return statusOf(request, [], clock.now(), UNTOLD)
-  const { batches } = await store.batches(callbackTenant(tenant), id, CALLBACK_RANGE)
-  const [callback] = batches
-  const report = callback === undefined ? UNTOLD : callbackReport(callback)
-  return statusOf(request, [], clock.now(), report)
+}
+
+function isTold({ finishedAt, terms }: Request): boolean {
+  return finishedAt !== null && terms.callbackUrl !== null
 }
 
 export const NO_REQUEST = 'There is no request with this id.'

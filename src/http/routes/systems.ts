@@ -133,14 +133,17 @@ export function systemsRoutes(app: FastifyInstance, ports: HttpPorts): void {
       const names = await namesAfter(ports, after, limit + 1)
       const page = names.slice(0, limit)
       const last = names.length > limit ? page.at(-1) : undefined
-      const found = await Promise.all(
-        page.map((name) => {
-          const described = find(name)
-          return described === null ? null : view(name, described)
-        }),
-      )
+      const known = page.flatMap((name) => {
+        const described = find(name)
+        return described === null ? [] : [{ name, described }]
+      })
+      const stored = await store.systems(known.map(({ name }) => name))
+      const now = clock.now()
       return reply.send({
-        systems: found.filter((one) => one !== null),
+        systems: stored.flatMap((one, place) => {
+          const described = known[place]?.described
+          return described === undefined ? [] : [systemView(described, one, now)]
+        }),
         next_cursor: last === undefined ? null : cursorOf(scope, last),
       } satisfies Static<typeof SystemListSchema>)
     },

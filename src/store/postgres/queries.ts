@@ -3,6 +3,7 @@ import { CALLBACK_NAMES } from '../../core/callback.ts'
 import type { FailureGroup } from '../../core/failures.ts'
 import type { Request } from '../../core/request.ts'
 import type { MappingState } from '../../core/verdict.ts'
+import { rangesOf } from '../listing.ts'
 import {
   type BatchRow,
   type FailureRow,
@@ -30,11 +31,20 @@ import { FIND_KEY } from './intake-statements.ts'
 const REQUEST = `SELECT * FROM requests WHERE tenant = $1 AND id = $2 AND state <> 'receiving'`
 
 const REQUESTS = `
-  SELECT * FROM requests
-  WHERE tenant = $1 AND id < coalesce($2, 'g') AND state <> 'receiving'
-    AND ($3::text IS NULL OR state = $3) AND ($4::text IS NULL OR priority = $4)
-    AND ($5::bigint IS NULL OR created_at > $5)
-  ORDER BY id DESC LIMIT $6`
+  SELECT * FROM requests WHERE tenant = $1 AND id >= $2 AND id < $3 AND state <> 'receiving'
+  ORDER BY id DESC LIMIT $4`
+
+/** Of each range the newest, and of all of these the newest. */
+export const REQUESTS_IN = `
+  SELECT r.* FROM (
+    SELECT i.id FROM unnest($5::text[]) AS s (state) CROSS JOIN unnest($6::text[]) AS p (priority)
+      CROSS JOIN LATERAL (
+        SELECT id FROM requests
+        WHERE tenant = $1 AND state = s.state AND priority = p.priority AND id >= $2 AND id < $3
+        ORDER BY id DESC LIMIT $4
+      ) i
+    ORDER BY i.id DESC LIMIT $4
+  ) f JOIN requests r ON r.tenant = $1 AND r.id = f.id ORDER BY r.id DESC`
 
 /** Which batches hold a mapping that stands so. */
 const HOLDING: Readonly<Record<MappingState, string>> = {
@@ -102,9 +112,13 @@ export function queryOperations(database: Database) {
   }
 
   async function requests(tenant: string, filter: RequestFilter): Promise<readonly Request[]> {
-    const { before, state, priority, createdAfter, limit } = filter
-    const parameters = [tenant, before, state, priority, createdAfter, limit]
-    return (await database.query<RequestRow>(REQUESTS, parameters)).map(toRequest)
+    const { states, priorities, from, to } = rangesOf(filter)
+    const parameters = [tenant, from, to, filter.limit]
+    const rows =
+      states === null
+        ? await database.query<RequestRow>(REQUESTS, parameters)
+        : await database.query<RequestRow>(REQUESTS_IN, [...parameters, states, priorities])
+    return rows.map(toRequest)
   }
 
   async function batches(tenant: string, id: string, range: BatchRange): Promise<SomeBatches> {

@@ -62,9 +62,10 @@ export async function openMemoryStore(database = openWriter(':memory:')): Promis
     failures: (tenant, request) => call(() => reads.failures(tenant, request)),
     received: (request, from, to) => call(() => reads.received(request, from, to)),
     totals: () => call(() => reads.totals()),
-    waiting: (tenant, id) => call(() => reads.waiting(tenant, id)),
+    waiting: (tenant, ids) => call(() => reads.waiting(tenant, ids)),
     systemNames: (after, limit) => call(() => reads.systemNames(after, limit)),
     system: (name) => call(() => reads.system(name)),
+    systems: (names) => call(() => reads.systems(names)),
     load: (system, prospect) => call(() => reads.load(system, prospect)),
     isCallbackDisabled: (endpoint) => call(() => reads.isCallbackDisabled(endpoint)),
     onWork(listener) {

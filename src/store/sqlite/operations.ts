@@ -64,6 +64,7 @@ export const READS = [
   'waiting',
   'systemNames',
   'system',
+  'systems',
   'load',
   'isCallbackDisabled',
 ] as const

@@ -4,6 +4,7 @@ import { CALLBACK_NAMES } from '../../core/callback.ts'
 import type { FailureGroup } from '../../core/failures.ts'
 import type { Request } from '../../core/request.ts'
 import type { MappingState } from '../../core/verdict.ts'
+import { rangesOf } from '../listing.ts'
 import {
   type BatchRow,
   type FailureRow,
@@ -44,12 +45,15 @@ export function queryOperations(database: DatabaseSync) {
     `SELECT * FROM requests WHERE tenant = ? AND id = ? AND state <> 'receiving'`,
   )
   const findKey = prepare<KeyRow>(database, FIND_KEY)
-  const listRequests = prepare<RequestRow>(
+  const list = prepare<RequestRow>(
     database,
-    `SELECT * FROM requests WHERE tenant = ?1 AND id < coalesce(?2, 'g') AND state <> 'receiving'
-       AND (?3 IS NULL OR state = ?3) AND (?4 IS NULL OR priority = ?4)
-       AND (?5 IS NULL OR created_at > ?5)
-     ORDER BY id DESC LIMIT ?6`,
+    `SELECT * FROM requests WHERE tenant = ? AND id >= ? AND id < ? AND state <> 'receiving'
+     ORDER BY id DESC LIMIT ?`,
+  )
+  const listIn = prepare<{ id: string }>(
+    database,
+    `SELECT id FROM requests WHERE tenant = ? AND state = ? AND priority = ? AND id >= ? AND id < ?
+     ORDER BY id DESC LIMIT ?`,
   )
   const inRange = (holding: string) =>
     prepare<BatchRow>(
@@ -105,8 +109,14 @@ export function queryOperations(database: DatabaseSync) {
   }
 
   function requests(tenant: string, filter: RequestFilter): readonly Request[] {
-    const { before, state, priority, createdAfter, limit } = filter
-    return listRequests.all(tenant, before, state, priority, createdAfter, limit).map(toRequest)
+    const { states, priorities, from, to } = rangesOf(filter)
+    const { limit } = filter
+    if (states === null) return list.all(tenant, from, to, limit).map(toRequest)
+    const ids = states.flatMap((state) =>
+      priorities.flatMap((priority) => listIn.all(tenant, state, priority, from, to, limit)),
+    )
+    const newest = ids.sort((a, b) => (a.id < b.id ? 1 : -1)).slice(0, limit)
+    return newest.flatMap(({ id }) => request(tenant, id) ?? [])
   }
 
   function batches(tenant: string, id: string, range: BatchRange): SomeBatches {

@@ -33,6 +33,9 @@ CREATE INDEX requests_unreleased ON requests (release_at)
   WHERE release_at IS NOT NULL AND closing IS NULL AND finished_at IS NULL;
 CREATE INDEX batches_staged ON batches (request, id) WHERE state = 'staged';
 
+-- How requests are listed by state or priority: the newest first, and never through all there are.
+CREATE INDEX requests_listed ON requests (tenant, state, priority, id);
+
 -- A request whose staged batches are being made ready: where it begins in each of its lanes, and how far
 -- one mapping moves it on in rank.
 CREATE TABLE releases (
