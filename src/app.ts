@@ -78,7 +78,7 @@ export async function startApp(settings: Settings): Promise<App> {
   })
   const transformer = started.adopt(computeForApi(emit), (open) => open.close())
   const downloads = started.adopt(openDownloads(storage.share), (open) => open.close())
-  const known = await catalogue(systems, settings)
+  const known = await orStartError(catalogue(systems, settings))
   const uploads = started.adopt(
     openUploads({ data: () => receiverData(settings, known, storage), max: settings.maxUploads }),
     (open) => open.close(),
