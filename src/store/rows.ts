@@ -1,6 +1,7 @@
 /** What both stores' rows are to the port: their columns have the same names and meanings. */
 import { type FailureGroup, REST_CODE } from '../core/failures.ts'
 import type { Gate } from '../core/gate.ts'
+import { NO_OVERRIDE } from '../core/limits.ts'
 import type { Priority } from '../core/mapping.ts'
 import type { Closing, Request, RequestState } from '../core/request.ts'
 import type { DurationMs, EpochMs } from '../core/units.ts'
@@ -180,5 +181,5 @@ export function toControl(row: SystemRow): SystemControl {
 
 /** A system of which nothing is known. */
 export function plain(system: string): SystemControl {
-  return { system, gate: null, override: { concurrency: null, rate: null, paused: false } }
+  return { system, gate: null, override: NO_OVERRIDE }
 }

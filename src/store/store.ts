@@ -288,10 +288,19 @@ export interface QueryStore {
   load(system: string, prospect: Prospect): Promise<SystemLoad>
 }
 
+/**
+ * How many systems may be changed at a time: every worker reads them every second, and where there is no
+ * systems file any name is one.
+ */
+export const OVERRIDES_MAX = 1000
+
 /** What an operator changes while everything runs. Every worker acts on it within a second. */
 export interface OperatorStore {
-  /** Changes what is named, and gives what is then in force; null returns to the systems file. */
-  override(system: string, change: Partial<Override>): Promise<Override>
+  /**
+   * Changes what is named, and gives what is then in force; null returns to the systems file. Gives null, and
+   * changes nothing, where this would be one system too many.
+   */
+  override(system: string, change: Partial<Override>): Promise<Override | null>
   /** Lets a closed gate be probed, or pass, now. Gives the gate; null where it was open. */
   resume(system: string, now: EpochMs): Promise<Gate>
   /** Forgets which receivers of a lane are gone, whoever's they are; gives how many there were. */

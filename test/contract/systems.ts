@@ -2,7 +2,7 @@ import { expect } from 'vitest'
 import type { ClosedGate } from '../../src/core/gate.ts'
 import { NO_OVERRIDE } from '../../src/core/limits.ts'
 import type { SystemReport } from '../../src/core/report.ts'
-import type { Prospect, Store } from '../../src/store/store.ts'
+import { OVERRIDES_MAX, type Prospect, type Store } from '../../src/store/store.ts'
 import { done, LANE, NOW, newBatch, TENANT, unfinished } from '../support/requests.ts'
 import {
   claimed,
@@ -190,6 +190,28 @@ export const systems = {
       { system: 'erp', open: 4, waiting: 4 },
     ])
     expect(await store.systems([])).toEqual([])
+  },
+
+  async 'so many systems may be changed, and no more; those that are can be changed again'(store) {
+    const names = Array.from({ length: OVERRIDES_MAX }, (_, place) => `system-${place}`)
+    await Promise.all(names.map((name) => store.override(name, { concurrency: 3 })))
+    await store.gate('gated', HELD)
+    for (const name of ['one-more', 'gated']) {
+      expect(await store.override(name, { paused: true })).toBeNull()
+      expect((await store.system(name)).override).toEqual(NO_OVERRIDE)
+    }
+    expect(await store.override('one-more', { paused: false, rate: null })).toEqual(NO_OVERRIDE)
+    expect(await store.systemNames('one-more', 1)).toEqual(['system-0'])
+    expect(await store.override('system-7', { paused: true })).toMatchObject({ concurrency: 3 })
+    await store.override('system-8', { concurrency: null })
+    expect(await store.override('one-more', { paused: true })).toMatchObject({ paused: true })
+    expect(await store.override('gated', { paused: true })).toBeNull()
+  },
+
+  async 'a change that changes nothing is no system'(store) {
+    expect(await store.override(LANE, { paused: false })).toEqual(NO_OVERRIDE)
+    expect(await store.systemNames('', 10)).toEqual([])
+    expect((await store.work(NOW)).systems).toEqual([])
   },
 
   async 'a system tells what is open for it, in hand, and waiting'(store) {

@@ -68,6 +68,7 @@ const patchSchema = {
       'too-deep',
       'validation-failed',
       'not-found',
+      'invalid-state',
       'body-too-large',
       'unsupported-media-type',
       'unsupported-encoding',
@@ -166,6 +167,7 @@ export function systemsRoutes(app: FastifyInstance, ports: HttpPorts): void {
       const read = changeIn(body)
       if (read.kind === 'refused') return sendBadInput(reply, read)
       const override = await store.override(name, read.change)
+      if (override === null) return sendProblem(reply, 'invalid-state', TOO_MANY)
       emit({ event: 'system_changed', system: name, override })
       return reply.send(await view(name, described))
     },
@@ -187,6 +189,9 @@ export function systemsRoutes(app: FastifyInstance, ports: HttpPorts): void {
     },
   })
 }
+
+const TOO_MANY =
+  'As many systems are changed as may be at a time. Return one to the systems file first: PATCH it with {"concurrency": null, "rate": null, "paused": false}.'
 
 const NOT_CLOSED =
   'Its gate is not closed. If it is paused, PATCH it with {"paused": false} to let it go on.'
