@@ -14,7 +14,7 @@ import {
   StartError,
   type Systems,
 } from './catalogue.ts'
-import type { Settings } from './config/settings.ts'
+import { namesOf, type Settings } from './config/settings.ts'
 import type { DurationMs } from './core/units.ts'
 import { previewer } from './deliver/preview.ts'
 import { openTransformer, type Transformer } from './deliver/transform/transformer.ts'
@@ -207,6 +207,7 @@ function httpPorts(
     limits: settings,
     timeouts: TIMEOUTS,
     host: settings.host,
+    names: namesOf(settings),
     version: VERSION,
     tenant: 'default',
   }

@@ -5,7 +5,7 @@ import { MAPPING_LIMITS } from '../../core/mapping.ts'
 import { unknownSystem } from '../../intake/systems.ts'
 import { NO_BODY, refuseBody } from '../body.ts'
 import { cursorOf, positionIn } from '../cursor.ts'
-import { answer, refusals, STORE_PROBLEMS } from '../documented.ts'
+import { answer, CHANGE_PROBLEMS, refusals, STORE_PROBLEMS } from '../documented.ts'
 import { NextCursorSchema, pageLimit, pagingParameters, sendInvalidCursor } from '../paging.ts'
 import { NoParameters } from '../parameters.ts'
 import type { HttpPorts } from '../ports.ts'
@@ -62,7 +62,7 @@ const patchSchema = {
   response: {
     200: answer('The system as it is now.', View),
     ...refusals(
-      ...STORE_PROBLEMS,
+      ...CHANGE_PROBLEMS,
       'malformed-json',
       'invalid-utf8',
       'too-deep',
@@ -87,7 +87,7 @@ const resumeSchema = {
   response: {
     200: answer('The system as it is now.', View),
     ...refusals(
-      ...STORE_PROBLEMS,
+      ...CHANGE_PROBLEMS,
       'validation-failed',
       'not-found',
       'invalid-state',
