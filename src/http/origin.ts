@@ -11,12 +11,16 @@ interface Sent {
   readonly headers: IncomingHttpHeaders
 }
 
-export interface OriginFault {
+interface OriginFault {
   readonly slug: Extract<Slug, 'cross-site-request' | 'unknown-host'>
   readonly detail: string
 }
 
-/** Refuses what `originFault` finds fault with, before anything of it is read. */
+/**
+ * Refuses whatever does not come from where it may, before anything of it is read.
+ *
+ * @param names the names by which Sluice goes beside those of this machine; null for any
+ */
 export function guardOrigins(app: FastifyInstance, names: readonly string[] | null): void {
   app.addHook('onRequest', (request, reply, done) => {
     const fault = originFault(request, names)
@@ -26,12 +30,8 @@ export function guardOrigins(app: FastifyInstance, names: readonly string[] | nu
   })
 }
 
-/**
- * What is wrong with where a request comes from; null for what no browser sends, and for pages of our own.
- *
- * @param names the names by which Sluice goes beside those of this machine; null for any
- */
-export function originFault(sent: Sent, names: readonly string[] | null): OriginFault | null {
+/** Null for what no browser sends, and for pages of our own. */
+function originFault(sent: Sent, names: readonly string[] | null): OriginFault | null {
   if (!isOurs(sent.headers.host, names)) return { slug: 'unknown-host', detail: UNKNOWN_HOST }
   if (isFromElsewhere(sent)) return { slug: 'cross-site-request', detail: FROM_ELSEWHERE }
   return null

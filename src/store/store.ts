@@ -271,6 +271,8 @@ export interface QueryStore {
   requests(tenant: string, filter: RequestFilter): Promise<readonly Request[]>
   /** Batches in order of their first ordinal, some at a time; none of another tenant's. */
   batches(tenant: string, request: string, range: BatchRange): Promise<SomeBatches>
+  /** The first batch of each request, and so all of a callback, by request; those that are not there are not. */
+  firstBatches(tenant: string, ids: readonly string[]): Promise<ReadonlyMap<string, StoredBatch>>
   /**
    * Why mappings of a request failed, the most frequent first; at every commit their counts add up to
    * its `failed`. None of another tenant's.

@@ -14,6 +14,7 @@ import {
   only,
   SECOND,
   settled,
+  staged,
   three,
 } from './steps.ts'
 import type { Promises } from './store.contract.ts'
@@ -189,6 +190,23 @@ export const queries = {
     expect(await firsts(store, id, 0, 12, { reaching: 9 })).toEqual([9])
     await join(store)
     expect(only(await claimed(store, { lane: 'erp' })).ordinals).toEqual(batches[1]?.ordinals)
+  },
+
+  async 'the first batches of many requests come at once, each as it is'(store) {
+    await join(store)
+    const ours = [await inserted(store, { total: 12 }), await inserted(store)]
+    const theirs = await inserted(store, { tenant: 'theirs' })
+    const receiving = await staged(store, { total: 3 })
+    await settled(store, [done(await claimedOne(store))])
+    await store.cancel(TENANT, ours[1]?.id ?? '', NOW)
+    const ids = [...ours, theirs, receiving].map(({ id }) => id)
+    const found = await store.firstBatches(TENANT, [...ids, 'none'])
+    const firsts = await Promise.all(
+      ours.map(async ({ id }) => [id, (await allBatches(store, id))[0]] as const),
+    )
+    expect(found).toEqual(new Map(firsts))
+    expect(found.get(ours[1]?.id ?? '')?.closed).toEqual({ as: 'cancelled', at: NOW })
+    expect(await store.firstBatches(TENANT, [])).toEqual(new Map())
   },
 
   async 'with a state, batches in which no mapping stands so are left out'(store) {

@@ -70,6 +70,7 @@ export function troubled(
     keyed: (tenant, key) => store.keyed(tenant, key),
     requests: (tenant, filter) => store.requests(tenant, filter),
     batches: (tenant, request, range) => store.batches(tenant, request, range),
+    firstBatches: (tenant, ids) => store.firstBatches(tenant, ids),
     failures: (tenant, request) => store.failures(tenant, request),
     received: (request, from, to) => store.received(request, from, to),
     totals: () => store.totals(),

@@ -204,6 +204,7 @@ const READS: Readonly<Record<string, (store: Store) => Promise<unknown>>> = {
       ...{ state: null, priority: null, createdAfter: null, before: null, limit: 10 },
     }),
   batches: (store) => store.batches(TENANT, 'none', { from: 0, to: 10, reaching: 0, state: null }),
+  firstBatches: (store) => store.firstBatches(TENANT, ['none']),
   failures: (store) => store.failures(TENANT, 'none'),
   received: (store) => store.received({ tenant: TENANT, id: 'none' }, 0, 10),
   totals: (store) => store.totals(),

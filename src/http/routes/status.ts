@@ -1,12 +1,6 @@
 import type { FastifyInstance } from 'fastify'
 import Type from 'typebox'
-import {
-  CALLBACK_RANGE,
-  type CallbackReport,
-  callbackReport,
-  callbackTenant,
-  UNTOLD,
-} from '../../core/callback.ts'
+import { callbackReport, callbackTenant, UNTOLD } from '../../core/callback.ts'
 import type { Request } from '../../core/request.ts'
 import { answer, refusals, STORE_PROBLEMS } from '../documented.ts'
 import type { Following } from '../follow.ts'
@@ -95,24 +89,26 @@ export async function statusesNow(
   requests: readonly Request[],
 ): Promise<RequestStatus[]> {
   const open = requests.filter(({ finishedAt, closing }) => finishedAt === null && closing === null)
-  const ids = open.map(({ id }) => id)
-  const waiting = ids.length === 0 ? new Map() : await store.waiting(tenant, ids)
-  return Promise.all(
-    requests.map(async (request) => {
-      const report = isTold(request) ? await callbackOf(request) : UNTOLD
-      return statusOf(request, waiting.get(request.id) ?? [], clock.now(), report)
-    }),
+  const told = requests.filter(
+    ({ finishedAt, terms }) => finishedAt !== null && terms.callbackUrl !== null,
   )
-
-  async function callbackOf({ id }: Request): Promise<CallbackReport> {
-    const { batches } = await store.batches(callbackTenant(tenant), id, CALLBACK_RANGE)
-    const [callback] = batches
-    return callback === undefined ? UNTOLD : callbackReport(callback)
-  }
+  const [waiting, callbacks] = await Promise.all([
+    byId(open, (ids) => store.waiting(tenant, ids)),
+    byId(told, (ids) => store.firstBatches(callbackTenant(tenant), ids)),
+  ])
+  return requests.map((request) => {
+    const callback = callbacks.get(request.id)
+    const report = callback === undefined ? UNTOLD : callbackReport(callback)
+    return statusOf(request, waiting.get(request.id) ?? [], clock.now(), report)
+  })
 }
 
-function isTold({ finishedAt, terms }: Request): boolean {
-  return finishedAt !== null && terms.callbackUrl !== null
+/** What is known of each of these requests; nobody is asked where there is none. */
+async function byId<T>(
+  requests: readonly Request[],
+  ask: (ids: readonly string[]) => Promise<ReadonlyMap<string, T>>,
+): Promise<ReadonlyMap<string, T>> {
+  return requests.length === 0 ? new Map() : ask(requests.map(({ id }) => id))
 }
 
 export const NO_REQUEST = 'There is no request with this id.'

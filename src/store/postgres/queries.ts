@@ -23,6 +23,7 @@ import {
   type RequestFilter,
   type RequestName,
   type SomeBatches,
+  type StoredBatch,
   type Totals,
 } from '../store.ts'
 import type { Database } from './database.ts'
@@ -54,14 +55,23 @@ const HOLDING: Readonly<Record<MappingState, string>> = {
   cancelled: 'AND v.cancelled > 0',
 }
 
-const batchesIn = (holding: string) => `
-  SELECT p.lane, p.first, p.last, p.count, p.ordinals, p.mappings, v.verdicts,
+const BATCH = `
+  p.lane, p.first, p.last, p.count, p.ordinals, p.mappings, v.verdicts,
     CASE WHEN r.closing IS NOT NULL AND NOT EXISTS (SELECT 1 FROM batches b WHERE b.id = p.batch)
-      THEN r.closing END AS closing, r.closing_at
+      THEN r.closing END AS closing, r.closing_at`
+
+const batchesIn = (holding: string) => `
+  SELECT ${BATCH}
   FROM requests r JOIN payloads p ON p.request = r.seq AND p.first < $3 AND p.first >= $4
     LEFT JOIN verdicts v ON v.batch = p.batch
   WHERE r.tenant = $1 AND r.id = $2 AND r.state <> 'receiving' AND p.last >= $5 ${holding}
   ORDER BY p.first`
+
+const FIRST_BATCHES = `
+  SELECT r.id, ${BATCH}
+  FROM requests r JOIN payloads p ON p.request = r.seq AND p.first = 0
+    LEFT JOIN verdicts v ON v.batch = p.batch
+  WHERE r.tenant = $1 AND r.id = ANY ($2::text[]) AND r.state <> 'receiving'`
 
 const RECEIVED = `
   SELECT p.first, p.last, p.count, p.ordinals, p.mappings
@@ -130,6 +140,14 @@ export function queryOperations(database: Database) {
     return { batches: rows.map(toBatch), next: isCut ? last.first + 1 : to }
   }
 
+  async function firstBatches(
+    tenant: string,
+    ids: readonly string[],
+  ): Promise<ReadonlyMap<string, StoredBatch>> {
+    const rows = await database.query<BatchRow & { id: string }>(FIRST_BATCHES, [tenant, ids])
+    return new Map(rows.map((row) => [row.id, toBatch(row)]))
+  }
+
   async function failures(tenant: string, id: string): Promise<readonly FailureGroup[]> {
     return (await database.query<FailureRow>(FAILURES, [tenant, id])).map(toFailureGroup)
   }
@@ -145,5 +163,5 @@ export function queryOperations(database: Database) {
     return row ?? { activeRequests: 0, openMappings: 0 }
   }
 
-  return { request, keyed, requests, batches, received, failures, totals }
+  return { request, keyed, requests, batches, firstBatches, received, failures, totals }
 }

@@ -59,6 +59,7 @@ export async function openMemoryStore(database = openWriter(':memory:')): Promis
     keyed: (tenant, key) => call(() => reads.keyed(tenant, key)),
     requests: (tenant, filter) => call(() => reads.requests(tenant, filter)),
     batches: (tenant, request, range) => call(() => reads.batches(tenant, request, range)),
+    firstBatches: (tenant, ids) => call(() => reads.firstBatches(tenant, ids)),
     failures: (tenant, request) => call(() => reads.failures(tenant, request)),
     received: (request, from, to) => call(() => reads.received(request, from, to)),
     totals: () => call(() => reads.totals()),

@@ -58,6 +58,7 @@ export const READS = [
   'keyed',
   'requests',
   'batches',
+  'firstBatches',
   'failures',
   'received',
   'totals',

@@ -132,6 +132,14 @@ export function queryOperations(database: DatabaseSync) {
     return { batches: found, next: to }
   }
 
+  function firstBatches(tenant: string, ids: readonly string[]): ReadonlyMap<string, StoredBatch> {
+    const found = ids.flatMap((id): [string, StoredBatch][] => {
+      const row = any.get(tenant, id, 1, 0, 0)
+      return row === undefined ? [] : [[id, toBatch(row)]]
+    })
+    return new Map(found)
+  }
+
   function failures(tenant: string, id: string): readonly FailureGroup[] {
     return findFailures.all(tenant, id).map(toFailureGroup)
   }
@@ -146,5 +154,5 @@ export function queryOperations(database: DatabaseSync) {
     return { activeRequests: (countActive.get()?.n ?? 0) - callbacks, openMappings: mappings }
   }
 
-  return { request, keyed, requests, batches, received, failures, totals }
+  return { request, keyed, requests, batches, firstBatches, received, failures, totals }
 }
