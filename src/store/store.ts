@@ -314,7 +314,7 @@ export interface Waiting extends SystemControl {
   readonly mappings: number | null
 }
 
-/** The request that a key was used for, and the fingerprint that it came with. */
+/** The request that a key was used for, which may be deleted, and the fingerprint that it came with. */
 export interface Keyed {
   readonly request: string
   readonly fingerprint: string

@@ -78,13 +78,13 @@ export function auditOperations(database: Database, clock: StoreClock) {
     { said, truth, grouped }: { said: Counts; truth: Counts; grouped: number },
     now: EpochMs,
   ): Promise<boolean> {
-    const counts = [truth, said].map(({ completed, failed, cancelled, open }) => {
-      return [completed, failed, cancelled, open]
-    })
-    const [mended = [], before = []] = counts
-    const parameters = [clock.given(now), seq, ...mended, grouped, ...before]
+    const parameters = [clock.given(now), seq, ...valuesOf(truth), grouped, ...valuesOf(said)]
     return (await database.query(MEND, parameters)).length > 0
   }
 
   return { audit }
+}
+
+function valuesOf({ completed, failed, cancelled, open }: Counts): readonly number[] {
+  return [completed, failed, cancelled, open]
 }

@@ -45,9 +45,8 @@ const DELETE = `
 /** Deletes what is old: safe to do at any time, on any node, and on several at once. */
 export function deleteOperations(database: Database, clock: StoreClock) {
   async function deleteOld(now: EpochMs, retainedSince: EpochMs): Promise<Deleted> {
-    const [row] = await database.query<{ requests: number; keys: number }>(DELETE, [
-      ...[clock.given(now), now - retainedSince],
-    ])
+    const parameters = [clock.given(now), now - retainedSince]
+    const [row] = await database.query<{ requests: number; keys: number }>(DELETE, parameters)
     if (row === undefined) throw new Error('counts are one row')
     const { requests, keys } = row
     return { requests, more: requests === DELETED_MAX || keys === DELETED_MAX }
