@@ -24,11 +24,11 @@ const DELETE = `
     UPDATE idempotency_keys k SET total = old.total FROM old
     WHERE k.tenant = old.tenant AND k.request = old.id
       AND k.created_at >= ${NOW} - ${KEY_LIFETIME_MS}
+  ), expired AS MATERIALIZED (
+    SELECT tenant, key FROM idempotency_keys WHERE created_at < ${NOW} - ${KEY_LIFETIME_MS}
+    ORDER BY created_at LIMIT ${DELETED_MAX} FOR UPDATE SKIP LOCKED
   ), forgotten AS (
-    DELETE FROM idempotency_keys WHERE (tenant, key) IN (
-      SELECT tenant, key FROM idempotency_keys WHERE created_at < ${NOW} - ${KEY_LIFETIME_MS}
-      ORDER BY created_at LIMIT ${DELETED_MAX} FOR UPDATE SKIP LOCKED)
-    RETURNING 1
+    DELETE FROM idempotency_keys k USING expired e WHERE k.tenant = e.tenant AND k.key = e.key
   ), opened AS (
     UPDATE systems SET state = NULL, until = NULL, reason = NULL
     WHERE state = 'throttled' AND until < ${NOW}
@@ -40,7 +40,7 @@ const DELETE = `
   ), idle AS (
     DELETE FROM flows WHERE requests <= 0 AND mappings <= 0
   )
-  SELECT (SELECT count(*) FROM old) AS requests, (SELECT count(*) FROM forgotten) AS keys`
+  SELECT (SELECT count(*) FROM old) AS requests, (SELECT count(*) FROM expired) AS keys`
 
 /** Deletes what is old: safe to do at any time, on any node, and on several at once. */
 export function deleteOperations(database: Database, clock: StoreClock) {
