@@ -5,7 +5,6 @@
  *
  * Expected endings are values. A rejection is a `StoreError` (below) or a bug.
  */
-import type { AuditPlace } from '../core/audit.ts'
 import type { Endpoint } from '../core/callback.ts'
 import type { Closed } from '../core/closed.ts'
 import type { FailureGroup, FailureRun } from '../core/failures.ts'
@@ -19,10 +18,12 @@ import type { EpochMs } from '../core/units.ts'
 import type { BatchRange } from '../core/walk.ts'
 import type { ClosedSome, ControlStore } from './control.ts'
 import type { IntakeStore, Ordinals, RequestName } from './intake.ts'
+import type { UpkeepStore } from './upkeep.ts'
 
 export type { BatchRange } from '../core/walk.ts'
 export type * from './control.ts'
 export type * from './intake.ts'
+export type * from './upkeep.ts'
 
 export interface Store extends IntakeStore, ControlStore, DispatchStore, QueryStore, OperatorStore {
   readonly kind: 'sqlite' | 'postgres'
@@ -35,7 +36,7 @@ export class StoreUnavailable extends Error {
   override readonly name = 'StoreUnavailable'
 }
 
-export interface DispatchStore {
+export interface DispatchStore extends UpkeepStore {
   /** Makes a worker known, or says so again; its leases live as long as it beats. */
   join(worker: Worker, deadline: EpochMs): Promise<void>
   /**
@@ -91,23 +92,6 @@ export interface DispatchStore {
   disableCallback(endpoint: Endpoint, now: EpochMs): Promise<void>
   /** Whether it is remembered to be gone. */
   isCallbackDisabled(endpoint: Endpoint): Promise<boolean>
-  /**
-   * Returns the batches of dead workers to `ready`. What closed requests have open, and nobody in hand, is
-   * there for `closeSome` once more.
-   */
-  rescue(now: EpochMs): Promise<readonly Rescued[]>
-  /** Checks the next open request, or a bounded part of it, and mends it where it does not add up. */
-  audit(place: AuditPlace, now: EpochMs): Promise<Audited>
-  /**
-   * Deletes a bounded number of requests that finished before `retainedSince`: nobody sees anything of them
-   * any more. Their keys are remembered for as long as any key. Forgets what says nothing any more.
-   */
-  deleteOld(now: EpochMs, retainedSince: EpochMs): Promise<Deleted>
-  /**
-   * Clears away a bounded part of what was deleted, or given up while it was received, and gives its
-   * room back. True where there is more.
-   */
-  clear(now: EpochMs): Promise<boolean>
   /** Calls back when there may be work. A hint: it can come late, twice or never. Returns the undo. */
   onWork(listener: (hint: WorkHint) => void): () => void
 }
@@ -241,25 +225,6 @@ export interface Settled {
   readonly refused: readonly number[]
   /** The requests this finished. */
   readonly finished: readonly Request[]
-}
-
-/** A worker that died, and how many batches it held. */
-export interface Rescued {
-  readonly worker: string
-  readonly batches: number
-}
-
-export interface Audited {
-  /** Where to go on; null where the round is over. */
-  readonly next: AuditPlace | null
-  /** The request whose counters, groups or state did not agree with its batches, and do now: a bug. */
-  readonly repaired: string | null
-}
-
-export interface Deleted {
-  readonly requests: number
-  /** There may be more to delete, or to forget. */
-  readonly more: boolean
 }
 
 export interface QueryStore {

@@ -2,8 +2,8 @@
 import { afterAll, beforeEach, describe, expect, onTestFinished, test } from 'vitest'
 import { REST_CODE } from '../../src/core/failures.ts'
 import { LEASE } from '../../src/store/postgres/claim-statements.ts'
+import { REQUESTS_IN } from '../../src/store/postgres/list.ts'
 import { migrate } from '../../src/store/postgres/migrate.ts'
-import { REQUESTS_IN } from '../../src/store/postgres/queries.ts'
 import { openPostgresStore, type PostgresOptions } from '../../src/store/postgres/store.ts'
 import type { Store } from '../../src/store/store.ts'
 import {

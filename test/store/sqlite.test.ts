@@ -5,9 +5,9 @@ import { DatabaseSync } from 'node:sqlite'
 import { describe, expect, onTestFinished, test, vi } from 'vitest'
 import { REST_CODE } from '../../src/core/failures.ts'
 import { openWriter } from '../../src/store/sqlite/database.ts'
+import { listOperations } from '../../src/store/sqlite/list.ts'
 import { openMemoryStore } from '../../src/store/sqlite/memory.ts'
 import { migrate } from '../../src/store/sqlite/migrate.ts'
-import { queryOperations } from '../../src/store/sqlite/queries.ts'
 import { openSqliteStore, type SqliteStore } from '../../src/store/sqlite/store.ts'
 import { closedAll } from '../contract/cancel.ts'
 import {
@@ -109,7 +109,7 @@ test('requests are listed from an index, whatever is asked for', async () => {
   const database = openWriter(':memory:')
   const store = await openMemoryStore(database)
   onTestFinished(() => store.close())
-  const statements = preparedBy(() => queryOperations(database))
+  const statements = preparedBy(() => listOperations(database))
   const lists = statements.filter((sql) => /ORDER BY id DESC/.test(sql))
   expect(lists).toHaveLength(2)
   for (const sql of lists) {

@@ -3,7 +3,6 @@ import { CALLBACK_NAMES } from '../../core/callback.ts'
 import type { FailureGroup } from '../../core/failures.ts'
 import type { Request } from '../../core/request.ts'
 import type { MappingState } from '../../core/verdict.ts'
-import { rangesOf } from '../listing.ts'
 import {
   type BatchRow,
   type FailureRow,
@@ -20,7 +19,6 @@ import {
   BATCHES_LENGTH_MAX,
   type BatchRange,
   type Keyed,
-  type RequestFilter,
   type RequestName,
   type SomeBatches,
   type StoredBatch,
@@ -30,22 +28,6 @@ import type { Database } from './database.ts'
 import { FIND_KEY } from './intake-statements.ts'
 
 const REQUEST = `SELECT * FROM requests WHERE tenant = $1 AND id = $2 AND state <> 'receiving'`
-
-const REQUESTS = `
-  SELECT * FROM requests WHERE tenant = $1 AND id >= $2 AND id < $3 AND state <> 'receiving'
-  ORDER BY id DESC LIMIT $4`
-
-/** Of each range the newest, and of all of these the newest. */
-export const REQUESTS_IN = `
-  SELECT r.* FROM (
-    SELECT i.id FROM unnest($5::text[]) AS s (state) CROSS JOIN unnest($6::text[]) AS p (priority)
-      CROSS JOIN LATERAL (
-        SELECT id FROM requests
-        WHERE tenant = $1 AND state = s.state AND priority = p.priority AND id >= $2 AND id < $3
-        ORDER BY id DESC LIMIT $4
-      ) i
-    ORDER BY i.id DESC LIMIT $4
-  ) f JOIN requests r ON r.tenant = $1 AND r.id = f.id ORDER BY r.id DESC`
 
 /** Which batches hold a mapping that stands so. */
 const HOLDING: Readonly<Record<MappingState, string>> = {
@@ -121,16 +103,6 @@ export function queryOperations(database: Database) {
     return row === undefined ? null : toKeyed(row)
   }
 
-  async function requests(tenant: string, filter: RequestFilter): Promise<readonly Request[]> {
-    const { states, priorities, from, to } = rangesOf(filter)
-    const parameters = [tenant, from, to, filter.limit]
-    const rows =
-      states === null
-        ? await database.query<RequestRow>(REQUESTS, parameters)
-        : await database.query<RequestRow>(REQUESTS_IN, [...parameters, states, priorities])
-    return rows.map(toRequest)
-  }
-
   async function batches(tenant: string, id: string, range: BatchRange): Promise<SomeBatches> {
     const { from, to, reaching, state } = range
     const sql = some(batchesIn(state === null ? '' : HOLDING[state]))
@@ -163,5 +135,5 @@ export function queryOperations(database: Database) {
     return row ?? { activeRequests: 0, openMappings: 0 }
   }
 
-  return { request, keyed, requests, batches, firstBatches, received, failures, totals }
+  return { request, keyed, batches, firstBatches, received, failures, totals }
 }

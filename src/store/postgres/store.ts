@@ -10,6 +10,7 @@ import { controlOperations } from './control.ts'
 import { type Database, openDatabase } from './database.ts'
 import { deleteOperations } from './delete.ts'
 import { intakeOperations } from './intake.ts'
+import { listOperations } from './list.ts'
 import { type Listening, listen } from './listen.ts'
 import { assertMigrated, migrate } from './migrate.ts'
 import { notifier } from './notify.ts'
@@ -96,6 +97,7 @@ export function postgresStore(options: PostgresConnections, prepared?: Promise<v
     ...clearOperations(database, clock),
     ...touchOperations(database),
     ...queryOperations(database),
+    ...listOperations(database),
     ...watchOperations(database, clock),
     onWork(listener) {
       listeners.add(listener)

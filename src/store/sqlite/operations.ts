@@ -7,6 +7,7 @@ import { clearOperations } from './clear.ts'
 import { controlOperations } from './control.ts'
 import { deleteOperations } from './delete.ts'
 import { intakeOperations } from './intake.ts'
+import { listOperations } from './list.ts'
 import { queryOperations } from './queries.ts'
 import { receiveOperations } from './receive.ts'
 import { releaseOperations } from './release.ts'
@@ -106,5 +107,9 @@ export function writeOperations(database: DatabaseSync, hint: (hint: WorkHint) =
 
 /** Everything a connection that only reads can answer. */
 export function readOperations(database: DatabaseSync): Reads {
-  return { ...queryOperations(database), ...watchOperations(database) }
+  return {
+    ...queryOperations(database),
+    ...listOperations(database),
+    ...watchOperations(database),
+  }
 }

@@ -4,7 +4,6 @@ import { CALLBACK_NAMES } from '../../core/callback.ts'
 import type { FailureGroup } from '../../core/failures.ts'
 import type { Request } from '../../core/request.ts'
 import type { MappingState } from '../../core/verdict.ts'
-import { rangesOf } from '../listing.ts'
 import {
   type BatchRow,
   type FailureRow,
@@ -21,7 +20,6 @@ import {
   BATCHES_LENGTH_MAX,
   type BatchRange,
   type Keyed,
-  type RequestFilter,
   type RequestName,
   type SomeBatches,
   type StoredBatch,
@@ -45,16 +43,6 @@ export function queryOperations(database: DatabaseSync) {
     `SELECT * FROM requests WHERE tenant = ? AND id = ? AND state <> 'receiving'`,
   )
   const findKey = prepare<KeyRow>(database, FIND_KEY)
-  const list = prepare<RequestRow>(
-    database,
-    `SELECT * FROM requests WHERE tenant = ? AND id >= ? AND id < ? AND state <> 'receiving'
-     ORDER BY id DESC LIMIT ?`,
-  )
-  const listIn = prepare<{ id: string }>(
-    database,
-    `SELECT id FROM requests WHERE tenant = ? AND state = ? AND priority = ? AND id >= ? AND id < ?
-     ORDER BY id DESC LIMIT ?`,
-  )
   const inRange = (holding: string) =>
     prepare<BatchRow>(
       database,
@@ -108,17 +96,6 @@ export function queryOperations(database: DatabaseSync) {
     return row === undefined ? null : toKeyed(row)
   }
 
-  function requests(tenant: string, filter: RequestFilter): readonly Request[] {
-    const { states, priorities, from, to } = rangesOf(filter)
-    const { limit } = filter
-    if (states === null) return list.all(tenant, from, to, limit).map(toRequest)
-    const ids = states.flatMap((state) =>
-      priorities.flatMap((priority) => listIn.all(tenant, state, priority, from, to, limit)),
-    )
-    const newest = ids.sort((a, b) => (a.id < b.id ? 1 : -1)).slice(0, limit)
-    return newest.flatMap(({ id }) => request(tenant, id) ?? [])
-  }
-
   function batches(tenant: string, id: string, range: BatchRange): SomeBatches {
     const { from, to, reaching, state } = range
     const statement = state === null ? any : holding[state]
@@ -154,5 +131,5 @@ export function queryOperations(database: DatabaseSync) {
     return { activeRequests: (countActive.get()?.n ?? 0) - callbacks, openMappings: mappings }
   }
 
-  return { request, keyed, requests, batches, firstBatches, received, failures, totals }
+  return { request, keyed, batches, firstBatches, received, failures, totals }
 }
