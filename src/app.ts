@@ -14,7 +14,7 @@ import {
   StartError,
   type Systems,
 } from './catalogue.ts'
-import type { Settings } from './config/settings.ts'
+import { namesOf, type Settings } from './config/settings.ts'
 import type { DurationMs } from './core/units.ts'
 import { previewer } from './deliver/preview.ts'
 import { openTransformer, type Transformer } from './deliver/transform/transformer.ts'
@@ -78,7 +78,7 @@ export async function startApp(settings: Settings): Promise<App> {
   })
   const transformer = started.adopt(computeForApi(emit), (open) => open.close())
   const downloads = started.adopt(openDownloads(storage.share), (open) => open.close())
-  const known = await catalogue(systems, settings)
+  const known = await orStartError(catalogue(systems, settings))
   const uploads = started.adopt(
     openUploads({ data: () => receiverData(settings, known, storage), max: settings.maxUploads }),
     (open) => open.close(),
@@ -207,6 +207,7 @@ function httpPorts(
     limits: settings,
     timeouts: TIMEOUTS,
     host: settings.host,
+    names: namesOf(settings),
     version: VERSION,
     tenant: 'default',
   }

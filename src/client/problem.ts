@@ -18,6 +18,8 @@ export const PROBLEM_SLUGS = [
   'malformed-request',
   'unauthenticated',
   'insufficient-scope',
+  'cross-site-request',
+  'unknown-host',
   'not-found',
   'method-not-allowed',
   'not-acceptable',

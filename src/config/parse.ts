@@ -88,6 +88,21 @@ function isAddressRange(text: string): boolean {
   return version !== 0 && Number(bits) <= (version === 6 ? 128 : 32)
 }
 
+/** Names of hosts, with commas between, as they stand in addresses. */
+export function hostNames(): Parser<readonly string[]> {
+  return {
+    parse: (value) => {
+      const names = value.toLowerCase().split(',')
+      return names.length <= 100 && names.every(isHostName) ? names : undefined
+    },
+    must: 'host names with commas between and without ports, such as sluice.example.com,10.0.0.7',
+  }
+}
+
+function isHostName(text: string): boolean {
+  return /^[\w-]+(\.[\w-]+)*$|^\[[\da-f:]+\]$/.test(text) && text.length <= 255
+}
+
 /** A whole number in plain digits. */
 export function integer(min: number, max: number): Parser<number> {
   return {

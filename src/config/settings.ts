@@ -114,6 +114,14 @@ function contradictions({ databaseUrl, listenUrl, role }: Settings): readonly st
 
 const LOOPBACK = /^(localhost|127\.\d+\.\d+\.\d+|::1)$/
 
+/**
+ * The names by which clients may call, beside those of this machine; null for any. Where only this machine
+ * can call, any other name comes from a proxy that the operator knows, or from a page that must not.
+ */
+export function namesOf({ host, allowedHosts }: Settings): readonly string[] | null {
+  return LOOPBACK.test(host) ? (allowedHosts ?? []) : allowedHosts
+}
+
 /** A worker takes no requests: what it says of its health may be known. */
 function exposure({ host, port, role, allowAnonymous }: Settings): readonly string[] {
   if (allowAnonymous || role === 'worker' || LOOPBACK.test(host)) return []

@@ -5,6 +5,7 @@ import {
   decimal,
   duration,
   flag,
+  hostNames,
   integer,
   oneOf,
   orWord,
@@ -45,6 +46,12 @@ export const SETTINGS = {
     ...flag(),
     default: 'false',
     doc: 'Listens beyond this machine, for everybody who can reach the port.',
+  },
+  allowedHosts: {
+    env: 'SLUICE_ALLOWED_HOSTS',
+    ...hostNames(),
+    default: null,
+    doc: 'The names by which clients may call, beside localhost; unset, none where HOST is of this machine alone, and else any.',
   },
   maxConnections: {
     env: 'SLUICE_MAX_CONNECTIONS',

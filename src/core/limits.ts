@@ -34,6 +34,11 @@ export interface Override {
 
 export const NO_OVERRIDE: Override = { concurrency: null, rate: null, paused: false }
 
+/** Whether an operator has changed nothing, or has taken all of it back. */
+export function isNoOverride({ concurrency, rate, paused }: Override): boolean {
+  return concurrency === null && rate === null && !paused
+}
+
 /** The bounds of what the systems file or an operator may say. */
 export const LIMIT_BOUNDS = { concurrency: 10_000, windows: 8, cost: 1_000_000 } as const
 

@@ -16,8 +16,18 @@ export function ownKind(name: string, { config, connect, preview }: DefinedKind)
   return {
     name,
     config,
-    connect: (system) => keepingPromises(connect(system), system),
+    connect: (system) => orInWords(system, () => keepingPromises(connect(system), system)),
     ...(preview && { preview: (system) => ownPreview(preview(system)) }),
+  }
+}
+
+/** @throws as the kind does, but names the system, and tells no secret of it */
+function orInWords(system: SystemContext<unknown>, open: () => Connection): Connection {
+  try {
+    return open()
+  } catch (error) {
+    const said = inWords(wordsOf(error), textsIn(system.config))
+    throw new Error(`The kind of the system ${system.name} cannot connect it: ${said}`)
   }
 }
 
@@ -71,10 +81,13 @@ function attempts(system: SystemContext<unknown>, secrets: readonly string[]): A
     if (ended.kind === 'interrupted') return ended
     if (ended.kind === 'timeout') return tooLate(stage, system.timeout)
     const { error } = ended
-    const words = error instanceof Error ? error.message : 'something that is no error'
-    const message = `The kind threw: ${inWords(words, secrets)}`
+    const message = `The kind threw: ${inWords(wordsOf(error), secrets)}`
     return { kind: 'unanswered', stage, code: 'connection_failed', message }
   }
+}
+
+function wordsOf(error: unknown): string {
+  return error instanceof Error ? error.message : 'something that is no error'
 }
 
 function at(call: Call, signal: AbortSignal): Call {

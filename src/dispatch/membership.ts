@@ -161,7 +161,7 @@ export class Membership {
   }
 
   /**
-   * Gives back what it held under a name that it gave up in time, rather than wait for a sweep. Not
+   * Gives back what it held under a name that it gave up in time, rather than wait for a rescue. Not
    * before the others may have it: targets may still be busy with the calls that it has aborted.
    */
   async #leaveFormer(now: EpochMs): Promise<void> {

@@ -1,17 +1,19 @@
+import { AUDIT_START } from '../core/audit.ts'
 import type { DurationMs } from '../core/units.ts'
 import type { Cancel, Clock } from '../lib/clock.ts'
 import type { Emit } from '../observe/events.ts'
 import { type DispatchStore, StoreUnavailable } from '../store/store.ts'
 
-/**
- * A dead worker is one after 15 s, and what it held is to be under way again within 20. More often would
- * cost an idle node more than it is worth: a sweep is three statements.
- */
-const SWEEP_EVERY_MS: DurationMs = 4500
+/** From one sweep to the next. Nobody waits for it, and an idle node is to ask the store little. */
+const SWEEP_EVERY_MS: DurationMs = 20_000
+
+/** How many pieces one sweep audits: a round through what is open need not be quick. */
+const AUDITED_MAX = 100
 
 /**
- * Has the store swept again and again, and cleared of what is left to clear away; tells what was found.
- * Any worker may do it for all.
+ * Sweeps the store again and again: has it audited, and old requests deleted and cleared away. Each step
+ * is short, and lets other calls go first; there are as many of them as it takes. Any worker may do it for
+ * all.
  */
 export class Sweeper {
   readonly #store: DispatchStore
@@ -19,8 +21,10 @@ export class Sweeper {
   readonly #emit: Emit
   readonly #retention: DurationMs
   #next: Cancel = () => {}
-  #clearing = false
-  #stopped = false
+  /** Where the audit goes on. It is only a place in a round: losing it costs nothing. */
+  #place = AUDIT_START
+  #isSweeping = false
+  #isStopped = false
 
   constructor(store: DispatchStore, clock: Clock, emit: Emit, retention: DurationMs) {
     this.#store = store
@@ -32,37 +36,46 @@ export class Sweeper {
   start(): void {
     this.#next = this.#clock.after(SWEEP_EVERY_MS, () => {
       this.start()
-      void this.#sweep()
+      if (!this.#isSweeping) void this.#sweep()
     })
   }
 
   stop(): void {
-    this.#stopped = true
+    this.#isStopped = true
     this.#next()
   }
 
   async #sweep(): Promise<void> {
-    const now = this.#clock.now()
+    this.#isSweeping = true
     try {
-      const { rescued, repaired, deleted } = await this.#store.sweep(now, now - this.#retention)
-      for (const dead of rescued) this.#emit({ event: 'batches_rescued', ...dead })
-      for (const request of repaired) this.#emit({ event: 'request_repaired', request })
-      if (deleted > 0) this.#emit({ event: 'requests_deleted', requests: deleted })
-      await this.#clear()
+      await this.#audit()
+      await this.#delete()
     } catch (error) {
       if (!(error instanceof StoreUnavailable)) throw error
       this.#emit({ event: 'store_unavailable', message: error.message })
+    } finally {
+      this.#isSweeping = false
     }
   }
 
-  /** A piece at a time, each of which lets other calls go first. */
-  async #clear(): Promise<void> {
-    if (this.#clearing) return
-    this.#clearing = true
-    try {
-      while (!this.#stopped && (await this.#store.clear(this.#clock.now())));
-    } finally {
-      this.#clearing = false
+  async #audit(): Promise<void> {
+    for (let piece = 0; piece < AUDITED_MAX && !this.#isStopped; piece++) {
+      const { next, repaired } = await this.#store.audit(this.#place, this.#clock.now())
+      this.#place = next ?? AUDIT_START
+      if (repaired !== null) this.#emit({ event: 'request_repaired', request: repaired })
+      if (next === null) return
+    }
+  }
+
+  /** What is deleted is cleared away before more of it is: what is gone but there is in everybody's way. */
+  async #delete(): Promise<void> {
+    const retainedSince = this.#clock.now() - this.#retention
+    for (let more = true; more && !this.#isStopped; ) {
+      const deleted = await this.#store.deleteOld(this.#clock.now(), retainedSince)
+      if (deleted.requests > 0)
+        this.#emit({ event: 'requests_deleted', requests: deleted.requests })
+      while (!this.#isStopped && (await this.#store.clear(this.#clock.now())));
+      more = deleted.more
     }
   }
 }

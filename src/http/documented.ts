@@ -5,8 +5,12 @@ import { PROBLEM_TYPE, PROBLEMS, problemDocument, type Slug } from './problem.ts
 /** Problems of every route that asks the store. */
 export const STORE_PROBLEMS = ['draining', 'storage-unavailable'] as const satisfies readonly Slug[]
 
+/** Problems of every route that changes something. */
+export const CHANGE_PROBLEMS = [...STORE_PROBLEMS, 'cross-site-request'] as const
+
 /** Problems that any answer of the API may be about. */
 const EVERYWHERE: readonly Slug[] = [
+  'unknown-host',
   'malformed-request',
   'unknown-property',
   'method-not-allowed',

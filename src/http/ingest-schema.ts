@@ -4,7 +4,7 @@ import { BATCH_SIZE } from '../core/batch.ts'
 import { PRIORITIES } from '../core/mapping.ts'
 import { CALLBACK_URL_LENGTH_MAX } from '../intake/options.ts'
 import { IngestSchema } from '../intake/schema.ts'
-import { answer, refusals, STORE_PROBLEMS } from './documented.ts'
+import { answer, CHANGE_PROBLEMS, refusals } from './documented.ts'
 import { IdempotencyHeaders, KEY_PROBLEMS, RECEIPT_HEADERS } from './idempotency.ts'
 import { MEDIA_TYPES } from './negotiation.ts'
 import type { RehearsalView } from './rehearsal-schema.ts'
@@ -150,7 +150,7 @@ export const ingestSchema = {
     200: answer('With `validate_only`: what would happen.', View),
     202: answer('The request is on disk and will be carried out.', ReceiptSchema, RECEIPT_HEADERS),
     ...refusals(
-      ...STORE_PROBLEMS,
+      ...CHANGE_PROBLEMS,
       'malformed-json',
       'invalid-utf8',
       'too-deep',

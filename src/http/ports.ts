@@ -23,6 +23,8 @@ export interface HttpPorts extends IntakePorts, RehearsalPorts {
   /** A worker takes no requests: it only says how it is. */
   readonly offers: 'everything' | 'health'
   readonly host: string
+  /** By which it goes beside those of this machine; null for any. */
+  readonly names: readonly string[] | null
   /** 0 takes any that is free. */
   readonly port: number
   /** Of Sluice itself. */

@@ -18,6 +18,8 @@ export const PROBLEMS = {
   'forbidden-url': { status: 400, title: 'This URL may not be called' },
   'invalid-cursor': { status: 400, title: 'The cursor does not belong here' },
   'malformed-request': { status: 400, title: 'The request is not valid HTTP' },
+  'cross-site-request': { status: 403, title: 'A page of another site may not do this' },
+  'unknown-host': { status: 403, title: 'Sluice does not go by this name' },
   'not-found': { status: 404, title: 'There is nothing here' },
   'method-not-allowed': { status: 405, title: 'This method cannot be used here' },
   'not-acceptable': { status: 406, title: 'There is no answer in an accepted form' },

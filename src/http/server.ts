@@ -9,6 +9,7 @@ import { createFollowing, type Following } from './follow.ts'
 import { whyNotListening } from './listen.ts'
 import { negotiate } from './negotiation.ts'
 import { describeRoutes } from './openapi.ts'
+import { guardOrigins } from './origin.ts'
 import { compileParameters } from './parameters.ts'
 import type { HttpPorts } from './ports.ts'
 import { protect, sendProblem } from './problem.ts'
@@ -85,6 +86,7 @@ export function createServer(ports: HttpPorts): HttpServer {
   answerErrors(app, emit)
   answerUnknownRoutes(app)
 
+  guardOrigins(app, ports.names)
   app.addHook('onRequest', (request, reply, done) => {
     if (!drain.isDraining || request.routeOptions.url === '/livez') return done()
     reply.header('connection', 'close')

@@ -128,7 +128,8 @@ export class Pieces {
     await this.send()
     await this.#last
     const opened = this.#opened
-    const { tenant, id } = opened?.kind === 'known' ? opened.request : this.#request
+    const { tenant } = this.#request
+    const { id } = opened?.kind === 'known' ? opened.request : this.#request
     for (const batch of await this.#store.received({ tenant, id }, ordinal, ordinal + 1)) {
       const { first, list } = batch.ordinals
       const { ids } = unpack(batch.mappings)

@@ -21,6 +21,12 @@ export function newHashKey(): readonly [number, number] {
   return [bytes.readInt32LE(0), bytes.readInt32LE(4)]
 }
 
+/** Whatever `newId` makes at this moment, or later, comes after it; and what it made before, before. */
+export function idsFrom(moment: EpochMs): string {
+  const time = Math.max(0, moment).toString(16).padStart(12, '0')
+  return `${time.slice(0, 8)}-${time.slice(8)}`
+}
+
 let lastTime: EpochMs = 0
 let sequence = 0
 
@@ -31,8 +37,7 @@ let sequence = 0
 export function newId(now: EpochMs): string {
   sequence = now === lastTime ? (sequence + 1) & 0xfff : Math.floor(Math.random() * 0x800)
   lastTime = now
-  const time = now.toString(16).padStart(12, '0')
   const place = sequence.toString(16).padStart(3, '0')
   // A random UUID has its variant where a UUIDv7 has it, and costs a tenth of fresh random bytes.
-  return `${time.slice(0, 8)}-${time.slice(8)}-7${place}${randomUUID().slice('xxxxxxxx-xxxx-4xxx'.length)}`
+  return `${idsFrom(now)}-7${place}${randomUUID().slice('xxxxxxxx-xxxx-4xxx'.length)}`
 }

@@ -34,6 +34,7 @@ export interface IntakeStore {
 
 /** What is known of a request before its mappings are. */
 export interface RequestOutline {
+  /** A UUIDv7 of `createdAt`: the order of ids is that of time. */
   readonly id: string
   readonly tenant: string
   readonly priority: Priority
@@ -119,10 +120,13 @@ export interface Ordinals {
   readonly list: readonly number[] | null
 }
 
+/** What is known for certain of the request that a key was used for: it may be deleted already. */
+export type EarlierRequest = Pick<Request, 'id' | 'total'>
+
 export type Inserted =
   | { readonly kind: 'inserted' }
   /** The key was used for this same request before. */
-  | { readonly kind: 'replayed'; readonly request: Request }
+  | { readonly kind: 'replayed'; readonly request: EarlierRequest }
   /** The key was used for another one. */
   | { readonly kind: 'conflict' }
   /** A request with this key is being received: what it stands for is not known yet. */
@@ -131,6 +135,6 @@ export type Inserted =
 export type Opened =
   | { readonly kind: 'opened' }
   /** The key was used before. Nothing was opened; the fingerprint tells for which body. */
-  | { readonly kind: 'known'; readonly request: Request; readonly fingerprint: string }
+  | { readonly kind: 'known'; readonly request: EarlierRequest; readonly fingerprint: string }
   /** Another request with this key is being received. */
   | { readonly kind: 'receiving' }

@@ -33,7 +33,7 @@ export const MOVED_TABLES = [
     name: 'idempotency_keys',
     columns: {
       ...{ tenant: 'text', key: 'text', fingerprint: 'text', request: 'text' },
-      created_at: 'bigint',
+      ...{ created_at: 'bigint', total: 'bigint' },
     },
   },
   {

@@ -1,10 +1,18 @@
 /** What both stores' rows are to the port: their columns have the same names and meanings. */
 import { type FailureGroup, REST_CODE } from '../core/failures.ts'
 import type { Gate } from '../core/gate.ts'
+import { NO_OVERRIDE } from '../core/limits.ts'
 import type { Priority } from '../core/mapping.ts'
 import type { Closing, Request, RequestState } from '../core/request.ts'
-import type { EpochMs } from '../core/units.ts'
-import type { Keyed, NewRequest, Ordinals, StoredBatch, SystemControl } from './store.ts'
+import type { DurationMs, EpochMs } from '../core/units.ts'
+import type {
+  EarlierRequest,
+  Keyed,
+  NewRequest,
+  Ordinals,
+  StoredBatch,
+  SystemControl,
+} from './store.ts'
 
 /** How many batches of a lane are looked at to tell where a new one would stand: bounds what it costs. */
 export const BATCHES_COUNTED_MAX = 1000
@@ -41,17 +49,27 @@ export interface RequestRow {
   readonly release_at: number | null
 }
 
-/** The request that an idempotency key was used for. */
-export interface KeyRow extends RequestRow {
+/** How long an Idempotency-Key is remembered, whatever becomes of its request. */
+export const KEY_LIFETIME_MS: DurationMs = 86_400_000
+
+/** The request that an idempotency key was used for; it may be deleted. */
+export interface KeyRow {
+  readonly id: string
+  readonly total: number
   /** Of its body; empty while it is received. */
   readonly fingerprint: string
-  /** Null where it is complete. */
+  /** Null where it is complete, or deleted. */
   readonly receiving_until: number | null
 }
 
 /** What a key stands for, as the port has it. */
 export function toKeyed({ id, fingerprint, receiving_until }: KeyRow): Keyed {
   return { request: id, fingerprint, isReceiving: receiving_until !== null }
+}
+
+/** What of an earlier request is told to whoever comes with its key. */
+export function toEarlier({ id, total }: KeyRow): EarlierRequest {
+  return { id, total }
 }
 
 /** When a request that is inserted will be ranked; null for at once. */
@@ -83,26 +101,6 @@ export function toRequest(row: RequestRow): Request {
     closing: row.closing,
     pace: row.earlier_at === null ? null : { at: row.earlier_at, processed: row.earlier },
   }
-}
-
-/**
- * How many open mappings of a request are for a system or read from it; null where that was not
- * counted, because only some of them are read from it.
- *
- * @param openInLane for requests of more than one lane; null where the system is none of them
- */
-export function heldUp(
-  request: Pick<RequestRow, 'total' | 'lanes' | 'sources'>,
-  openInAll: number,
-  system: string,
-  openInLane: number | null,
-): number | null {
-  const lanes: readonly string[] = JSON.parse(request.lanes)
-  const sources: Readonly<Record<string, number>> = JSON.parse(request.sources)
-  const reading = Object.hasOwn(sources, system) ? sources[system] : 0
-  const isOnly = lanes.length === 1 && lanes[0] === system
-  if (isOnly || reading === request.total) return openInAll
-  return reading === 0 ? (openInLane ?? 0) : null
 }
 
 export interface OrdinalsRow {
@@ -183,5 +181,5 @@ export function toControl(row: SystemRow): SystemControl {
 
 /** A system of which nothing is known. */
 export function plain(system: string): SystemControl {
-  return { system, gate: null, override: { concurrency: null, rate: null, paused: false } }
+  return { system, gate: null, override: NO_OVERRIDE }
 }

@@ -18,10 +18,12 @@ import type { EpochMs } from '../core/units.ts'
 import type { BatchRange } from '../core/walk.ts'
 import type { ClosedSome, ControlStore } from './control.ts'
 import type { IntakeStore, Ordinals, RequestName } from './intake.ts'
+import type { UpkeepStore } from './upkeep.ts'
 
 export type { BatchRange } from '../core/walk.ts'
 export type * from './control.ts'
 export type * from './intake.ts'
+export type * from './upkeep.ts'
 
 export interface Store extends IntakeStore, ControlStore, DispatchStore, QueryStore, OperatorStore {
   readonly kind: 'sqlite' | 'postgres'
@@ -34,7 +36,7 @@ export class StoreUnavailable extends Error {
   override readonly name = 'StoreUnavailable'
 }
 
-export interface DispatchStore {
+export interface DispatchStore extends UpkeepStore {
   /** Makes a worker known, or says so again; its leases live as long as it beats. */
   join(worker: Worker, deadline: EpochMs): Promise<void>
   /**
@@ -90,13 +92,6 @@ export interface DispatchStore {
   disableCallback(endpoint: Endpoint, now: EpochMs): Promise<void>
   /** Whether it is remembered to be gone. */
   isCallbackDisabled(endpoint: Endpoint): Promise<boolean>
-  /** Returns the batches of dead workers to `ready`, mends what does not add up, deletes old requests. */
-  sweep(now: EpochMs, retainedSince: EpochMs): Promise<Sweep>
-  /**
-   * Clears away a bounded part of what was deleted, or given up while it was received, and gives its
-   * room back. True where there is more.
-   */
-  clear(now: EpochMs): Promise<boolean>
   /** Calls back when there may be work. A hint: it can come late, twice or never. Returns the undo. */
   onWork(listener: (hint: WorkHint) => void): () => void
 }
@@ -232,13 +227,6 @@ export interface Settled {
   readonly finished: readonly Request[]
 }
 
-export interface Sweep {
-  readonly rescued: readonly { readonly worker: string; readonly batches: number }[]
-  /** Requests whose counters, groups or state did not agree with their batches, and do now: a bug. */
-  readonly repaired: readonly string[]
-  readonly deleted: number
-}
-
 export interface QueryStore {
   /** Null where the tenant has no such request. */
   request(tenant: string, id: string): Promise<Request | null>
@@ -248,25 +236,38 @@ export interface QueryStore {
   requests(tenant: string, filter: RequestFilter): Promise<readonly Request[]>
   /** Batches in order of their first ordinal, some at a time; none of another tenant's. */
   batches(tenant: string, request: string, range: BatchRange): Promise<SomeBatches>
+  /** The first batch of each request, and so all of a callback, by request; those that are not there are not. */
+  firstBatches(tenant: string, ids: readonly string[]): Promise<ReadonlyMap<string, StoredBatch>>
   /**
    * Why mappings of a request failed, the most frequent first; at every commit their counts add up to
    * its `failed`. None of another tenant's.
    */
   failures(tenant: string, request: string): Promise<readonly FailureGroup[]>
   totals(): Promise<Totals>
-  /** The systems that an open request reads from or writes to, and that must not be called. */
-  waiting(tenant: string, id: string): Promise<readonly Waiting[]>
+  /** The systems that open requests read from or write to, and that must not be called: by request. */
+  waiting(tenant: string, ids: readonly string[]): Promise<ReadonlyMap<string, readonly Waiting[]>>
   /** The names, in order, of systems with open mappings, or of which something is known. */
   systemNames(after: string, limit: number): Promise<readonly string[]>
   system(name: string): Promise<StoredSystem>
+  /** The same of many, in their order. */
+  systems(names: readonly string[]): Promise<readonly StoredSystem[]>
   /** What a new request would meet at a system. Cost is bounded, however much is open there. */
   load(system: string, prospect: Prospect): Promise<SystemLoad>
 }
 
+/**
+ * How many systems may be changed at a time: every worker reads them every second, and where there is no
+ * systems file any name is one.
+ */
+export const OVERRIDES_MAX = 1000
+
 /** What an operator changes while everything runs. Every worker acts on it within a second. */
 export interface OperatorStore {
-  /** Changes what is named, and gives what is then in force; null returns to the systems file. */
-  override(system: string, change: Partial<Override>): Promise<Override>
+  /**
+   * Changes what is named, and gives what is then in force; null returns to the systems file. Gives null, and
+   * changes nothing, where this would be one system too many.
+   */
+  override(system: string, change: Partial<Override>): Promise<Override | null>
   /** Lets a closed gate be probed, or pass, now. Gives the gate; null where it was open. */
   resume(system: string, now: EpochMs): Promise<Gate>
   /** Forgets which receivers of a lane are gone, whoever's they are; gives how many there were. */
@@ -278,7 +279,7 @@ export interface Waiting extends SystemControl {
   readonly mappings: number | null
 }
 
-/** The request that a key was used for, and the fingerprint that it came with. */
+/** The request that a key was used for, which may be deleted, and the fingerprint that it came with. */
 export interface Keyed {
   readonly request: string
   readonly fingerprint: string
@@ -318,6 +319,7 @@ export interface StoredSystem extends SystemControl {
 export interface RequestFilter {
   readonly state: RequestState | null
   readonly priority: Priority | null
+  /** By the time in their ids. */
   readonly createdAfter: EpochMs | null
   /** Only requests older than this one, by id. */
   readonly before: string | null

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { describeSettings, readSettings, type Texts } from '../../src/config/settings.ts'
+import { describeSettings, namesOf, readSettings, type Texts } from '../../src/config/settings.ts'
 
 function settings(env: Texts, flags: Texts = {}) {
   const read = readSettings(env, flags)
@@ -18,6 +18,7 @@ describe('settings', () => {
       host: '127.0.0.1',
       port: 8000,
       allowAnonymous: false,
+      allowedHosts: null,
       maxConnections: 10_000,
       maxStreams: 5000,
       maxDownloads: 20,
@@ -79,6 +80,10 @@ describe('settings', () => {
     ['SLUICE_MAX_BODY', '2GB'],
     ['SLUICE_MAX_BODY', '64mb'],
     ['SLUICE_ALLOW_ANONYMOUS', 'yes'],
+    ['SLUICE_ALLOWED_HOSTS', 'https://a.example'],
+    ['SLUICE_ALLOWED_HOSTS', 'a.example:8000'],
+    ['SLUICE_ALLOWED_HOSTS', 'a.example,'],
+    ['SLUICE_ALLOWED_HOSTS', '*.example'],
     ['LOG_LEVEL', 'INFO'],
     ['DATABASE_URL', 'mysql://root:secret@host/db'],
     ['DATABASE_URL', 'postgres://user:%@host/db'],
@@ -107,6 +112,16 @@ describe('settings', () => {
       'PORT must be a whole number from 0 to 65535.',
       expect.stringMatching(/^--retention must be from 1m to 3650d/),
     ])
+  })
+
+  test.each([
+    [{}, []],
+    [{ HOST: '::1' }, []],
+    [{ SLUICE_ALLOWED_HOSTS: 'Sluice.example.com,[::2]' }, ['sluice.example.com', '[::2]']],
+    [{ HOST: '0.0.0.0', SLUICE_ALLOW_ANONYMOUS: 'true' }, null],
+    [{ HOST: '0.0.0.0', SLUICE_ALLOW_ANONYMOUS: 'true', SLUICE_ALLOWED_HOSTS: 'a' }, ['a']],
+  ])('with %j it goes by the names %j beside localhost', (env, names) => {
+    expect(namesOf(settings(env))).toEqual(names)
   })
 
   test.each(['postgres://user:secret@host:5432/db?sslmode=require', 'postgresql://host/db'])(

@@ -32,8 +32,10 @@ import {
   only,
   SECOND,
   settled,
+  swept,
   three,
   two,
+  waitingOf,
 } from './steps.ts'
 import type { Promises } from './store.contract.ts'
 
@@ -124,7 +126,7 @@ export const callbacks = {
     await join(store, 'dies', NOW + SECOND)
     await claimedOne(store, { worker: 'dies' })
     await store.cancel(TENANT, lost.id, NOW)
-    await store.sweep(NOW + MINUTE, 0)
+    await swept(store, NOW + MINUTE, 0)
     await closedAll(store, NOW + MINUTE)
     await tells(store, lost, { state: 'cancelled', cancelled: 5, finishedAt: NOW + MINUTE })
   },
@@ -255,7 +257,7 @@ export const callbacks = {
     expect(await listed(store)).toEqual([id])
     expect(await store.request(TENANT, id)).toMatchObject({ state: 'completed', total: 1 })
     expect(await allBatches(store, id)).toHaveLength(1)
-    expect(await store.waiting(TENANT, id)).toEqual([])
+    expect(await waitingOf(store, TENANT, id)).toEqual([])
     expect(await store.totals()).toEqual({ activeRequests: 0, openMappings: 0 })
     await inserted(store, { total: 3 })
     expect(await store.totals()).toEqual({ activeRequests: 1, openMappings: 3 })
@@ -294,13 +296,13 @@ export const callbacks = {
     await join(store)
     const { id } = await finished(store, TELLING)
     const later = NOW + 2 * DAY
-    expect((await store.sweep(later, NOW + DAY)).deleted).toBe(1)
+    expect((await swept(store, later, NOW + DAY)).deleted).toBe(1)
     expect(await store.request(TENANT, id)).toBeNull()
     const callback = only(await claimed(store, { lane: RECEIVER, now: later }))
     await settled(store, [done(callback)], later)
-    expect((await store.sweep(later, NOW + DAY)).deleted).toBe(0)
+    expect((await swept(store, later, NOW + DAY)).deleted).toBe(0)
     expect(await store.request(callbackTenant(TENANT), id)).toMatchObject({ state: 'completed' })
-    expect((await store.sweep(later + 1, later + 1)).deleted).toBe(1)
+    expect((await swept(store, later + 1, later + 1)).deleted).toBe(1)
     expect(await store.request(callbackTenant(TENANT), id)).toBeNull()
   },
 
@@ -341,7 +343,7 @@ export const callbacks = {
     if (old === undefined || recent === undefined) throw new Error('there are two')
     await store.disableCallback(old, NOW)
     await store.disableCallback(recent, NOW + DAY)
-    await store.sweep(NOW + 2 * DAY, NOW + DAY)
+    await swept(store, NOW + 2 * DAY, NOW + DAY)
     expect(await store.isCallbackDisabled(old)).toBe(false)
     expect(await store.isCallbackDisabled(recent)).toBe(true)
   },

@@ -21,6 +21,7 @@ import {
   SECOND,
   settled,
   staged,
+  swept,
   three,
   two,
 } from './steps.ts'
@@ -235,11 +236,11 @@ export const cancel = {
     await store.leave('leaves')
     await store.keep('forgets', [])
     const now = NOW + 2 * SECOND
-    await store.sweep(now, 0)
+    await swept(store, now, 0)
     expect(await claimed(store, { now })).toEqual([])
     expect((await closedAll(store, now)).map(({ id }) => id)).toEqual([request.id])
     expect(await audited(store, request)).toMatchObject({ state: 'cancelled', cancelled: 20 })
-    expect((await store.sweep(now, 0)).repaired).toEqual([])
+    expect((await swept(store, now, 0)).repaired).toEqual([])
   },
 
   async 'what a worker has in hand is not looked for again and again'(store) {
@@ -248,7 +249,7 @@ export const cancel = {
     const held = await claimedOne(store)
     await store.cancel(TENANT, request.id, NOW)
     await closedAll(store, NOW)
-    await store.sweep(NOW, 0)
+    await swept(store, NOW, 0)
     expect(await store.work(NOW)).toMatchObject({ toClose: false })
     await settled(store, [done(held)])
   },
@@ -259,7 +260,7 @@ export const cancel = {
     const held = await claimedOne(store)
     await settled(store, [unfinished(held, { state: 'leased' }, { completed: 5 })])
     await store.cancel(TENANT, request.id, NOW)
-    await store.sweep(NOW + 2 * SECOND, 0)
+    await swept(store, NOW + 2 * SECOND, 0)
     await closedAll(store, NOW + 2 * SECOND)
     expect(await audited(store, request)).toMatchObject({ state: 'completed', completed: 5 })
   },
@@ -317,10 +318,10 @@ export const cancel = {
   async 'a cancelled request that was deleted is not taken for one that is being cancelled'(store) {
     const request = await inserted(store, { total: 10 })
     await store.cancel(TENANT, request.id, NOW)
-    expect((await store.sweep(NOW + DAY, NOW + DAY)).deleted).toBe(1)
+    expect((await swept(store, NOW + DAY, NOW + DAY)).deleted).toBe(1)
     expect(await store.cancel(TENANT, request.id, NOW)).toEqual({ kind: 'unknown' })
     expect(await store.work(NOW)).toMatchObject({ closing: [], toClose: false })
-    await store.sweep(NOW + DAY, NOW)
+    await swept(store, NOW + DAY, NOW)
     expect(await store.work(NOW)).toMatchObject({ toClose: false })
     await cleared(store)
     await inserted(store, { id: request.id })

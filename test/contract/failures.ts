@@ -8,7 +8,17 @@ import {
 import type { MappingError } from '../../src/core/verdict.ts'
 import type { Store } from '../../src/store/store.ts'
 import { done, ERROR, LANE, NOW, newBatch, TENANT, unfinished } from '../support/requests.ts'
-import { audited, claimed, claimedOne, inserted, join, SECOND, settled, two } from './steps.ts'
+import {
+  audited,
+  claimed,
+  claimedOne,
+  inserted,
+  join,
+  SECOND,
+  settled,
+  swept,
+  two,
+} from './steps.ts'
 import type { Promises } from './store.contract.ts'
 
 /** What the groups of failures promise: every failure is in one, once, whatever is repeated or lost. */
@@ -105,7 +115,7 @@ export const failures = {
     const checkpoint = unfinished(dying, { state: 'leased' }, { failed: 2 })
     await settled(store, [{ ...checkpoint, failures: runsOf(['a'], ['a']) }])
     await join(store, 'worker-2')
-    await store.sweep(NOW + 2 * SECOND, 0)
+    await swept(store, NOW + 2 * SECOND, 0)
     const batch = await claimedOne(store, { worker: 'worker-2' })
     await settled(store, [{ ...done(batch, { failed: 3 }), failures: runsOf(['b']) }])
     expect(await counts(store, request.id)).toEqual({ a: 2, b: 1 })

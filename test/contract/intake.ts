@@ -112,7 +112,7 @@ export const intake = {
     const idempotency = { key: 'key-1', fingerprint: 'f1' }
     const first = await inserted(store, { total: 3, idempotency })
     const again = newRequest({ total: 3, idempotency })
-    const request = await store.request(TENANT, first.id)
+    const request = { id: first.id, total: 3 }
     expect(await store.insert(again)).toEqual({ kind: 'replayed', request })
     expect(await store.request(TENANT, again.id)).toBeNull()
     expect(await store.totals()).toEqual({ activeRequests: 1, openMappings: 3 })

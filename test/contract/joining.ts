@@ -1,7 +1,7 @@
 import { expect } from 'vitest'
 import type { Beat, Store } from '../../src/store/store.ts'
 import { NOW } from '../support/requests.ts'
-import { join, MINUTE, SECOND } from './steps.ts'
+import { join, MINUTE, SECOND, swept } from './steps.ts'
 import type { Promises } from './store.contract.ts'
 
 const DEADLINE = NOW + 15 * SECOND
@@ -79,7 +79,7 @@ export const joining = {
     await beat(store, 'worker-a', epoch)
     expect((await beat(store, 'worker-c', epoch)).welcome).toBe(false)
     expect((await beat(store, 'worker-c', epoch, AFTER)).welcome).toBe(true)
-    await store.sweep(AFTER, 0)
+    await swept(store, AFTER, 0)
     expect((await beat(store, 'worker-c', epoch, AFTER)).welcome).toBe(true)
   },
 

@@ -24,6 +24,7 @@ import {
   released,
   SECOND,
   staged,
+  swept,
 } from './steps.ts'
 
 /** One thing that can happen to a lane. Requests, workers and leases are named by their place. */
@@ -320,7 +321,7 @@ export class Life {
   private async die(worker: string, survivor: string): Promise<void> {
     this.now += 20 * SECOND
     await this.store.beat(survivor, this.deadline(), this.now, 0)
-    const { rescued, repaired } = await this.store.sweep(this.now, 0)
+    const { rescued, repaired } = await swept(this.store, this.now, 0)
     expect(repaired).toEqual([])
     const held = this.heldBy(worker)
     expect(rescued).toContainEqual({ worker, batches: held.length })
@@ -333,7 +334,7 @@ export class Life {
     await this.store.leave(worker)
     await this.rejoin(worker)
     for (const each of this.workers) await this.store.beat(each, this.deadline(), this.now, 0)
-    expect((await this.store.sweep(this.now, 0)).repaired).toEqual([])
+    expect((await swept(this.store, this.now, 0)).repaired).toEqual([])
     await this.close()
   }
 

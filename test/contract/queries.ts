@@ -14,6 +14,7 @@ import {
   only,
   SECOND,
   settled,
+  staged,
   three,
 } from './steps.ts'
 import type { Promises } from './store.contract.ts'
@@ -100,6 +101,42 @@ export const queries = {
     expect(await listed(store, { priority: 'MEDIUM' })).toEqual([])
   },
 
+  async 'a filtered list is newest first over all that it lets through, page after page'(store) {
+    await join(store)
+    const wanted: string[] = []
+    for (const priority of ['LOW', 'HIGH', 'MEDIUM', 'LOW', 'MEDIUM', 'HIGH'] as const) {
+      await inserted(store, { priority: 'LOW', tenant: 'another', lane: 'erp' })
+      wanted.unshift((await inserted(store, { priority, lane: 'erp' })).id)
+      await inserted(store, { priority })
+      await settled(store, [done(await claimedOne(store))])
+    }
+    const read: string[] = []
+    for (let page = 0; page < 4; page += 1) {
+      const before = read.at(-1) ?? null
+      read.push(...(await listed(store, { state: 'pending', limit: 2, before })))
+    }
+    expect(read).toEqual(wanted)
+    const high = [wanted[0], wanted[4]]
+    expect(await listed(store, { state: 'pending', priority: 'HIGH' })).toEqual(high)
+    expect(await listed(store, { state: 'completed', priority: 'HIGH' })).toHaveLength(2)
+    expect(await listed(store, { priority: 'HIGH' })).toHaveLength(4)
+  },
+
+  async 'what was created at the very moment is not after it'(store) {
+    const at = NOW - 5000
+    const [older, same, younger] = [
+      await inserted(store, { createdAt: at - 1 }),
+      await inserted(store, { createdAt: at }),
+      await inserted(store, { createdAt: at + 1 }),
+    ]
+    expect(await listed(store, { createdAfter: at })).toEqual([younger.id])
+    expect(await listed(store, { createdAfter: at - 1 })).toEqual([younger.id, same.id])
+    expect(await listed(store, { createdAfter: at, state: 'pending' })).toEqual([younger.id])
+    const all = [younger.id, same.id, older.id]
+    expect(await listed(store, { createdAfter: -62_135_596_800_000 })).toEqual(all)
+    expect(await listed(store, { createdAfter: 253_402_300_799_999 })).toEqual([])
+  },
+
   async 'batches come in order of their first ordinal, those and only those in the range'(store) {
     const { id } = await inserted(store, { total: 50 })
     expect(await firsts(store, id, 0, 50)).toEqual([0, 5, 10, 15, 20, 25, 30, 35, 40, 45])
@@ -153,6 +190,23 @@ export const queries = {
     expect(await firsts(store, id, 0, 12, { reaching: 9 })).toEqual([9])
     await join(store)
     expect(only(await claimed(store, { lane: 'erp' })).ordinals).toEqual(batches[1]?.ordinals)
+  },
+
+  async 'the first batches of many requests come at once, each as it is'(store) {
+    await join(store)
+    const ours = [await inserted(store, { total: 12 }), await inserted(store)]
+    const theirs = await inserted(store, { tenant: 'theirs' })
+    const receiving = await staged(store, { total: 3 })
+    await settled(store, [done(await claimedOne(store))])
+    await store.cancel(TENANT, ours[1]?.id ?? '', NOW)
+    const ids = [...ours, theirs, receiving].map(({ id }) => id)
+    const found = await store.firstBatches(TENANT, [...ids, 'none'])
+    const firsts = await Promise.all(
+      ours.map(async ({ id }) => [id, (await allBatches(store, id))[0]] as const),
+    )
+    expect(found).toEqual(new Map(firsts))
+    expect(found.get(ours[1]?.id ?? '')?.closed).toEqual({ as: 'cancelled', at: NOW })
+    expect(await store.firstBatches(TENANT, [])).toEqual(new Map())
   },
 
   async 'with a state, batches in which no mapping stands so are left out'(store) {

@@ -21,6 +21,7 @@ import {
   opened,
   released,
   settled,
+  swept,
   UNTIL,
 } from './steps.ts'
 import type { Promises } from './store.contract.ts'
@@ -46,7 +47,7 @@ export const rejecting = {
     expect(only(finished)).toMatchObject({ state: 'failed', completed: 6, failed: 4 })
     await audited(store, request)
     expect(await store.totals()).toEqual({ activeRequests: 0, openMappings: 0 })
-    expect((await store.sweep(NOW, 0)).repaired).toEqual([])
+    expect((await swept(store, NOW, 0)).repaired).toEqual([])
   },
 
   async 'what is not taken can be read with the rest, in its place, and why'(store) {

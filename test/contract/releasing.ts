@@ -13,6 +13,7 @@ import {
   released,
   SECOND,
   settled,
+  swept,
   tally,
 } from './steps.ts'
 import type { Promises } from './store.contract.ts'
@@ -173,7 +174,7 @@ export const releasing = {
     await inserted(store, { total: 7, ...EARLY })
     await inserted(store, { total: 2 })
     await settled(store, [done(await claimedOne(store))])
-    await store.sweep(NOW, 0)
+    await swept(store, NOW, 0)
     expect(await store.totals()).toEqual({ activeRequests: 1, openMappings: 7 })
     expect(await store.systemNames('', 10)).toEqual([LANE])
   },

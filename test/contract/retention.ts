@@ -1,18 +1,21 @@
 import { expect } from 'vitest'
 import type { EpochMs } from '../../src/core/units.ts'
 import type { Store } from '../../src/store/store.ts'
-import { done, NOW, type RequestOptions } from '../support/requests.ts'
+import { done, NOW, newRequest, type RequestOptions, TENANT } from '../support/requests.ts'
 import {
   allBatches,
   audited,
   claimed,
   claimedOne,
+  cleared,
   DAY,
   inserted,
   join,
   listed,
+  opened,
   refused,
   settled,
+  swept,
 } from './steps.ts'
 import type { Promises } from './store.contract.ts'
 
@@ -22,7 +25,7 @@ export const retention = {
     await join(store)
     const idempotency = { key: 'key-1', fingerprint: 'f1' }
     const old = await finished(store, NOW, { total: 15, idempotency })
-    expect((await store.sweep(NOW + DAY, NOW + 1)).deleted).toBe(1)
+    expect((await swept(store, NOW + DAY, NOW + 1)).deleted).toBe(1)
     expect(await store.request(old.tenant, old.id)).toBeNull()
     expect(await allBatches(store, old.id)).toEqual([])
     expect(await listed(store)).toEqual([])
@@ -43,23 +46,42 @@ export const retention = {
       await Promise.all(kept.map(({ id }) => allBatches(store, id))),
     ]
     const before = await state()
-    expect(await store.sweep(NOW + 3 * DAY, NOW + DAY)).toEqual({
+    expect(await swept(store, NOW + 3 * DAY, NOW + DAY)).toEqual({
       rescued: [],
       repaired: [],
       deleted: 1,
     })
     expect(await state()).toEqual(before)
     expect(await store.request(old.tenant, old.id)).toBeNull()
-    expect((await store.sweep(NOW + 3 * DAY, NOW + DAY)).deleted).toBe(0)
+    expect((await swept(store, NOW + 3 * DAY, NOW + DAY)).deleted).toBe(0)
   },
 
-  async 'the key of a deleted request never leads to a request made after it'(store) {
+  async 'a key is remembered for a day, though its request is deleted and cleared away before'(
+    store,
+  ) {
     await join(store)
     const idempotency = { key: 'key-1', fingerprint: 'f1' }
-    await finished(store, NOW, { tenant: 'ours', idempotency })
-    await store.sweep(NOW + 1, NOW + 1)
-    await inserted(store, { tenant: 'theirs' })
-    await inserted(store, { tenant: 'ours', idempotency })
+    const { id, total } = await finished(store, NOW, { total: 15, createdAt: NOW, idempotency })
+    const other = { key: 'key-1', fingerprint: 'f2' }
+    async function expectRemembered() {
+      const request = { id, total }
+      const replayed = { kind: 'replayed', request }
+      expect(await store.insert(newRequest({ idempotency }))).toEqual(replayed)
+      expect(await store.insert(newRequest({ idempotency: other }))).toEqual({ kind: 'conflict' })
+      const known = { kind: 'known', request, fingerprint: 'f1' }
+      expect(await opened(store, newRequest({ idempotency }))).toEqual(known)
+      const keyed = { request: id, fingerprint: 'f1', isReceiving: false }
+      expect(await store.keyed(TENANT, 'key-1')).toEqual(keyed)
+    }
+    await swept(store, NOW + 1, NOW + 1)
+    await expectRemembered()
+    await cleared(store, NOW + 1)
+    await expectRemembered()
+    expect(await listed(store)).toEqual([])
+    await swept(store, NOW + DAY, 0)
+    await expectRemembered()
+    await swept(store, NOW + DAY + 1, 0)
+    await inserted(store, { idempotency: other })
   },
 
   async 'the token of a deleted batch is never good for a batch made after it'(store) {
@@ -67,28 +89,61 @@ export const retention = {
     await inserted(store)
     const old = await claimedOne(store)
     await settled(store, [done(old)])
-    await store.sweep(NOW + 1, NOW + 1)
+    await swept(store, NOW + 1, NOW + 1)
     const request = await inserted(store)
     await claimedOne(store)
     await refused(store, [done(old)])
     expect(await audited(store, request)).toMatchObject({ completed: 0, finishedAt: null })
   },
 
-  async 'a sweep deletes a hundred requests at least, and the sweeps after it the rest'(store) {
+  async 'however many are old, some go at a time, and it is said that there are more'(store) {
     await join(store)
-    await Promise.all(Array.from({ length: 250 }, () => inserted(store)))
+    const idempotency = (n: number) => ({ key: `key-${n}`, fingerprint: 'f' })
+    await Promise.all(
+      Array.from({ length: 600 }, (_, n) => inserted(store, { idempotency: idempotency(n) })),
+    )
     const batches = await claimed(store)
     await settled(
       store,
       batches.map((batch) => done(batch)),
     )
-    let left = 250
-    while (left > 0) {
-      const { deleted } = await store.sweep(NOW + DAY, NOW + 1)
-      expect(deleted).toBeGreaterThanOrEqual(Math.min(100, left))
-      left -= deleted
-      expect(await listed(store)).toHaveLength(left)
-    }
+    expect(await store.deleteOld(NOW, NOW + 1)).toEqual({ requests: 500, more: true })
+    expect(await listed(store)).toHaveLength(100)
+    expect(await store.deleteOld(NOW, NOW + 1)).toEqual({ requests: 100, more: false })
+    expect(await listed(store)).toEqual([])
+    // The keys are left, and go when their own time is over.
+    expect((await store.deleteOld(NOW + DAY, 0)).more).toBe(true)
+    expect((await store.deleteOld(NOW + DAY, 0)).more).toBe(false)
+    await inserted(store, { idempotency: idempotency(0) })
+    await inserted(store, { idempotency: idempotency(599) })
+  },
+
+  async 'a request of many batches is gone at once, and cleared away in pieces'(store) {
+    await join(store)
+    const old = await finished(store, NOW, { total: 1300, batchSize: 1 })
+    const kept = await finished(store, NOW + DAY, { total: 1300, batchSize: 1 })
+    expect((await store.deleteOld(NOW + DAY, NOW + 1)).requests).toBe(1)
+    expect(await store.request(TENANT, old.id)).toBeNull()
+    expect(await allBatches(store, old.id)).toEqual([])
+    expect(await store.clear(NOW)).toBe(true)
+    expect(await cleared(store)).toBeGreaterThanOrEqual(2)
+    await inserted(store, { id: old.id })
+    expect(await audited(store, kept)).toMatchObject({ completed: 1300 })
+  },
+
+  async 'many small requests are cleared away some at a time'(store) {
+    await join(store)
+    const ids = await Promise.all(
+      Array.from({ length: 120 }, async () => (await inserted(store)).id),
+    )
+    const batches = await claimed(store)
+    await settled(
+      store,
+      batches.map((batch) => done(batch, { failed: 1 })),
+    )
+    await store.deleteOld(NOW + DAY, NOW + 1)
+    expect(await cleared(store)).toBeLessThan(10)
+    for (const id of ids) await inserted(store, { id })
   },
 } satisfies Promises
 

@@ -1,10 +1,12 @@
 /** What the checks of the contract do again and again. */
 import { expect } from 'vitest'
+import { AUDIT_START, type AuditPlace } from '../../src/core/audit.ts'
 import { standingOf } from '../../src/core/closed.ts'
 import { finalState, processed, type Request } from '../../src/core/request.ts'
 import type { DurationMs, EpochMs } from '../../src/core/units.ts'
 import type { MappingState, Standing } from '../../src/core/verdict.ts'
 import type {
+  Audited,
   ClaimedBatch,
   NewRequest,
   RequestFilter,
@@ -83,6 +85,29 @@ export async function cleared(store: Store, now: EpochMs = NOW): Promise<number>
   do calls += 1
   while (await store.clear(now))
   return calls
+}
+
+/** All that workers do to a store again and again: rescues, a whole audit, and one step of deleting. */
+export async function swept(
+  store: Pick<Store, 'rescue' | 'audit' | 'deleteOld'>,
+  now: EpochMs,
+  retainedSince: EpochMs,
+) {
+  const rescued = await store.rescue(now)
+  const repaired = await auditRound(store, now)
+  const { requests: deleted } = await store.deleteOld(now, retainedSince)
+  return { rescued, repaired, deleted }
+}
+
+/** Audits all that is open, once; gives what was repaired. */
+export async function auditRound(store: Pick<Store, 'audit'>, now: EpochMs = NOW) {
+  const repaired: string[] = []
+  for (let place: AuditPlace | null = AUDIT_START; place !== null; ) {
+    const audited: Audited = await store.audit(place, now)
+    place = audited.next
+    if (audited.repaired !== null) repaired.push(audited.repaired)
+  }
+  return repaired
 }
 
 interface ClaimOptions extends Partial<Want> {
@@ -200,6 +225,11 @@ export async function listed(
   const everything = { state: null, priority: null, createdAfter: null, before: null, limit: 1000 }
   const requests = await store.requests(tenant, { ...everything, ...filter })
   return requests.map(({ id }) => id)
+}
+
+/** What one request waits for. */
+export async function waitingOf(store: Store, tenant: string, id: string) {
+  return (await store.waiting(tenant, [id])).get(id) ?? []
 }
 
 /** The one element of a list that must hold exactly one. */

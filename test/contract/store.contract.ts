@@ -5,6 +5,7 @@
 import { describe, test } from 'vitest'
 import type { Store } from '../../src/store/store.ts'
 import { accounting } from './accounting.ts'
+import { audit } from './audit.ts'
 import { callbacks } from './callbacks.ts'
 import { cancel } from './cancel.ts'
 import { claim } from './claim.ts'
@@ -48,6 +49,7 @@ const TOPICS = {
   work,
   queries,
   retention,
+  audit,
   accounting,
 } satisfies Record<string, Promises>
 

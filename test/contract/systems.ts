@@ -2,9 +2,19 @@ import { expect } from 'vitest'
 import type { ClosedGate } from '../../src/core/gate.ts'
 import { NO_OVERRIDE } from '../../src/core/limits.ts'
 import type { SystemReport } from '../../src/core/report.ts'
-import type { Prospect, Store } from '../../src/store/store.ts'
+import { OVERRIDES_MAX, type Prospect, type Store } from '../../src/store/store.ts'
 import { done, LANE, NOW, newBatch, TENANT, unfinished } from '../support/requests.ts'
-import { claimed, claimedOne, inserted, join, MINUTE, SECOND, settled } from './steps.ts'
+import {
+  claimed,
+  claimedOne,
+  inserted,
+  join,
+  MINUTE,
+  SECOND,
+  settled,
+  swept,
+  waitingOf,
+} from './steps.ts'
 import type { Promises } from './store.contract.ts'
 
 const UNTIL = NOW + 30 * SECOND
@@ -104,7 +114,7 @@ export const systems = {
     await store.override('shop', { paused: true })
     await store.gate('other', HELD)
     const waiting = async () =>
-      (await store.waiting(TENANT, id)).map(({ system, mappings }) => [system, mappings]).sort()
+      (await waitingOf(store, TENANT, id)).map(({ system, mappings }) => [system, mappings]).sort()
     expect(await waiting()).toEqual([
       ['crm', 2],
       ['shop', 1],
@@ -116,7 +126,7 @@ export const systems = {
       ['crm', 1],
       ['shop', 1],
     ])
-    expect(await store.waiting('another', id)).toEqual([])
+    expect(await waitingOf(store, 'another', id)).toEqual([])
   },
 
   async 'a request waits for a closed system that it reads from'(store) {
@@ -125,7 +135,7 @@ export const systems = {
     const { id } = await inserted(store, { total: 12, sources })
     await settled(store, [done(await claimedOne(store))])
     for (const system of ['shop', 'erp', 'constructor']) await store.gate(system, HELD)
-    const waiting = await store.waiting(TENANT, id)
+    const waiting = await waitingOf(store, TENANT, id)
     expect(waiting.map(({ system, mappings }) => [system, mappings]).sort()).toEqual([
       ['erp', null],
       ['shop', 7],
@@ -136,10 +146,72 @@ export const systems = {
     await join(store)
     const { id } = await inserted(store, { total: 12 })
     await settled(store, [done(await claimedOne(store))])
-    expect(await store.waiting(TENANT, id)).toEqual([])
+    expect(await waitingOf(store, TENANT, id)).toEqual([])
     await store.gate(LANE, HELD)
-    const [waiting] = await store.waiting(TENANT, id)
+    const [waiting] = await waitingOf(store, TENANT, id)
     expect(waiting).toEqual({ system: LANE, gate: HELD, override: NO_OVERRIDE, mappings: 7 })
+  },
+
+  async 'many requests are asked about at once, and those that wait for nothing are left out'(
+    store,
+  ) {
+    await join(store)
+    const open = [await inserted(store, { total: 7 }), await inserted(store, { total: 3 })]
+    const other = await inserted(store, { lane: 'erp' })
+    const theirs = await inserted(store, { tenant: 'another' })
+    const ended = await inserted(store, { lane: 'shop' })
+    await settled(store, [done(await claimedOne(store, { lane: 'shop' }))])
+    const ids = [...open, other, theirs, ended].map(({ id }) => id)
+    expect(await store.waiting(TENANT, ids)).toEqual(new Map())
+    for (const lane of [LANE, 'shop']) await store.gate(lane, HELD)
+    const waiting = await store.waiting(TENANT, ids)
+    const mappings = open.map(({ id }) => waiting.get(id)?.map((one) => one.mappings))
+    expect(mappings).toEqual([[7], [3]])
+    expect(waiting.size).toBe(2)
+    expect(await store.waiting(TENANT, [])).toEqual(new Map())
+  },
+
+  async 'many systems are told of at once, in the order in which they are asked for'(store) {
+    await join(store)
+    await inserted(store, { total: 20 })
+    await claimedOne(store)
+    const terms = { notBefore: NOW + MINUTE }
+    await inserted(store, { total: 3, lane: 'erp', terms, createdAt: NOW })
+    const batches = ['erp', 'shop'].map((lane, at) => newBatch([at], { lane }))
+    await inserted(store, { batches, terms, createdAt: NOW })
+    await store.override('shop', { paused: true })
+    const names = ['shop', 'nobody', LANE, 'erp']
+    const systems = await store.systems(names)
+    expect(systems).toEqual(await Promise.all(names.map((name) => store.system(name))))
+    expect(systems).toMatchObject([
+      { system: 'shop', open: 1, waiting: 1, override: { paused: true } },
+      { system: 'nobody', open: 0, waiting: 0 },
+      { system: LANE, open: 20, leased: 5, waiting: 0 },
+      { system: 'erp', open: 4, waiting: 4 },
+    ])
+    expect(await store.systems([])).toEqual([])
+  },
+
+  async 'so many systems may be changed, and no more; those that are can be changed again'(store) {
+    const names = Array.from({ length: OVERRIDES_MAX }, (_, place) => `system-${place}`)
+    await Promise.all(names.map((name) => store.override(name, { concurrency: 3 })))
+    await store.gate('gated', HELD)
+    for (const name of ['one-more', 'gated']) {
+      expect(await store.override(name, { paused: true })).toBeNull()
+      expect((await store.system(name)).override).toEqual(NO_OVERRIDE)
+    }
+    expect(await store.override('one-more', { paused: false, rate: null })).toEqual(NO_OVERRIDE)
+    expect(await store.systemNames('one-more', 1)).toEqual(['system-0'])
+    expect(await store.override('system-7', { paused: true })).toMatchObject({ concurrency: 3 })
+    await store.override('system-8', { concurrency: null })
+    expect(await store.override('one-more', { paused: true })).toMatchObject({ paused: true })
+    expect(await store.override('gated', { paused: true })).toBeNull()
+  },
+
+  async 'a change that changes nothing is no system'(store) {
+    expect(await store.override(LANE, { paused: false })).toEqual(NO_OVERRIDE)
+    expect(await store.systemNames('', 10)).toEqual([])
+    expect((await store.work(NOW)).systems).toEqual([])
   },
 
   async 'a system tells what is open for it, in hand, and waiting'(store) {
@@ -236,7 +308,7 @@ export const systems = {
     expect(await told()).toEqual([2, 3])
     await store.leave('worker-1')
     expect(await told()).toEqual([3])
-    await store.sweep(NOW + 60 * MINUTE, 0)
+    await swept(store, NOW + 60 * MINUTE, 0)
     expect(await told()).toEqual([])
   },
 

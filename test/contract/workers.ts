@@ -11,6 +11,7 @@ import {
   refused,
   SECOND,
   settled,
+  swept,
   three,
 } from './steps.ts'
 import type { Promises } from './store.contract.ts'
@@ -63,7 +64,7 @@ export const workers = {
 
   async 'the batches of a dead worker are ready again, and its tokens are refused'(store) {
     const { held, request } = await death(store)
-    expect(await store.sweep(AFTER, 0)).toMatchObject({
+    expect(await swept(store, AFTER, 0)).toMatchObject({
       rescued: [{ worker: 'worker-1', batches: 2 }],
       repaired: [],
     })
@@ -90,7 +91,7 @@ export const workers = {
     const request = await inserted(store, { total: 5 })
     const checkpoint = unfinished(await claimedOne(store), { state: 'leased' }, { completed: 3 })
     await settled(store, [checkpoint])
-    await store.sweep(AFTER, 0)
+    await swept(store, AFTER, 0)
     expect((await audited(store, request)).completed).toBe(3)
     const next = await claimedOne(store, { worker: 'worker-2', now: AFTER })
     expect(next.verdicts).toBe(checkpoint.verdicts)
@@ -98,7 +99,7 @@ export const workers = {
 
   async 'nobody is given up before the deadline'(store) {
     const { held } = await death(store)
-    expect((await store.sweep(DEADLINE - 1, 0)).rescued).toEqual([])
+    expect((await swept(store, DEADLINE - 1, 0)).rescued).toEqual([])
     await settled(
       store,
       held.map((batch) => done(batch)),
@@ -108,7 +109,7 @@ export const workers = {
   async 'a beat moves the deadline'(store) {
     const { held } = await death(store)
     await store.beat('worker-1', DEADLINE + MINUTE, NOW + SECOND, 0)
-    expect((await store.sweep(AFTER, 0)).rescued).toEqual([])
+    expect((await swept(store, AFTER, 0)).rescued).toEqual([])
     await settled(
       store,
       held.map((batch) => done(batch)),
@@ -118,8 +119,8 @@ export const workers = {
   async 'the dead are rescued once, and then no longer counted'(store) {
     await death(store)
     expect((await store.beat('worker-2', NOW + MINUTE, NOW, 0)).workers).toBe(2)
-    expect((await store.sweep(AFTER, 0)).rescued).toHaveLength(1)
-    expect((await store.sweep(AFTER, 0)).rescued).toEqual([])
+    expect((await swept(store, AFTER, 0)).rescued).toHaveLength(1)
+    expect((await swept(store, AFTER, 0)).rescued).toEqual([])
     const beat = await store.beat('worker-2', NOW + MINUTE, AFTER, 0)
     expect(beat).toMatchObject({ alive: true, workers: 1, position: 0 })
   },
@@ -132,7 +133,7 @@ export const workers = {
 
   async 'a worker that was given up learns it, gets nothing, and may join anew'(store) {
     await death(store)
-    await store.sweep(AFTER, 0)
+    await swept(store, AFTER, 0)
     expect((await store.beat('worker-1', AFTER + MINUTE, AFTER, 0)).alive).toBe(false)
     expect(await claimed(store, { now: AFTER })).toEqual([])
     await join(store, 'worker-1')
@@ -148,7 +149,7 @@ export const workers = {
       const worker = `worker-${death}`
       await join(store, worker, now + 15 * SECOND)
       rescues.push((await claimedOne(store, { worker, now })).rescues)
-      await store.sweep(now + 16 * SECOND, 0)
+      await swept(store, now + 16 * SECOND, 0)
     }
     expect(rescues).toEqual([0, 1, 2, 3])
   },
@@ -163,7 +164,7 @@ export const workers = {
       unfinished(retried, { state: 'waiting', runAt: NOW }),
       unfinished(released, { state: 'ready' }),
     ])
-    await store.sweep(AFTER, 0)
+    await swept(store, AFTER, 0)
     const next = await claimed(store, { worker: 'worker-2', now: AFTER })
     expect(next.map(({ rescues }) => rescues)).toEqual([0, 0, 0])
     expect((await audited(store, request)).completed).toBe(5)

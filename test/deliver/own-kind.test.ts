@@ -64,6 +64,20 @@ describe('a kind of one’s own', () => {
     expect(await reading.read?.(call())).toMatchObject({ ...expected, stage: 'read' })
   })
 
+  test('that cannot connect says why, and for which system, without a secret of its config', () => {
+    const config = { password: 'canary-secret' }
+    const throwing = defineKind({
+      config: Type.Object({}),
+      connect(): OwnConnection {
+        throw new Error('no socket for canary-secret')
+      },
+    })
+    const connecting = () => connectKind(ownKind('./own.ts', throwing), config as never)
+    expect(connecting).toThrow(
+      /^The kind of the system \w+ cannot connect it: no socket for \[secret\]$/,
+    )
+  })
+
   test('that hangs is given up at its timeout, or when we stop, and is told so', async () => {
     const signals: AbortSignal[] = []
     const hang: OwnConnection['write'] = ({ signal }) => {

@@ -3,7 +3,7 @@ import type { Part } from '../../src/dispatch/limiter.ts'
 import { BEAT_EVERY_MS, LIFETIME_MS, Membership } from '../../src/dispatch/membership.ts'
 import { openMemoryStore } from '../../src/store/sqlite/memory.ts'
 import { type DispatchStore, type Store, StoreUnavailable } from '../../src/store/store.ts'
-import { claimed, inserted } from '../contract/steps.ts'
+import { claimed, inserted, swept } from '../contract/steps.ts'
 import { SimulatedClock } from '../sim/clock.ts'
 import { pass } from './time.ts'
 
@@ -158,9 +158,9 @@ describe('a worker that cannot reach the store', () => {
     expect(member.losses).toBe(1)
     expect(member.part).toBeNull()
     expect(member.membership.id).toBeNull()
-    expect((await store.sweep(clock.now(), 0)).rescued).toEqual([])
+    expect((await swept(store, clock.now(), 0)).rescued).toEqual([])
     await pass(clock, 2)
-    expect((await store.sweep(clock.now(), 0)).rescued).toEqual([
+    expect((await swept(store, clock.now(), 0)).rescued).toEqual([
       { worker: 'member-1', batches: 0 },
     ])
   })
@@ -190,7 +190,7 @@ describe('a worker that cannot reach the store', () => {
     expect(member.part).toEqual({ workers: 1, position: 0 })
   })
 
-  test('gives back what it held under its former name, unblamed, and waits for no sweep', async () => {
+  test('gives back what it held under its former name, unblamed, and waits for no rescue', async () => {
     const cut = cuttable()
     const member = new Member('member', cut.store)
     await member.membership.start()

@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, test } from 'vitest'
-import { claimedOne, join } from '../contract/steps.ts'
+import { claimedOne, join, swept } from '../contract/steps.ts'
 import { LANE } from '../support/requests.ts'
 import { DELIVERED, Stage } from './stage.ts'
 
@@ -57,7 +57,7 @@ test('a batch whose workers died for other reasons is carried out, one mapping a
     await join(store, worker, clock.now() + 1)
     await claimedOne(store, { worker, now: clock.now() })
     await stage.pass(2)
-    await store.sweep(clock.now(), 0)
+    await swept(store, clock.now(), 0)
   }
   stage.start()
   const results = await stage.finished(request)

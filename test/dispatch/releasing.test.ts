@@ -91,7 +91,7 @@ test('what was given up is cleared away, all of it, with the next sweep', async 
   stage = new Stage({ ...store, clear })
   await store.abandon(await staged(store, { total: 1200, batchSize: 1 }))
   stage.start()
-  await stage.pass(6000)
+  await stage.pass(25_000)
   expect(pieces).toBeGreaterThan(3)
   expect(await store.clear(stage.clock.now())).toBe(false)
 })

@@ -26,6 +26,9 @@ const STEPS = MAPPINGS / 500 + 1
 const UPLOAD_BYTES = 8_000_000
 const KEPT_BYTES = 20_000_000
 
+/** A sweep comes every 20 s. */
+const SWEPT_WITHIN_MS = 40_000
+
 /** Nothing of it ends while this lasts. */
 const SYSTEMS = { shop: { kind: 'simulated', latency: '10m', concurrency: 1 } }
 
@@ -156,7 +159,7 @@ function startUpload(url: string, key: string, mappings = MAPPINGS): Upload {
 
 /** Waits until all that was given up is cleared away. */
 async function nothingIsReceived(directory: string): Promise<void> {
-  await eventually(() => expect(countIn(directory, RECEIVING)).toBe(0))
+  await eventually(() => expect(countIn(directory, RECEIVING)).toBe(0), SWEPT_WITHIN_MS)
 }
 
 const RECEIVING = `SELECT count(*) AS n FROM requests WHERE state = 'receiving'`

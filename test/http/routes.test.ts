@@ -351,6 +351,41 @@ describe('GET /requests', () => {
     expect(none.body).toEqual({ requests: [], next_cursor: null })
   })
 
+  test('asks the store once for what all of a page wait for, and once for their callbacks', async () => {
+    const asked: number[] = []
+    const told: (readonly string[])[] = []
+    const fixture = await openServer({
+      wrap: (store) => ({
+        ...store,
+        waiting(tenant, ids) {
+          asked.push(ids.length)
+          return store.waiting(tenant, ids)
+        },
+        firstBatches(tenant, ids) {
+          told.push(ids)
+          return store.firstBatches(tenant, ids)
+        },
+        batches: () => Promise.reject(new Error('one by one')),
+      }),
+    })
+    const callback_url = 'https://a.example/'
+    const ended: string[] = []
+    for (let n = 0; n < 3; n += 1) {
+      const { request_id: id } = (await post(fixture, { mappings: [mapping()], callback_url })).body
+      await fixture.store.cancel('default', id, Date.now())
+      ended.unshift(id)
+    }
+    for (let n = 0; n < 5; n += 1) await post(fixture, { mappings: [mapping()] })
+    await fixture.store.override('target_1', { paused: true })
+    const { requests } = (await get(fixture, '/requests')).body
+    expect(asked).toEqual([5])
+    expect(told).toEqual([ended])
+    expect(requests.slice(5)).toMatchObject(ended.map(() => ({ callback: { state: 'pending' } })))
+    for (const { waiting_on: waiting } of requests.slice(0, 5)) {
+      expect(waiting).toMatchObject([{ system: 'target_1', gate: 'paused', mappings: 1 }])
+    }
+  })
+
   function idOf(status: { request_id: string }): string {
     return status.request_id
   }

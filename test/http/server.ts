@@ -80,6 +80,7 @@ export async function openServer({
     preview: async () => [],
     offers: 'everything',
     host: '127.0.0.1',
+    names: [],
     port: 0,
     version: '0.0.0',
     tenant: 'default',

@@ -3,6 +3,7 @@ import { describer } from '../../src/catalogue.ts'
 import { USUAL_ANSWERS } from '../../src/core/answers.ts'
 import { DEFAULT_RETRY } from '../../src/core/retry.ts'
 import { newId } from '../../src/lib/random.ts'
+import { OVERRIDES_MAX } from '../../src/store/store.ts'
 import { newRequest, TENANT } from '../support/requests.ts'
 import { type Changes, type Fixture, openServer } from './server.ts'
 
@@ -130,6 +131,24 @@ describe('GET /systems', () => {
     expect(body.next_cursor).toBeNull()
   })
 
+  test('asks the store once for all of a page', async () => {
+    const asked: (readonly string[])[] = []
+    const fixture = await openServer({
+      wrap: (store) => ({
+        ...store,
+        systems(names) {
+          asked.push(names)
+          return store.systems(names)
+        },
+        system: () => Promise.reject(new Error('one by one')),
+      }),
+    })
+    for (const lane of ['b', 'a']) await fixture.store.insert(newRequest({ lane, total: 3 }))
+    const { body } = await call(fixture, 'GET', '/systems')
+    expect(asked).toEqual([['a', 'b']])
+    expect(body.systems).toMatchObject([{ name: 'a', ready_mappings: 3 }, { name: 'b' }])
+  })
+
   test('without one lists those with work, by name, in pages', async () => {
     const fixture = await openServer()
     for (const lane of ['b', 'a', 'd', 'c']) await fixture.store.insert(newRequest({ lane }))
@@ -255,6 +274,19 @@ describe('PATCH /systems/{name}', () => {
     const { override } = await fixture.store.system('crm')
     expect(override).toEqual({ concurrency: null, rate: null, paused: false })
   })
+})
+
+test('without a systems file any name can be changed, but not any number of them', async () => {
+  const fixture = await openServer()
+  const names = Array.from({ length: OVERRIDES_MAX }, (_, place) => `system-${place}`)
+  for (const name of names) await fixture.store.override(name, { paused: true })
+  const refused = await call(fixture, 'PATCH', '/systems/one-more', { paused: true })
+  expect(refused).toMatchObject({ status: 409, body: { type: '/problems/invalid-state' } })
+  expect(refused.body.detail).toContain('Return one to the systems file first')
+  expect(fixture.events.map(({ event }) => event)).not.toContain('system_changed')
+  const nothing = { concurrency: null, rate: null, paused: false }
+  expect((await call(fixture, 'PATCH', '/systems/system-0', nothing)).status).toBe(200)
+  expect((await call(fixture, 'PATCH', '/systems/one-more', { paused: true })).status).toBe(200)
 })
 
 describe('POST /systems/{name}/resume', () => {

@@ -2,7 +2,15 @@ import { beforeEach, describe, expect, test } from 'vitest'
 import { toCatalogue } from '../../src/intake/systems.ts'
 import { openMemoryStore } from '../../src/store/sqlite/memory.ts'
 import { type Store, StoreUnavailable } from '../../src/store/store.ts'
-import { allBatches, audited, cleared, listed, released } from '../contract/steps.ts'
+import {
+  allBatches,
+  audited,
+  cleared,
+  listed,
+  released,
+  swept,
+  waitingOf,
+} from '../contract/steps.ts'
 import { SimulatedClock } from '../sim/clock.ts'
 import { NOW, newRequest, TENANT } from '../support/requests.ts'
 import { COLLIDING, KEY } from './colliding.ts'
@@ -73,9 +81,9 @@ describe('a stream', () => {
     const body = lines(MANY, (ordinal) => (ordinal % 4 === 0 ? { data: null } : {}))
     const request = idOf(await received(body, { store, systems }))
     await store.gate('s', { state: 'held', until: NOW, reason: 'refused' })
-    expect(await store.waiting(TENANT, request)).toMatchObject([{ system: 's', mappings: null }])
+    expect(await waitingOf(store, TENANT, request)).toMatchObject([{ system: 's', mappings: null }])
     const other = idOf(await received(lines(MANY), { store, systems }))
-    expect(await store.waiting(TENANT, other)).toMatchObject([{ system: 's', mappings: MANY }])
+    expect(await waitingOf(store, TENANT, other)).toMatchObject([{ system: 's', mappings: MANY }])
   })
 
   test('holds no more than a few pieces in hand', async () => {
@@ -292,7 +300,7 @@ describe('a stream that skips what is bad', () => {
       if (error !== null) expect(error).toMatchObject({ code: 'invalid_mapping', stage: 'read' })
     }
     expect(await store.totals()).toEqual({ activeRequests: 1, openMappings: 2 })
-    expect((await store.sweep(Date.now(), 0)).repaired).toEqual([])
+    expect((await swept(store, Date.now(), 0)).repaired).toEqual([])
   })
 
   test('is found out over its whole length, and takes the first of many with one id', async () => {

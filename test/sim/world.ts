@@ -22,8 +22,8 @@ import { isFinal, Watch } from './watch.ts'
 
 const TROUBLED_FOR_MS = 45_000
 const FINISHED_WITHIN_MS = 3_600_000
-/** What is given up is swept away once its deadline has passed. */
-const CLEARED_WITHIN_MS = 20_000
+/** What is given up is swept away once its deadline has passed: with the first sweep, or the second. */
+const CLEARED_WITHIN_MS = 60_000
 const RELEASED_WITHIN_MS = 1500
 
 const LANES = Object.keys(MANNERS)

@@ -8,7 +8,7 @@ import { MOVED_TABLES } from '../../src/store/moved.ts'
 import { openPostgresStore } from '../../src/store/postgres/store.ts'
 import { openSqliteStore } from '../../src/store/sqlite/store.ts'
 import type { NewRequest, Store } from '../../src/store/store.ts'
-import { opened, released } from '../contract/steps.ts'
+import { opened, released, swept, waitingOf } from '../contract/steps.ts'
 import { emptyTables, execute, postgresDatabase } from '../support/postgres.ts'
 import {
   done,
@@ -120,7 +120,7 @@ async function contents(store: Store): Promise<unknown> {
     requests: await Promise.all(REQUESTS.map(({ tenant, id }) => store.request(tenant, id))),
     batches: await Promise.all(REQUESTS.map(({ tenant, id }) => store.batches(tenant, id, range))),
     failed: await store.batches(TENANT, REQUESTS[1]?.id ?? '', { ...range, state: 'failed' }),
-    waiting: await store.waiting('other', REQUESTS[2]?.id ?? ''),
+    waiting: await waitingOf(store, 'other', REQUESTS[2]?.id ?? ''),
     systems: await Promise.all([LANE, 'shop', RECEIVER].map((name) => store.system(name))),
     disabled: await store.isCallbackDisabled(ENDPOINT),
     work: await store.work(NOW),
@@ -151,7 +151,7 @@ describe('a move', () => {
     const repeat = { ...newRequest(), idempotency: { key: 'again', fingerprint: 'same' } }
     expect(await target.insert(repeat)).toMatchObject({
       kind: 'replayed',
-      request: { id: REQUESTS[0]?.id, state: 'completed' },
+      request: { id: REQUESTS[0]?.id, total: 12 },
     })
     expect(await target.insert(newRequest())).toEqual({ kind: 'inserted' })
     const { idempotency } = HALF
@@ -179,7 +179,7 @@ describe('a move', () => {
       ...['completed', 'failed', 'completed'],
       ...['completed', 'completed', 'completed'],
     ])
-    expect(await target.sweep(later, NOW - 1)).toMatchObject({ repaired: [] })
+    expect(await swept(target, later, NOW - 1)).toMatchObject({ repaired: [] })
     expect(await target.totals()).toEqual({ activeRequests: 0, openMappings: 0 })
   })
 

@@ -5,7 +5,7 @@ import { systemClock } from '../../src/lib/clock.ts'
 import { migrate } from '../../src/store/postgres/migrate.ts'
 import { postgresStore } from '../../src/store/postgres/store.ts'
 import type { ClaimedBatch, Store } from '../../src/store/store.ts'
-import { audited, claimed, inserted, join, MINUTE, settled, two } from '../contract/steps.ts'
+import { audited, claimed, inserted, join, MINUTE, settled, swept, two } from '../contract/steps.ts'
 import { eventually } from '../support/eventually.ts'
 import { emptyTables, execute, postgresDatabase } from '../support/postgres.ts'
 import { done, LANE, NOW } from '../support/requests.ts'
@@ -99,7 +99,7 @@ describe('two nodes whose clocks differ by an hour', () => {
     const held = await late.does((store, now) => claimed(store, { worker: 'late', now }))
     expect(held).toHaveLength(1)
     for (const { does } of [early, late]) {
-      expect(await does((store, now) => store.sweep(now, now - 24 * HOUR))).toMatchObject({
+      expect(await does((store, now) => swept(store, now, now - 24 * HOUR))).toMatchObject({
         rescued: [],
       })
     }

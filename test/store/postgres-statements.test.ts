@@ -19,6 +19,7 @@ import {
   released,
   settled,
   staged,
+  swept,
   two,
   UNTIL,
 } from '../contract/steps.ts'
@@ -174,7 +175,7 @@ const IN_STEPS: Readonly<Record<string, Prepare>> = {
     const letGo = unfinished(batch, { state: 'ready' }, { completed: 1 })
     return async (again) => {
       await again.settle([letGo], NOW)
-      await again.sweep(NOW, 0)
+      await swept(again, NOW, 0)
       await closedAll(again, NOW)
     }
   },
@@ -190,7 +191,7 @@ const IN_STEPS: Readonly<Record<string, Prepare>> = {
   sweep: async (store) => {
     await holding(store)
     const later = NOW + 400 * 24 * 60 * MINUTE
-    return (again) => again.sweep(later, later - MINUTE)
+    return (again) => swept(again, later, later - MINUTE)
   },
 }
 
@@ -203,12 +204,14 @@ const READS: Readonly<Record<string, (store: Store) => Promise<unknown>>> = {
       ...{ state: null, priority: null, createdAfter: null, before: null, limit: 10 },
     }),
   batches: (store) => store.batches(TENANT, 'none', { from: 0, to: 10, reaching: 0, state: null }),
+  firstBatches: (store) => store.firstBatches(TENANT, ['none']),
   failures: (store) => store.failures(TENANT, 'none'),
   received: (store) => store.received({ tenant: TENANT, id: 'none' }, 0, 10),
   totals: (store) => store.totals(),
-  waiting: (store) => store.waiting(TENANT, 'none'),
+  waiting: (store) => store.waiting(TENANT, ['none']),
   systemNames: (store) => store.systemNames('', 10),
   system: (store) => store.system(LANE),
+  systems: (store) => store.systems([LANE, 'none']),
   load: (store) => store.load(LANE, { tenant: TENANT, priority: 'LOW', mappings: 5 }),
   isCallbackDisabled: (store) => store.isCallbackDisabled(ENDPOINT),
 }

@@ -2,6 +2,7 @@
 import { afterAll, beforeEach, describe, expect, onTestFinished, test } from 'vitest'
 import { REST_CODE } from '../../src/core/failures.ts'
 import { LEASE } from '../../src/store/postgres/claim-statements.ts'
+import { REQUESTS_IN } from '../../src/store/postgres/list.ts'
 import { migrate } from '../../src/store/postgres/migrate.ts'
 import { openPostgresStore, type PostgresOptions } from '../../src/store/postgres/store.ts'
 import type { Store } from '../../src/store/store.ts'
@@ -10,6 +11,7 @@ import {
   claimed,
   claimedOne,
   cleared,
+  DAY,
   inserted,
   join,
   listed,
@@ -19,6 +21,7 @@ import {
   released,
   SECOND,
   staged,
+  swept,
   two,
 } from '../contract/steps.ts'
 import { eventually } from '../support/eventually.ts'
@@ -181,7 +184,7 @@ describe('two stores on one database', () => {
     await join(here, 'behind', now + 15 * SECOND)
     await here.beat('ahead', ahead + 15 * SECOND, ahead, 0)
     await here.beat('behind', behind + 15 * SECOND, behind, 0)
-    for (const at of [ahead, behind]) expect((await here.sweep(at, 0)).rescued).toEqual([])
+    for (const at of [ahead, behind]) expect((await swept(here, at, 0)).rescued).toEqual([])
 
     await inserted(here, { total: 10 })
     const [due, later] = two(await claimed(here, { worker: 'ahead', now: ahead }))
@@ -288,6 +291,22 @@ describe('a claim', () => {
   })
 })
 
+test('requests are listed from an index, whatever is asked for', async () => {
+  await fill('requests')
+  const wanted = [
+    ['failed', 'completed'],
+    ['HIGH', 'LOW'],
+  ]
+  const parameters = [TENANT, '', 'g', 10, ...wanted]
+  const explain = `EXPLAIN (ANALYZE, FORMAT JSON) ${REQUESTS_IN}`
+  const [row] = await execute(url, explain, parameters)
+  const plan = JSON.stringify(row)
+  expect(plan).not.toMatch(/"Node Type":"Seq Scan"[^{}]*"Relation Name":"requests"/)
+  expect(plan).toContain('"Index Name":"requests_listed"')
+  const rows = [...plan.matchAll(/"Actual Rows":([\d.]+)/g)].map(([, count]) => Number(count))
+  expect(Math.max(...rows)).toBeLessThanOrEqual(10)
+})
+
 /** A hundred thousand rows of history. */
 function fill(table: string) {
   const rows: Readonly<Record<string, string>> = {
@@ -323,9 +342,9 @@ describe('the sweep', () => {
     const request = await inserted(store, { total: 10 })
     await store.settle([done(await claimedOne(store))], NOW)
     await execute(url, 'UPDATE requests SET completed = 3, failed = 1, open = 2')
-    expect(await store.sweep(NOW, 0)).toEqual({ rescued: [], repaired: [request.id], deleted: 0 })
+    expect(await swept(store, NOW, 0)).toEqual({ rescued: [], repaired: [request.id], deleted: 0 })
     expect(await audited(store, request)).toMatchObject({ completed: 5, failed: 0 })
-    expect(await store.sweep(NOW, 0)).toEqual({ rescued: [], repaired: [], deleted: 0 })
+    expect(await swept(store, NOW, 0)).toEqual({ rescued: [], repaired: [], deleted: 0 })
     await store.settle([done(await claimedOne(store))], NOW)
     expect(await audited(store, request)).toMatchObject({ state: 'completed', completed: 10 })
   })
@@ -336,10 +355,21 @@ describe('the sweep', () => {
     const request = await inserted(store, { total: 10 })
     await store.settle([done(await claimedOne(store), { failed: 3 })], NOW)
     await execute(url, 'UPDATE failure_groups SET count = 2')
-    expect((await store.sweep(NOW, 0)).repaired).toEqual([request.id])
+    expect((await swept(store, NOW, 0)).repaired).toEqual([request.id])
     const groups = await store.failures(TENANT, request.id)
     expect(groups).toMatchObject([{ target: null, code: REST_CODE, count: 3 }])
-    expect((await store.sweep(NOW, 0)).repaired).toEqual([])
+    expect((await swept(store, NOW, 0)).repaired).toEqual([])
+  })
+
+  test('mends a large request as well, whose pieces are counted one after the other', async () => {
+    const store = await open()
+    await join(store)
+    const request = await inserted(store, { total: 10_100, batchSize: 5 })
+    await store.settle([done(await claimedOne(store))], NOW)
+    await execute(url, 'UPDATE requests SET completed = 3, open = 2000')
+    expect((await swept(store, NOW, 0)).repaired).toEqual([request.id])
+    expect(await store.request(TENANT, request.id)).toMatchObject({ completed: 5 })
+    expect((await swept(store, NOW, 0)).repaired).toEqual([])
   })
 
   test('finishes a request that ought to be finished, and tells', async () => {
@@ -351,7 +381,7 @@ describe('the sweep', () => {
       url,
       `UPDATE requests SET state = 'in_progress', finished_at = NULL, completed = 0, open = 1`,
     )
-    expect((await store.sweep(NOW, 0)).repaired).toEqual([request.id])
+    expect((await swept(store, NOW, 0)).repaired).toEqual([request.id])
     const mended = { state: 'failed', completed: 4, failed: 1, finishedAt: NOW }
     expect(await store.request(TENANT, request.id)).toMatchObject(mended)
   })
@@ -367,7 +397,7 @@ describe('the sweep', () => {
         `UPDATE requests SET state = 'in_progress', finished_at = NULL, open = 1,
            callback_url = 'https://a.example/' WHERE tenant = '${TENANT}'`,
       )
-      expect((await store.sweep(NOW, 0)).repaired).toContain(request.id)
+      expect((await swept(store, NOW, 0)).repaired).toContain(request.id)
       expect(await store.system('callback:https://a.example')).toMatchObject({ open: 1 })
     }
     expect(await claimed(store, { lane: 'callback:https://a.example' })).toHaveLength(1)
@@ -379,7 +409,7 @@ describe('the sweep', () => {
     await inserted(store)
     await claimedOne(store)
     await execute(url, 'DELETE FROM workers')
-    expect((await store.sweep(NOW, 0)).rescued).toEqual([{ worker: 'worker-1', batches: 1 }])
+    expect((await swept(store, NOW, 0)).rescued).toEqual([{ worker: 'worker-1', batches: 1 }])
   })
 
   test('leaves not one row of a request that it deletes', async () => {
@@ -388,8 +418,9 @@ describe('the sweep', () => {
     await inserted(store, { total: 12, idempotency: { key: 'key', fingerprint: 'fingerprint' } })
     for (const batch of await claimed(store)) await store.settle([done(batch)], NOW)
     await store.leave('worker-1')
-    expect(await store.sweep(NOW + 2, NOW + 1)).toMatchObject({ deleted: 1 })
-    await cleared(store, NOW + 2)
+    const later = NOW + DAY
+    expect(await swept(store, later, NOW + 1)).toMatchObject({ deleted: 1 })
+    await cleared(store, later)
     for (const table of ['requests', 'batches', 'payloads', 'verdicts', 'flows', 'request_lanes']) {
       expect(await execute(url, `SELECT * FROM ${table}`)).toEqual([])
     }

@@ -5,6 +5,8 @@ import { DatabaseSync } from 'node:sqlite'
 import { describe, expect, onTestFinished, test, vi } from 'vitest'
 import { REST_CODE } from '../../src/core/failures.ts'
 import { openWriter } from '../../src/store/sqlite/database.ts'
+import { listOperations } from '../../src/store/sqlite/list.ts'
+import { openMemoryStore } from '../../src/store/sqlite/memory.ts'
 import { migrate } from '../../src/store/sqlite/migrate.ts'
 import { openSqliteStore, type SqliteStore } from '../../src/store/sqlite/store.ts'
 import { closedAll } from '../contract/cancel.ts'
@@ -13,10 +15,12 @@ import {
   claimed,
   claimedOne,
   cleared,
+  DAY,
   inserted,
   join as joined,
   opened,
   staged,
+  swept,
   three,
 } from '../contract/steps.ts'
 import { temporaryDirectory } from '../support/process.ts'
@@ -99,6 +103,23 @@ describe('the file', () => {
     expect(schemaOf(database)).toEqual([])
     database.close()
   })
+})
+
+test('requests are listed from an index, whatever is asked for', async () => {
+  const database = openWriter(':memory:')
+  const store = await openMemoryStore(database)
+  onTestFinished(() => store.close())
+  const statements = preparedBy(() => listOperations(database))
+  const lists = statements.filter((sql) => /ORDER BY id DESC/.test(sql))
+  expect(lists).toHaveLength(2)
+  for (const sql of lists) {
+    const plan = database.prepare(`EXPLAIN QUERY PLAN ${sql}`).all()
+    const steps = plan.map(({ detail }) => String(detail))
+    expect(steps).toHaveLength(1)
+    expect(steps[0]).toMatch(
+      /^SEARCH requests USING (COVERING )?INDEX \w+ \(tenant=\? AND .*id[<>]/,
+    )
+  }
 })
 
 test('a touch is a write, each time, for only a write can tell whether there is room', async () => {
@@ -237,9 +258,9 @@ describe('the sweep', () => {
     const request = await inserted(store, { total: 10 })
     await store.settle([done(await claimedOne(store))], NOW)
     execute(dataDir, 'UPDATE requests SET completed = 3, failed = 1, open = 7')
-    expect(await store.sweep(NOW, 0)).toEqual({ rescued: [], repaired: [request.id], deleted: 0 })
+    expect(await swept(store, NOW, 0)).toEqual({ rescued: [], repaired: [request.id], deleted: 0 })
     expect(await store.request(TENANT, request.id)).toMatchObject({ completed: 5, failed: 0 })
-    expect(await store.sweep(NOW, 0)).toEqual({ rescued: [], repaired: [], deleted: 0 })
+    expect(await swept(store, NOW, 0)).toEqual({ rescued: [], repaired: [], deleted: 0 })
   })
 
   test('gives up groups of failures that do not add up, for one that does, and tells', async () => {
@@ -249,10 +270,22 @@ describe('the sweep', () => {
     const request = await inserted(store, { total: 10 })
     await store.settle([done(await claimedOne(store), { failed: 3 })], NOW)
     execute(dataDir, 'UPDATE failure_groups SET count = 2')
-    expect((await store.sweep(NOW, 0)).repaired).toEqual([request.id])
+    expect((await swept(store, NOW, 0)).repaired).toEqual([request.id])
     const groups = await store.failures(TENANT, request.id)
     expect(groups).toMatchObject([{ target: null, code: REST_CODE, count: 3 }])
-    expect((await store.sweep(NOW, 0)).repaired).toEqual([])
+    expect((await swept(store, NOW, 0)).repaired).toEqual([])
+  })
+
+  test('mends a large request as well, whose pieces are counted one after the other', async () => {
+    const dataDir = await temporaryDirectory()
+    const store = await open(dataDir)
+    await joined(store)
+    const request = await inserted(store, { total: 10_100, batchSize: 5 })
+    await store.settle([done(await claimedOne(store))], NOW)
+    execute(dataDir, 'UPDATE requests SET completed = 3, open = 2000')
+    expect((await swept(store, NOW, 0)).repaired).toEqual([request.id])
+    expect(await store.request(TENANT, request.id)).toMatchObject({ completed: 5 })
+    expect((await swept(store, NOW, 0)).repaired).toEqual([])
   })
 
   test('finishes a request that ought to be finished, and tells', async () => {
@@ -262,7 +295,7 @@ describe('the sweep', () => {
     const request = await inserted(store, { total: 5 })
     await store.settle([done(await claimedOne(store), { failed: 1 })], NOW)
     execute(dataDir, `UPDATE requests SET state = 'in_progress', finished_at = NULL, completed = 0`)
-    expect((await store.sweep(NOW, 0)).repaired).toEqual([request.id])
+    expect((await swept(store, NOW, 0)).repaired).toEqual([request.id])
     const mended = { state: 'failed', completed: 4, failed: 1, finishedAt: NOW }
     expect(await store.request(TENANT, request.id)).toMatchObject(mended)
   })
@@ -279,7 +312,7 @@ describe('the sweep', () => {
         `UPDATE requests SET state = 'in_progress', finished_at = NULL,
            callback_url = 'https://a.example/' WHERE tenant = '${TENANT}'`,
       )
-      expect((await store.sweep(NOW, 0)).repaired).toContain(request.id)
+      expect((await swept(store, NOW, 0)).repaired).toContain(request.id)
       expect(await store.system('callback:https://a.example')).toMatchObject({ open: 1 })
     }
     expect(await claimed(store, { lane: 'callback:https://a.example' })).toHaveLength(1)
@@ -292,8 +325,9 @@ describe('the sweep', () => {
     await inserted(store, { total: 12, idempotency: { key: 'key', fingerprint: 'fingerprint' } })
     for (const batch of await claimed(store)) await store.settle([done(batch)], NOW)
     await store.leave('worker-1')
-    expect(await store.sweep(NOW + 2, NOW + 1)).toMatchObject({ deleted: 1 })
-    await cleared(store, NOW + 2)
+    const later = NOW + DAY
+    expect(await swept(store, later, NOW + 1)).toMatchObject({ deleted: 1 })
+    await cleared(store, later)
     expect(rowsByTable(dataDir)).toEqual({})
   })
 })
@@ -303,6 +337,15 @@ async function open(dataDir: string): Promise<SqliteStore> {
   const store = await openSqliteStore({ dataDir })
   onTestFinished(() => store.close())
   return store
+}
+
+/** The SQL of every statement that is prepared meanwhile. */
+function preparedBy(action: () => unknown): readonly string[] {
+  const spy = vi.spyOn(DatabaseSync.prototype, 'prepare')
+  action()
+  const statements = spy.mock.calls.map(([sql]) => sql)
+  spy.mockRestore()
+  return statements
 }
 
 /** Has the next connection say that it is of this version of SQLite. */

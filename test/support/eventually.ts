@@ -4,6 +4,6 @@ import { vi } from 'vitest'
 const WITHIN_MS = 15_000
 
 /** Waits until a check passes, and gives what it gave; or ends with its last failure. */
-export function eventually<T>(check: () => T | Promise<T>): Promise<T> {
-  return vi.waitFor(check, WITHIN_MS)
+export function eventually<T>(check: () => T | Promise<T>, within = WITHIN_MS): Promise<T> {
+  return vi.waitFor(check, within)
 }

@@ -2,7 +2,7 @@ import type { FastifyInstance } from 'fastify'
 import Type from 'typebox'
 import { endOf } from '../../core/request.ts'
 import { NO_BODY } from '../body.ts'
-import { answer, refusals, STORE_PROBLEMS } from '../documented.ts'
+import { answer, CHANGE_PROBLEMS, refusals } from '../documented.ts'
 import { NoParameters } from '../parameters.ts'
 import type { HttpPorts } from '../ports.ts'
 import { sendBadInput, sendProblem } from '../problem.ts'
@@ -19,7 +19,7 @@ const schema = {
   response: {
     200: answer('Where the request stands now.', Type.Ref('RequestStatus#')),
     ...refusals(
-      ...STORE_PROBLEMS,
+      ...CHANGE_PROBLEMS,
       'validation-failed',
       'not-found',
       'invalid-state',

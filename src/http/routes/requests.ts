@@ -9,7 +9,7 @@ import { NextCursorSchema, pageLimit, pagingParameters, sendInvalidCursor } from
 import type { HttpPorts } from '../ports.ts'
 import { sendBadInput } from '../problem.ts'
 import type { RequestStatus } from '../status.ts'
-import { statusNow } from './status.ts'
+import { statusesNow } from './status.ts'
 
 const Query = Type.Object(
   {
@@ -59,7 +59,7 @@ export function requestsRoutes(app: FastifyInstance, ports: HttpPorts): void {
       const page = found.slice(0, limit)
       const last = found.length > limit ? page.at(-1) : undefined
       return reply.send({
-        requests: await Promise.all(page.map((request) => statusNow(ports, request))),
+        requests: await statusesNow(ports, page),
         next_cursor: last === undefined ? null : cursorOf(scope, last.id),
       } satisfies Static<typeof RequestListSchema>)
     },

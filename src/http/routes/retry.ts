@@ -4,7 +4,7 @@ import type { Request } from '../../core/request.ts'
 import { type Retrial, type Retry, retry } from '../../intake/retry.ts'
 import { type Backlog, refuseOverloaded } from '../backlog.ts'
 import { refuseBody } from '../body.ts'
-import { answer, refusals, STORE_PROBLEMS } from '../documented.ts'
+import { answer, CHANGE_PROBLEMS, refusals } from '../documented.ts'
 import {
   IdempotencyHeaders,
   KEY_PROBLEMS,
@@ -61,7 +61,7 @@ const schema = {
       RECEIPT_HEADERS,
     ),
     ...refusals(
-      ...STORE_PROBLEMS,
+      ...CHANGE_PROBLEMS,
       ...KEY_PROBLEMS,
       'malformed-json',
       'invalid-utf8',

@@ -1,6 +1,6 @@
 import type { FastifyInstance } from 'fastify'
 import Type from 'typebox'
-import { CALLBACK_RANGE, callbackReport, callbackTenant, UNTOLD } from '../../core/callback.ts'
+import { callbackReport, callbackTenant, UNTOLD } from '../../core/callback.ts'
 import type { Request } from '../../core/request.ts'
 import { answer, refusals, STORE_PROBLEMS } from '../documented.ts'
 import type { Following } from '../follow.ts'
@@ -70,24 +70,45 @@ export async function lookUp(
   return request === null ? null : await statusNow(ports, request)
 }
 
-/**
- * A request as its caller sees it now. What is finished, or about to be, waits for nothing; what is
- * finished may have been told of.
- */
+/** A request as its caller sees it now. */
 export async function statusNow(
-  { store, tenant, clock }: Pick<HttpPorts, 'store' | 'tenant' | 'clock'>,
+  ports: Pick<HttpPorts, 'store' | 'tenant' | 'clock'>,
   request: Request,
 ): Promise<RequestStatus> {
-  const { id, finishedAt, closing, terms } = request
-  if (finishedAt === null) {
-    const waiting = closing === null ? await store.waiting(tenant, id) : []
-    return statusOf(request, waiting, clock.now(), UNTOLD)
-  }
-  if (terms.callbackUrl === null) return statusOf(request, [], clock.now(), UNTOLD)
-  const { batches } = await store.batches(callbackTenant(tenant), id, CALLBACK_RANGE)
-  const [callback] = batches
-  const report = callback === undefined ? UNTOLD : callbackReport(callback)
-  return statusOf(request, [], clock.now(), report)
+  const [status] = await statusesNow(ports, [request])
+  if (status === undefined) throw new Error('a status for each request')
+  return status
+}
+
+/**
+ * Requests as their caller sees them now. What is finished, or about to be, waits for nothing; what is
+ * finished may have been told of.
+ */
+export async function statusesNow(
+  { store, tenant, clock }: Pick<HttpPorts, 'store' | 'tenant' | 'clock'>,
+  requests: readonly Request[],
+): Promise<RequestStatus[]> {
+  const open = requests.filter(({ finishedAt, closing }) => finishedAt === null && closing === null)
+  const told = requests.filter(
+    ({ finishedAt, terms }) => finishedAt !== null && terms.callbackUrl !== null,
+  )
+  const [waiting, callbacks] = await Promise.all([
+    byId(open, (ids) => store.waiting(tenant, ids)),
+    byId(told, (ids) => store.firstBatches(callbackTenant(tenant), ids)),
+  ])
+  return requests.map((request) => {
+    const callback = callbacks.get(request.id)
+    const report = callback === undefined ? UNTOLD : callbackReport(callback)
+    return statusOf(request, waiting.get(request.id) ?? [], clock.now(), report)
+  })
+}
+
+/** What is known of each of these requests; nobody is asked where there is none. */
+async function byId<T>(
+  requests: readonly Request[],
+  ask: (ids: readonly string[]) => Promise<ReadonlyMap<string, T>>,
+): Promise<ReadonlyMap<string, T>> {
+  return requests.length === 0 ? new Map() : ask(requests.map(({ id }) => id))
 }
 
 export const NO_REQUEST = 'There is no request with this id.'

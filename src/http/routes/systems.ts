@@ -5,7 +5,7 @@ import { MAPPING_LIMITS } from '../../core/mapping.ts'
 import { UnknownSystems } from '../../intake/unknown-systems.ts'
 import { NO_BODY, refuseBody } from '../body.ts'
 import { cursorOf, positionIn } from '../cursor.ts'
-import { answer, refusals, STORE_PROBLEMS } from '../documented.ts'
+import { answer, CHANGE_PROBLEMS, refusals, STORE_PROBLEMS } from '../documented.ts'
 import { NextCursorSchema, pageLimit, pagingParameters, sendInvalidCursor } from '../paging.ts'
 import { NoParameters } from '../parameters.ts'
 import type { HttpPorts } from '../ports.ts'
@@ -62,12 +62,13 @@ const patchSchema = {
   response: {
     200: answer('The system as it is now.', View),
     ...refusals(
-      ...STORE_PROBLEMS,
+      ...CHANGE_PROBLEMS,
       'malformed-json',
       'invalid-utf8',
       'too-deep',
       'validation-failed',
       'not-found',
+      'invalid-state',
       'body-too-large',
       'unsupported-media-type',
       'unsupported-encoding',
@@ -86,7 +87,7 @@ const resumeSchema = {
   response: {
     200: answer('The system as it is now.', View),
     ...refusals(
-      ...STORE_PROBLEMS,
+      ...CHANGE_PROBLEMS,
       'validation-failed',
       'not-found',
       'invalid-state',
@@ -133,14 +134,17 @@ export function systemsRoutes(app: FastifyInstance, ports: HttpPorts): void {
       const names = await namesAfter(ports, after, limit + 1)
       const page = names.slice(0, limit)
       const last = names.length > limit ? page.at(-1) : undefined
-      const found = await Promise.all(
-        page.map((name) => {
-          const described = find(name)
-          return described === null ? null : view(name, described)
-        }),
-      )
+      const known = page.flatMap((name) => {
+        const described = find(name)
+        return described === null ? [] : [{ name, described }]
+      })
+      const stored = await store.systems(known.map(({ name }) => name))
+      const now = clock.now()
       return reply.send({
-        systems: found.filter((one) => one !== null),
+        systems: stored.flatMap((one, place) => {
+          const described = known[place]?.described
+          return described === undefined ? [] : [systemView(described, one, now)]
+        }),
         next_cursor: last === undefined ? null : cursorOf(scope, last),
       } satisfies Static<typeof SystemListSchema>)
     },
@@ -163,6 +167,7 @@ export function systemsRoutes(app: FastifyInstance, ports: HttpPorts): void {
       const read = changeIn(body)
       if (read.kind === 'refused') return sendBadInput(reply, read)
       const override = await store.override(name, read.change)
+      if (override === null) return sendProblem(reply, 'invalid-state', TOO_MANY)
       emit({ event: 'system_changed', system: name, override })
       return reply.send(await view(name, described))
     },
@@ -184,6 +189,9 @@ export function systemsRoutes(app: FastifyInstance, ports: HttpPorts): void {
     },
   })
 }
+
+const TOO_MANY =
+  'As many systems are changed as may be at a time. Return one to the systems file first: PATCH it with {"concurrency": null, "rate": null, "paused": false}.'
 
 const NOT_CLOSED =
   'Its gate is not closed. If it is paused, PATCH it with {"paused": false} to let it go on.'

@@ -2,25 +2,45 @@ import type { EpochMs } from '../../core/units.ts'
 import { NOW, type StoreClock } from './clock.ts'
 import type { Database } from './database.ts'
 
-/** How many batches one call clears away: bounds the transaction. */
-const CLEARED_MAX = 500
+/**
+ * How much one call clears away: so many requests, and of them so many batches, or mappings' texts of so
+ * many bytes. It bounds the statement, and so does how far it looks in a request, in ordinals.
+ */
+const REQUESTS_MAX = 50
+const BATCHES_MAX = 500
+const BYTES_MAX = 4_000_000
+const ORDINALS_MAX = 10_000
 
-/** From here on nothing more of it can come, and its key is free. */
-const GIVE_UP = `
+/** The first batch of a request: one look into an index, however many there are. */
+const first = (request: string, which = 'true') => `
+  SELECT batch, first FROM payloads WHERE request = ${request} AND ${which}
+  ORDER BY first, batch LIMIT 1`
+
+/**
+ * Gives up what comes no more, whose key is free then, and clears away what is gone: any batches of it, and
+ * with the last of them all the rest. How long a text is, is known without reading it.
+ */
+const CLEAR = `
   WITH late AS MATERIALIZED (
     SELECT seq, tenant, id FROM requests WHERE receiving_until > 0 AND receiving_until < ${NOW}
     ORDER BY seq FOR UPDATE SKIP LOCKED
-  ), gone AS (
+  ), given_up AS (
     UPDATE requests r SET receiving_until = 0 FROM late WHERE r.seq = late.seq
-  )
-  DELETE FROM idempotency_keys k USING late WHERE k.tenant = late.tenant AND k.request = late.id`
-
-const CLEAR = `
-  WITH gone AS MATERIALIZED (
-    SELECT seq FROM requests WHERE receiving_until = 0 ORDER BY seq LIMIT 1 FOR UPDATE SKIP LOCKED
+  ), freed AS (
+    DELETE FROM idempotency_keys k USING late WHERE k.tenant = late.tenant AND k.request = late.id
+  ), gone AS MATERIALIZED (
+    SELECT seq FROM requests WHERE receiving_until = 0
+    ORDER BY seq LIMIT ${REQUESTS_MAX} FOR UPDATE SKIP LOCKED
+  ), found AS MATERIALIZED (
+    SELECT p.batch, p.bytes FROM gone g CROSS JOIN LATERAL (${first('g.seq')}) f CROSS JOIN LATERAL (
+      SELECT batch, octet_length(mappings) AS bytes FROM payloads
+      WHERE request = g.seq AND first >= f.first AND first < f.first + ${ORDINALS_MAX}
+      LIMIT ${BATCHES_MAX}
+    ) p LIMIT ${BATCHES_MAX}
   ), parts AS MATERIALIZED (
-    SELECT batch FROM payloads WHERE request = (SELECT seq FROM gone)
-    ORDER BY first, batch LIMIT ${CLEARED_MAX}
+    SELECT batch FROM (
+      SELECT batch, sum(bytes) OVER (ORDER BY batch) - bytes AS before FROM found) f
+    WHERE before < ${BYTES_MAX}
   ), stored AS (
     DELETE FROM payloads p USING parts WHERE p.batch = parts.batch
   ), settled AS (
@@ -28,7 +48,8 @@ const CLEAR = `
   ), queued AS (
     DELETE FROM batches b USING parts WHERE b.id = parts.batch
   ), bare AS MATERIALIZED (
-    SELECT seq FROM gone WHERE (SELECT count(*) FROM parts) < ${CLEARED_MAX}
+    SELECT seq FROM gone g
+    WHERE NOT EXISTS (${first('g.seq', 'batch <> ALL (ARRAY(SELECT batch FROM parts))')})
   ), grouped AS (
     DELETE FROM failure_groups g USING bare WHERE g.request = bare.seq
   ), opened AS (
@@ -38,7 +59,7 @@ const CLEAR = `
   ), deleted AS (
     DELETE FROM requests r USING bare WHERE r.seq = bare.seq
   )
-  SELECT seq FROM gone`
+  SELECT EXISTS (SELECT 1 FROM gone) OR EXISTS (SELECT 1 FROM late) AS more`
 
 /**
  * Clears away, a piece at a time, the requests that nobody sees any more: uploads that were given up,
@@ -46,8 +67,8 @@ const CLEAR = `
  */
 export function clearOperations(database: Database, clock: StoreClock) {
   async function clear(now: EpochMs): Promise<boolean> {
-    await database.query(GIVE_UP, [clock.given(now)])
-    return (await database.query(CLEAR, [])).length > 0
+    const [row] = await database.query<{ more: boolean }>(CLEAR, [clock.given(now)])
+    return row?.more ?? false
   }
 
   return { clear }

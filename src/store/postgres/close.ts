@@ -61,7 +61,7 @@ const NEXT = `
     ORDER BY first LIMIT $3
   ) p`
 
-/** Unless another node, or a sweep, has moved them meanwhile. */
+/** Unless another node, or a rescue, has moved them meanwhile. */
 const ADVANCE = `
   WITH moved AS MATERIALIZED (
     SELECT r.seq, g.next

@@ -1,4 +1,4 @@
-/** What every statement that may finish a request has in common: settle, close, and the sweep's audit. */
+/** What every statement that may finish a request has in common: settle, close, and audit. */
 import { QUEUE_CALLBACKS } from './callbacks.ts'
 import { NOW } from './clock.ts'
 

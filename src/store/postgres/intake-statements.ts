@@ -75,9 +75,11 @@ export const FIND_FLOWS = `
     ) ready ON true
   ORDER BY g.number`
 
+/** What a key was used for: its request, or what is remembered of one that was deleted. */
 export const FIND_KEY = `
-  SELECT r.*, k.fingerprint
-  FROM idempotency_keys k JOIN requests r ON r.tenant = k.tenant AND r.id = k.request
+  SELECT k.request AS id, coalesce(k.total, r.total) AS total, k.fingerprint,
+    CASE WHEN k.total IS NULL THEN r.receiving_until END AS receiving_until
+  FROM idempotency_keys k LEFT JOIN requests r ON r.tenant = k.tenant AND r.id = k.request
   WHERE k.tenant = $1 AND k.key = $2`
 
 export const FIND_REQUEST = 'SELECT * FROM requests WHERE tenant = $1 AND id = $2'

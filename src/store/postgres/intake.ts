@@ -1,5 +1,5 @@
 import type { Request } from '../../core/request.ts'
-import { type KeyRow, type RequestRow, releaseAtOf, toRequest } from '../rows.ts'
+import { type KeyRow, type RequestRow, releaseAtOf, toEarlier, toRequest } from '../rows.ts'
 import { type Inserted, type NewRequest, StoreUnavailable, type WorkHint } from '../store.ts'
 import { type Database, storableText } from './database.ts'
 import { AnswerLost, isUniqueViolation } from './fault.ts'
@@ -48,7 +48,7 @@ export function intakeOperations(database: Database, hint: (hint: WorkHint) => v
     if (row.id === id) return { kind: 'inserted' }
     if (row.receiving_until !== null) return { kind: 'receiving' }
     if (row.fingerprint !== idempotency?.fingerprint) return { kind: 'conflict' }
-    return { kind: 'replayed', request: toRequest(row) }
+    return { kind: 'replayed', request: toEarlier(row) }
   }
 
   const insertGathered = gather(insertAll, (error) => !(error instanceof StoreUnavailable))

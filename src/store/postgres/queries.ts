@@ -19,22 +19,15 @@ import {
   BATCHES_LENGTH_MAX,
   type BatchRange,
   type Keyed,
-  type RequestFilter,
   type RequestName,
   type SomeBatches,
+  type StoredBatch,
   type Totals,
 } from '../store.ts'
 import type { Database } from './database.ts'
 import { FIND_KEY } from './intake-statements.ts'
 
 const REQUEST = `SELECT * FROM requests WHERE tenant = $1 AND id = $2 AND state <> 'receiving'`
-
-const REQUESTS = `
-  SELECT * FROM requests
-  WHERE tenant = $1 AND id < coalesce($2, 'g') AND state <> 'receiving'
-    AND ($3::text IS NULL OR state = $3) AND ($4::text IS NULL OR priority = $4)
-    AND ($5::bigint IS NULL OR created_at > $5)
-  ORDER BY id DESC LIMIT $6`
 
 /** Which batches hold a mapping that stands so. */
 const HOLDING: Readonly<Record<MappingState, string>> = {
@@ -44,14 +37,23 @@ const HOLDING: Readonly<Record<MappingState, string>> = {
   cancelled: 'AND v.cancelled > 0',
 }
 
-const batchesIn = (holding: string) => `
-  SELECT p.lane, p.first, p.last, p.count, p.ordinals, p.mappings, v.verdicts,
+const BATCH = `
+  p.lane, p.first, p.last, p.count, p.ordinals, p.mappings, v.verdicts,
     CASE WHEN r.closing IS NOT NULL AND NOT EXISTS (SELECT 1 FROM batches b WHERE b.id = p.batch)
-      THEN r.closing END AS closing, r.closing_at
+      THEN r.closing END AS closing, r.closing_at`
+
+const batchesIn = (holding: string) => `
+  SELECT ${BATCH}
   FROM requests r JOIN payloads p ON p.request = r.seq AND p.first < $3 AND p.first >= $4
     LEFT JOIN verdicts v ON v.batch = p.batch
   WHERE r.tenant = $1 AND r.id = $2 AND r.state <> 'receiving' AND p.last >= $5 ${holding}
   ORDER BY p.first`
+
+const FIRST_BATCHES = `
+  SELECT r.id, ${BATCH}
+  FROM requests r JOIN payloads p ON p.request = r.seq AND p.first = 0
+    LEFT JOIN verdicts v ON v.batch = p.batch
+  WHERE r.tenant = $1 AND r.id = ANY ($2::text[]) AND r.state <> 'receiving'`
 
 const RECEIVED = `
   SELECT p.first, p.last, p.count, p.ordinals, p.mappings
@@ -101,12 +103,6 @@ export function queryOperations(database: Database) {
     return row === undefined ? null : toKeyed(row)
   }
 
-  async function requests(tenant: string, filter: RequestFilter): Promise<readonly Request[]> {
-    const { before, state, priority, createdAfter, limit } = filter
-    const parameters = [tenant, before, state, priority, createdAfter, limit]
-    return (await database.query<RequestRow>(REQUESTS, parameters)).map(toRequest)
-  }
-
   async function batches(tenant: string, id: string, range: BatchRange): Promise<SomeBatches> {
     const { from, to, reaching, state } = range
     const sql = some(batchesIn(state === null ? '' : HOLDING[state]))
@@ -114,6 +110,14 @@ export function queryOperations(database: Database) {
     const last = rows.at(-1)
     const isCut = last !== undefined && last.length >= BATCHES_LENGTH_MAX
     return { batches: rows.map(toBatch), next: isCut ? last.first + 1 : to }
+  }
+
+  async function firstBatches(
+    tenant: string,
+    ids: readonly string[],
+  ): Promise<ReadonlyMap<string, StoredBatch>> {
+    const rows = await database.query<BatchRow & { id: string }>(FIRST_BATCHES, [tenant, ids])
+    return new Map(rows.map((row) => [row.id, toBatch(row)]))
   }
 
   async function failures(tenant: string, id: string): Promise<readonly FailureGroup[]> {
@@ -131,5 +135,5 @@ export function queryOperations(database: Database) {
     return row ?? { activeRequests: 0, openMappings: 0 }
   }
 
-  return { request, keyed, requests, batches, received, failures, totals }
+  return { request, keyed, batches, firstBatches, received, failures, totals }
 }

@@ -1,4 +1,4 @@
-import { type KeyRow, toRequest } from '../rows.ts'
+import { type KeyRow, toEarlier } from '../rows.ts'
 import {
   type NewBatch,
   type Opened,
@@ -57,7 +57,7 @@ export function receiveOperations(
     if (row === undefined) throw new StoreUnavailable('the request of this key is being deleted')
     if (row.id === id) return { kind: 'opened' }
     if (row.receiving_until !== null) return { kind: 'receiving' }
-    return { kind: 'known', request: toRequest(row), fingerprint: row.fingerprint }
+    return { kind: 'known', request: toEarlier(row), fingerprint: row.fingerprint }
   }
 
   /** The id is the caller's own, so that a repeat finds itself. */

@@ -92,7 +92,7 @@ export function settleOperations(
     return { refused: refusedOf(settlements, written), finished }
   }
 
-  /** A transaction of its own: the settlements are written. If it cannot be done now, a sweep sees to it. */
+  /** A transaction of its own: the settlements are written. If it cannot be done now, a rescue sees to it. */
   async function endLetGo(settlements: readonly Settlement[], now: EpochMs) {
     const letGo = settlements.filter(({ next: { state } }) => LET_GO.has(state))
     try {

@@ -1,21 +1,24 @@
 import { systemClock } from '../../lib/clock.ts'
 import { newId } from '../../lib/random.ts'
 import { type Store, StoreUnavailable, type WorkHint } from '../store.ts'
+import { auditOperations } from './audit.ts'
 import { callbackOperations } from './callbacks.ts'
 import { claimOperations } from './claim.ts'
 import { clearOperations } from './clear.ts'
 import { callerClock, databaseClock } from './clock.ts'
 import { controlOperations } from './control.ts'
 import { type Database, openDatabase } from './database.ts'
+import { deleteOperations } from './delete.ts'
 import { intakeOperations } from './intake.ts'
+import { listOperations } from './list.ts'
 import { type Listening, listen } from './listen.ts'
 import { assertMigrated, migrate } from './migrate.ts'
 import { notifier } from './notify.ts'
 import { queryOperations } from './queries.ts'
 import { receiveOperations } from './receive.ts'
 import { releaseOperations } from './release.ts'
+import { rescueOperations } from './rescue.ts'
 import { settleOperations } from './settle.ts'
-import { sweepOperations } from './sweep.ts'
 import { systemOperations } from './systems.ts'
 import { touchOperations } from './touch.ts'
 import { watchOperations } from './watch.ts'
@@ -88,10 +91,13 @@ export function postgresStore(options: PostgresConnections, prepared?: Promise<v
     ...settleOperations(database, clock, hint),
     ...controlOperations(database, clock, hint),
     ...callbackOperations(database, clock),
-    ...sweepOperations(database, clock),
+    ...rescueOperations(database, clock),
+    ...auditOperations(database, clock),
+    ...deleteOperations(database, clock),
     ...clearOperations(database, clock),
     ...touchOperations(database),
     ...queryOperations(database),
+    ...listOperations(database),
     ...watchOperations(database, clock),
     onWork(listener) {
       listeners.add(listener)

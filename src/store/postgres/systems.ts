@@ -1,8 +1,8 @@
 import { type Gate, PROBE_EVERY_MS } from '../../core/gate.ts'
-import type { Override } from '../../core/limits.ts'
+import { isNoOverride, NO_OVERRIDE, type Override } from '../../core/limits.ts'
 import type { EpochMs } from '../../core/units.ts'
 import { type SystemRow, toControl } from '../rows.ts'
-import type { WorkHint } from '../store.ts'
+import { OVERRIDES_MAX, type WorkHint } from '../store.ts'
 import { NOW, type StoreClock } from './clock.ts'
 import type { Database } from './database.ts'
 
@@ -21,10 +21,17 @@ const HASTEN = `
   UPDATE systems SET until = least(until, ${NOW}) WHERE system = $2 AND state IS NOT NULL
   RETURNING *, ${NOW} AS at`
 
-/** $2, $4 and $6 tell whether the value after each is a change. */
+const OVERRIDDEN = '(concurrency IS NOT NULL OR rate IS NOT NULL OR paused = 1)'
+
+/**
+ * $2, $4 and $6 tell whether the value after each is a change, and $8 whether any of them says something.
+ * Two at the same moment may come to one more than there may be.
+ */
 const OVERRIDE = `
   INSERT INTO systems AS s (system, concurrency, rate, paused)
-  VALUES ($1, $3::bigint, $5::text, coalesce($7::smallint, 0))
+  SELECT $1, $3::bigint, $5::text, coalesce($7::smallint, 0)
+  WHERE EXISTS (SELECT 1 FROM systems WHERE system = $1 AND (${OVERRIDDEN} OR NOT $8::boolean))
+    OR ($8::boolean AND (SELECT count(*) FROM systems WHERE ${OVERRIDDEN}) < ${OVERRIDES_MAX})
   ON CONFLICT (system) DO UPDATE SET
     concurrency = CASE WHEN $2::boolean THEN excluded.concurrency ELSE s.concurrency END,
     rate = CASE WHEN $4::boolean THEN excluded.rate ELSE s.rate END,
@@ -66,15 +73,16 @@ export function systemOperations(
     return (await database.query(DELAY, [clock.given(now), system])).length === 1
   }
 
-  async function override(system: string, change: Partial<Override>): Promise<Override> {
+  async function override(system: string, change: Partial<Override>): Promise<Override | null> {
     const { concurrency, rate, paused } = change
+    const saysNothing = isNoOverride({ ...NO_OVERRIDE, ...change })
     const [row] = await database.query<SystemRow>(OVERRIDE, [
       system,
       ...[concurrency !== undefined, concurrency ?? null],
       ...[rate !== undefined, rate == null ? null : JSON.stringify(rate)],
-      ...[paused !== undefined, paused === true ? 1 : 0],
+      ...[paused !== undefined, paused === true ? 1 : 0, !saysNothing],
     ])
-    if (row === undefined) throw new Error('an upsert returns its row')
+    if (row === undefined) return saysNothing ? NO_OVERRIDE : null
     hint({ lane: system, rank: null })
     return toControl(row).override
   }

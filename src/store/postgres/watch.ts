@@ -1,6 +1,7 @@
 import type { EpochMs } from '../../core/units.ts'
-import { heldUp, plain, type RequestRow } from '../rows.ts'
+import { plain, type SystemRow } from '../rows.ts'
 import type { Prospect, StoredSystem, SystemLoad, Waiting } from '../store.ts'
+import { type WaitingRequest, waitingFor } from '../waiting.ts'
 import { NOW, type StoreClock } from './clock.ts'
 import type { Database } from './database.ts'
 import { queueIn } from './queue.ts'
@@ -11,15 +12,18 @@ import { type TimedSystemRow, toCallersControl } from './systems.ts'
 const WAITING_MAX = 10_000
 const UNRELEASED_MAX = 1000
 
-/** Each system that must not be called, with what an open request has open for it. */
+/** The systems that must not be called and, if there are any, what open requests have open for them. */
 const WAITING = `
-  SELECT s.*, ${NOW} AS at, r.lanes, r.sources, r.total,
-    r.total - r.completed - r.failed - r.cancelled AS "openInAll",
-    l.open AS "openInLane"
-  FROM requests r CROSS JOIN systems s
-    LEFT JOIN request_lanes l ON l.request = r.seq AND l.lane = s.system
-  WHERE r.tenant = $2 AND r.id = $3 AND r.state <> 'receiving' AND r.finished_at IS NULL
-    AND (s.state IS NOT NULL OR s.paused = 1)`
+  WITH closed AS MATERIALIZED (SELECT * FROM systems WHERE state IS NOT NULL OR paused = 1)
+  SELECT ${NOW} AS at, (SELECT coalesce(json_agg(c), '[]') FROM closed c) AS closed,
+    (SELECT coalesce(json_agg(o), '[]') FROM (
+      SELECT r.id, r.lanes, r.sources, r.total,
+        r.total - r.completed - r.failed - r.cancelled AS "openInAll",
+        (SELECT coalesce(json_object_agg(l.lane, l.open), '{}') FROM request_lanes l
+          WHERE l.request = r.seq AND l.lane IN (SELECT system FROM closed)) AS "openInLanes"
+      FROM requests r
+      WHERE r.tenant = $2 AND r.id = ANY ($3::text[]) AND r.state <> 'receiving'
+        AND r.finished_at IS NULL AND EXISTS (SELECT 1 FROM closed)) o) AS requests`
 
 /** The next name in any of three indexes, as often as it is wanted. */
 const NAMES = `
@@ -34,38 +38,44 @@ const NAMES = `
   )
   SELECT name FROM names WHERE number > 0 AND name IS NOT NULL ORDER BY number`
 
-const counted = (which: string) => `
-  SELECT coalesce(sum(count - completed - failed - cancelled), 0)::bigint AS open,
-    min(request) AS oldest
-  FROM (SELECT * FROM batches WHERE lane = $2 AND ${which}) b`
+const counted = (which: string) => `LATERAL (
+    SELECT coalesce(sum(count - completed - failed - cancelled), 0)::bigint AS open,
+      min(request) AS oldest
+    FROM (SELECT * FROM batches WHERE lane = n.name AND ${which}) b)`
 
-const SYSTEM = `
-  WITH leased AS (${counted(`state = 'leased'`)}),
-  waiting AS (${counted(`state = 'waiting' ORDER BY run_at LIMIT ${WAITING_MAX}`)}),
-  ready AS (${counted(`state = 'ready' ORDER BY id LIMIT 1`)}),
-  unreleased AS (
-    SELECT coalesce(sum(coalesce(l.open, r.total - r.completed - r.failed - r.cancelled)), 0)::bigint
-      AS open
+const SYSTEMS = `
+  WITH unreleased AS MATERIALIZED (
+    SELECT coalesce(l.lane, r.lanes::json ->> 0) AS lane,
+      sum(coalesce(l.open, r.total - r.completed - r.failed - r.cancelled))::bigint AS open
     FROM (SELECT * FROM requests
         WHERE ${UNRELEASED}
         ORDER BY release_at LIMIT ${UNRELEASED_MAX}) r
-      LEFT JOIN request_lanes l ON l.request = r.seq AND l.lane = $2
-    WHERE l.open IS NOT NULL OR r.lanes = $3
+      LEFT JOIN request_lanes l ON l.request = r.seq
+    GROUP BY 1
   )
-  SELECT s.*, ${NOW} AS at, leased.open AS leased, waiting.open + unreleased.open AS waiting,
-    (SELECT coalesce(sum(mappings), 0)::bigint FROM flows WHERE lane = $2) AS open,
+  SELECT s.*, ${NOW} AS at, leased.open AS leased, waiting.open + coalesce(u.open, 0) AS waiting,
+    (SELECT coalesce(sum(mappings), 0)::bigint FROM flows WHERE lane = n.name) AS open,
     (SELECT created_at FROM requests WHERE seq = least(ready.oldest, waiting.oldest)) AS oldest,
-    ARRAY(SELECT report FROM reports WHERE system = $2) AS reports
-  FROM leased CROSS JOIN waiting CROSS JOIN ready CROSS JOIN unreleased LEFT JOIN systems s ON s.system = $2`
+    ARRAY(SELECT report FROM reports WHERE system = n.name) AS reports
+  FROM unnest($2::text[]) WITH ORDINALITY AS n (name, place)
+    CROSS JOIN ${counted(`state = 'leased'`)} leased
+    CROSS JOIN ${counted(`state = 'waiting' ORDER BY run_at LIMIT ${WAITING_MAX}`)} waiting
+    CROSS JOIN ${counted(`state = 'ready' ORDER BY id LIMIT 1`)} ready
+    LEFT JOIN unreleased u ON u.lane = n.name LEFT JOIN systems s ON s.system = n.name
+  ORDER BY n.place`
 
 const LOAD = `
   SELECT s.*, ${NOW} AS at, ARRAY(SELECT report FROM reports WHERE system = $2) AS reports
   FROM (SELECT) one LEFT JOIN systems s ON s.system = $2`
 
-interface WaitingRow extends TimedSystemRow, Pick<RequestRow, 'lanes' | 'sources' | 'total'> {
-  readonly openInAll: number
-  /** Null where the request has but one lane. */
-  readonly openInLane: number | null
+interface WaitingRow {
+  readonly at: EpochMs
+  readonly closed: readonly SystemRow[]
+  readonly requests: readonly (WaitingRequest & {
+    readonly id: string
+    /** Empty where the request has but one lane. */
+    readonly openInLanes: Readonly<Record<string, number>>
+  })[]
 }
 
 interface LoadRow extends Omit<TimedSystemRow, 'system'> {
@@ -79,13 +89,24 @@ interface WatchedRow
 
 /** Reads what people ask of systems; nothing here writes. */
 export function watchOperations(database: Database, clock: StoreClock) {
-  async function waiting(tenant: string, id: string): Promise<readonly Waiting[]> {
+  async function waiting(
+    tenant: string,
+    ids: readonly string[],
+  ): Promise<ReadonlyMap<string, readonly Waiting[]>> {
     const now = clock.now()
-    const rows = await database.query<WaitingRow>(WAITING, [clock.given(now), tenant, id])
-    return rows.flatMap((row) => {
-      const mappings = heldUp(row, row.openInAll, row.system, row.openInLane)
-      return mappings === 0 ? [] : [{ ...toCallersControl(row, now), mappings }]
-    })
+    const [row] = await database.query<WaitingRow>(WAITING, [clock.given(now), tenant, ids])
+    if (row === undefined) throw new Error('a list of lists is one row')
+    const { at } = row
+    const closed = new Map(
+      row.closed.map((system) => [system.system, toCallersControl({ ...system, at }, now)]),
+    )
+    const found = new Map<string, readonly Waiting[]>()
+    for (const request of row.requests) {
+      const open = new Map(Object.entries(request.openInLanes))
+      const held = waitingFor(request, closed, (lane) => open.get(lane) ?? null)
+      if (held.length > 0) found.set(request.id, held)
+    }
+    return found
   }
 
   async function systemNames(after: string, limit: number): Promise<readonly string[]> {
@@ -93,14 +114,19 @@ export function watchOperations(database: Database, clock: StoreClock) {
     return rows.map(({ name }) => name)
   }
 
-  async function system(name: string): Promise<StoredSystem> {
+  async function systems(names: readonly string[]): Promise<readonly StoredSystem[]> {
     const now = clock.now()
-    const [row] = await database.query<WatchedRow>(SYSTEM, [
-      ...[clock.given(now), name, JSON.stringify([name])],
-    ])
-    if (row === undefined) throw new Error('counts are one row')
-    const { open, leased, waiting, oldest } = row
-    return { ...told(name, row, now), open, leased, waiting, oldest }
+    const rows = await database.query<WatchedRow>(SYSTEMS, [clock.given(now), names])
+    return rows.map((row, index) => {
+      const { open, leased, waiting, oldest } = row
+      return { ...told(names[index] ?? '', row, now), open, leased, waiting, oldest }
+    })
+  }
+
+  async function system(name: string): Promise<StoredSystem> {
+    const [found] = await systems([name])
+    if (found === undefined) throw new Error('a system for each name')
+    return found
   }
 
   async function load(system: string, prospect: Prospect): Promise<SystemLoad> {
@@ -113,7 +139,7 @@ export function watchOperations(database: Database, clock: StoreClock) {
     return { ...told(system, row, now), queue }
   }
 
-  return { waiting, systemNames, system, load }
+  return { waiting, systemNames, system, systems, load }
 }
 
 /** How a system may be called, by the caller's clock, which says `now`; and what is told of it. */

@@ -2,8 +2,8 @@ import type { DatabaseSync } from 'node:sqlite'
 import type { EpochMs } from '../../core/units.ts'
 import { prepare } from './database.ts'
 
-/** How much one call clears away: so many batches, or mappings' texts of so many bytes. */
-const BATCHES_MAX = 500
+/** How much one call clears away: so many rows, or mappings' texts of so many bytes. */
+const ROWS_MAX = 500
 const BYTES_MAX = 4_000_000
 
 /** Free pages that the file keeps for what comes, and how many are given back at once. */
@@ -32,12 +32,12 @@ export function clearOperations(database: DatabaseSync) {
   const freeKey = prepare(database, 'DELETE FROM idempotency_keys WHERE request = ?')
   const nextGone = prepare<{ seq: number }>(
     database,
-    'SELECT seq FROM requests WHERE receiving_until = 0 LIMIT 1',
+    'SELECT seq FROM requests WHERE receiving_until = 0 ORDER BY seq LIMIT 1',
   )
   const partsOf = prepare<Part>(
     database,
     `SELECT b.id, octet_length(p.mappings) AS bytes FROM batches b JOIN payloads p ON p.batch = b.id
-     WHERE b.request = ? ORDER BY b.first LIMIT ${BATCHES_MAX}`,
+     WHERE b.request = ? ORDER BY b.first LIMIT ?`,
   )
   const deleteParts = ['payloads', 'verdicts'].map((table) =>
     prepare(database, `DELETE FROM ${table} WHERE batch IN (SELECT value FROM json_each(?))`),
@@ -59,21 +59,29 @@ export function clearOperations(database: DatabaseSync) {
 
   function clear(now: EpochMs): boolean {
     for (const { seq } of giveUpLate.all(now)) freeKey.run(seq)
-    const gone = nextGone.get()
-    return gone === undefined ? giveRoomBack() : clearSome(gone.seq)
-  }
-
-  function clearSome(seq: number): boolean {
-    const found = partsOf.all(seq)
-    const parts = firstOf(found)
-    const ids = JSON.stringify(parts)
-    for (const part of deleteParts) part.run(ids)
-    deleteBatches.run(ids)
-    if (parts.length === found.length && found.length < BATCHES_MAX) {
-      for (const rest of deleteRest) rest.run(seq)
-      deleteRequest.run(seq)
+    let [rows, bytes] = [ROWS_MAX, BYTES_MAX]
+    while (rows > 0 && bytes > 0) {
+      const gone = nextGone.get()
+      if (gone === undefined) return rows < ROWS_MAX || giveRoomBack()
+      const cleared = clearSome(gone.seq, rows, bytes)
+      rows -= cleared.rows
+      bytes -= cleared.bytes
     }
     return true
+  }
+
+  /** Clears away no more than about so much of one request; of one that is left bare, all. */
+  function clearSome(seq: number, rowsMax: number, bytesMax: number) {
+    const found = partsOf.all(seq, rowsMax)
+    const parts = firstOf(found, bytesMax)
+    const ids = JSON.stringify(parts.map(({ id }) => id))
+    for (const part of deleteParts) part.run(ids)
+    deleteBatches.run(ids)
+    const bytes = parts.reduce((sum, part) => sum + part.bytes, 0)
+    if (parts.length < found.length || found.length === rowsMax)
+      return { rows: parts.length, bytes }
+    const rest = deleteRest.reduce((sum, statement) => sum + statement.run(seq), 0)
+    return { rows: parts.length + rest + deleteRequest.run(seq), bytes }
   }
 
   /** Only in files that were made to: others use their free pages again, and keep them. */
@@ -88,13 +96,11 @@ export function clearOperations(database: DatabaseSync) {
 }
 
 /** As many as may be deleted at once; one at least. */
-function firstOf(found: readonly Part[]): readonly number[] {
-  let room = BYTES_MAX
-  const first: number[] = []
-  for (const { id, bytes } of found) {
-    if (room <= 0) break
-    first.push(id)
+function firstOf(found: readonly Part[], bytesMax: number): readonly Part[] {
+  let room = bytesMax
+  return found.filter(({ bytes }) => {
+    const fits = room > 0
     room -= bytes
-  }
-  return first
+    return fits
+  })
 }

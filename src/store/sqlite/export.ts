@@ -12,8 +12,10 @@ const KNOWN = `(SELECT seq FROM requests WHERE state <> 'receiving')`
 /** Each table as PostgreSQL has it. What is leased is ready there: nobody is at work on it. */
 const EXPORTS: Readonly<Record<MovedName, string>> = {
   requests: `SELECT * FROM requests WHERE state <> 'receiving'`,
-  idempotency_keys: `SELECT k.tenant, k.key, k.fingerprint, r.id AS request, k.created_at
-    FROM idempotency_keys k JOIN requests r ON r.seq = k.request WHERE r.state <> 'receiving'`,
+  idempotency_keys: `SELECT k.tenant, k.key, k.fingerprint, coalesce(k.id, r.id) AS request,
+      k.created_at, k.total
+    FROM idempotency_keys k LEFT JOIN requests r ON r.seq = k.request
+    WHERE k.id IS NOT NULL OR r.state <> 'receiving'`,
   batches: `SELECT id, request, lane, CASE state WHEN 'leased' THEN 'ready' ELSE state END AS state,
       start, rank, count, completed, failed, cancelled, run_at, token, rescues
     FROM batches WHERE state <> 'done' AND request IN ${KNOWN}`,

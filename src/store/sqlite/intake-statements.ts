@@ -24,14 +24,21 @@ interface Place {
   readonly rank: number
 }
 
+/** What a key was used for: its request, or what is remembered of one that was deleted. */
+export const FIND_KEY = `
+  SELECT coalesce(k.id, r.id) AS id, coalesce(k.total, r.total) AS total, k.fingerprint,
+    CASE WHEN k.id IS NULL THEN r.receiving_until END AS receiving_until
+  FROM idempotency_keys k LEFT JOIN requests r ON r.seq = k.request
+  WHERE k.tenant = ? AND k.key = ?`
+
 /** By what requests and their batches are written, whichever way they come in. */
 export function intakeStatements(database: DatabaseSync) {
-  const findKey = prepare<KeyRow>(
+  const findKey = prepare<KeyRow>(database, FIND_KEY)
+  const putKey = prepare(
     database,
-    `SELECT r.*, k.fingerprint FROM idempotency_keys k JOIN requests r ON r.seq = k.request
-     WHERE k.tenant = ? AND k.key = ?`,
+    `INSERT OR REPLACE INTO idempotency_keys (tenant, key, fingerprint, request, created_at)
+     VALUES (?, ?, ?, ?, ?)`,
   )
-  const putKey = prepare(database, 'INSERT OR REPLACE INTO idempotency_keys VALUES (?, ?, ?, ?, ?)')
   const putRequest = prepare(
     database,
     `INSERT INTO requests (id, tenant, priority, state, total, open, created_at, metadata, lanes,

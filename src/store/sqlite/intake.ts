@@ -1,6 +1,6 @@
 import type { DatabaseSync } from 'node:sqlite'
 import { rankStep } from '../../core/rank.ts'
-import { releaseAtOf, toRequest } from '../rows.ts'
+import { releaseAtOf, toEarlier } from '../rows.ts'
 import type { Inserted, NewBatch, NewRequest, WorkHint } from '../store.ts'
 import { intakeStatements, mappingsIn } from './intake-statements.ts'
 
@@ -46,7 +46,7 @@ export function intakeOperations(database: DatabaseSync, hint: (hint: WorkHint) 
     if (row === undefined) return null
     if (row.receiving_until !== null) return { kind: 'receiving' }
     if (row.fingerprint !== idempotency.fingerprint) return { kind: 'conflict' }
-    return { kind: 'replayed', request: toRequest(row) }
+    return { kind: 'replayed', request: toEarlier(row) }
   }
 
   function insert(request: NewRequest): Inserted {

@@ -1,15 +1,18 @@
 import type { DatabaseSync } from 'node:sqlite'
 import type { Store, WorkHint } from '../store.ts'
+import { auditOperations } from './audit.ts'
 import { callbackOperations } from './callbacks.ts'
 import { claimOperations } from './claim.ts'
 import { clearOperations } from './clear.ts'
 import { controlOperations } from './control.ts'
+import { deleteOperations } from './delete.ts'
 import { intakeOperations } from './intake.ts'
+import { listOperations } from './list.ts'
 import { queryOperations } from './queries.ts'
 import { receiveOperations } from './receive.ts'
 import { releaseOperations } from './release.ts'
+import { rescueOperations } from './rescue.ts'
 import { settleOperations } from './settle.ts'
-import { sweepOperations } from './sweep.ts'
 import { systemOperations } from './systems.ts'
 import { touchOperations } from './touch.ts'
 import { watchOperations } from './watch.ts'
@@ -45,7 +48,9 @@ export const WRITES = [
   'disableCallback',
   'enableCallbacks',
   'release',
-  'sweep',
+  'rescue',
+  'audit',
+  'deleteOld',
   'clear',
   'touch',
 ] as const
@@ -54,12 +59,14 @@ export const READS = [
   'keyed',
   'requests',
   'batches',
+  'firstBatches',
   'failures',
   'received',
   'totals',
   'waiting',
   'systemNames',
   'system',
+  'systems',
   'load',
   'isCallbackDisabled',
 ] as const
@@ -69,7 +76,7 @@ export type Reads = Synchronous<Pick<Store, (typeof READS)[number]>>
 
 /** Everything that must go through the one writing connection. */
 export function writeOperations(database: DatabaseSync, hint: (hint: WorkHint) => void) {
-  const { rescueAll, sweep } = sweepOperations(database, hint)
+  const { rescue, rescueAll } = rescueOperations(database)
   const { giveUpReceived, clear } = clearOperations(database)
   const { releaseAt, release } = releaseOperations(database, hint)
   const operations: Writes = {
@@ -81,9 +88,11 @@ export function writeOperations(database: DatabaseSync, hint: (hint: WorkHint) =
     ...settleOperations(database, hint),
     ...controlOperations(database, hint),
     ...callbackOperations(database),
+    ...auditOperations(database, hint),
+    ...deleteOperations(database),
     ...touchOperations(database),
     release,
-    sweep,
+    rescue,
     clear,
   }
 
@@ -98,5 +107,9 @@ export function writeOperations(database: DatabaseSync, hint: (hint: WorkHint) =
 
 /** Everything a connection that only reads can answer. */
 export function readOperations(database: DatabaseSync): Reads {
-  return { ...queryOperations(database), ...watchOperations(database) }
+  return {
+    ...queryOperations(database),
+    ...listOperations(database),
+    ...watchOperations(database),
+  }
 }

@@ -20,13 +20,13 @@ import {
   BATCHES_LENGTH_MAX,
   type BatchRange,
   type Keyed,
-  type RequestFilter,
   type RequestName,
   type SomeBatches,
   type StoredBatch,
   type Totals,
 } from '../store.ts'
 import { prepare } from './database.ts'
+import { FIND_KEY } from './intake-statements.ts'
 
 /** Which batches hold a mapping that stands so. */
 const HOLDING: Readonly<Record<MappingState, string>> = {
@@ -42,18 +42,7 @@ export function queryOperations(database: DatabaseSync) {
     database,
     `SELECT * FROM requests WHERE tenant = ? AND id = ? AND state <> 'receiving'`,
   )
-  const findKey = prepare<KeyRow>(
-    database,
-    `SELECT r.*, k.fingerprint FROM idempotency_keys k JOIN requests r ON r.seq = k.request
-     WHERE k.tenant = ? AND k.key = ?`,
-  )
-  const listRequests = prepare<RequestRow>(
-    database,
-    `SELECT * FROM requests WHERE tenant = ?1 AND id < coalesce(?2, 'g') AND state <> 'receiving'
-       AND (?3 IS NULL OR state = ?3) AND (?4 IS NULL OR priority = ?4)
-       AND (?5 IS NULL OR created_at > ?5)
-     ORDER BY id DESC LIMIT ?6`,
-  )
+  const findKey = prepare<KeyRow>(database, FIND_KEY)
   const inRange = (holding: string) =>
     prepare<BatchRow>(
       database,
@@ -107,11 +96,6 @@ export function queryOperations(database: DatabaseSync) {
     return row === undefined ? null : toKeyed(row)
   }
 
-  function requests(tenant: string, filter: RequestFilter): readonly Request[] {
-    const { before, state, priority, createdAfter, limit } = filter
-    return listRequests.all(tenant, before, state, priority, createdAfter, limit).map(toRequest)
-  }
-
   function batches(tenant: string, id: string, range: BatchRange): SomeBatches {
     const { from, to, reaching, state } = range
     const statement = state === null ? any : holding[state]
@@ -123,6 +107,14 @@ export function queryOperations(database: DatabaseSync) {
       if (length >= BATCHES_LENGTH_MAX) return { batches: found, next: row.first + 1 }
     }
     return { batches: found, next: to }
+  }
+
+  function firstBatches(tenant: string, ids: readonly string[]): ReadonlyMap<string, StoredBatch> {
+    const found = ids.flatMap((id): [string, StoredBatch][] => {
+      const row = any.get(tenant, id, 1, 0, 0)
+      return row === undefined ? [] : [[id, toBatch(row)]]
+    })
+    return new Map(found)
   }
 
   function failures(tenant: string, id: string): readonly FailureGroup[] {
@@ -139,5 +131,5 @@ export function queryOperations(database: DatabaseSync) {
     return { activeRequests: (countActive.get()?.n ?? 0) - callbacks, openMappings: mappings }
   }
 
-  return { request, keyed, requests, batches, received, failures, totals }
+  return { request, keyed, batches, firstBatches, received, failures, totals }
 }

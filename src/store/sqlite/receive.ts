@@ -1,7 +1,7 @@
 import type { DatabaseSync } from 'node:sqlite'
 import type { Priority } from '../../core/mapping.ts'
 import type { EpochMs } from '../../core/units.ts'
-import { toRequest } from '../rows.ts'
+import { toEarlier } from '../rows.ts'
 import type { Opened, OpenRequest, Piece, RequestName, Whole, WorkHint } from '../store.ts'
 import { prepare } from './database.ts'
 import { intakeStatements, mappingsIn } from './intake-statements.ts'
@@ -51,7 +51,7 @@ export function receiveOperations(database: DatabaseSync, hint: (hint: WorkHint)
     const earlier = key === null ? undefined : findKey.get(tenant, key)
     if (earlier !== undefined) {
       if (earlier.receiving_until !== null) return { kind: 'receiving' }
-      return { kind: 'known', request: toRequest(earlier), fingerprint: earlier.fingerprint }
+      return { kind: 'known', request: toEarlier(earlier), fingerprint: earlier.fingerprint }
     }
     const seq = write.insertRequest(outline, {
       state: 'receiving',

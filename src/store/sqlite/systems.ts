@@ -1,9 +1,9 @@
 import type { DatabaseSync } from 'node:sqlite'
 import { type Gate, PROBE_EVERY_MS } from '../../core/gate.ts'
-import type { Override } from '../../core/limits.ts'
+import { isNoOverride, type Override } from '../../core/limits.ts'
 import type { EpochMs } from '../../core/units.ts'
 import { plain, type SystemRow, toControl } from '../rows.ts'
-import type { SystemControl, WorkHint } from '../store.ts'
+import { OVERRIDES_MAX, type SystemControl, type WorkHint } from '../store.ts'
 import { prepare } from './database.ts'
 
 /** Closes and opens gates, and keeps what operators say. Every change is hinted at. */
@@ -25,6 +25,11 @@ export function systemOperations(database: DatabaseSync, hint: (hint: WorkHint) 
   const hasten = prepare(
     database,
     'UPDATE systems SET until = min(until, ?) WHERE system = ? AND state IS NOT NULL',
+  )
+  const countOverrides = prepare<{ n: number }>(
+    database,
+    `SELECT count(*) AS n FROM systems
+     WHERE concurrency IS NOT NULL OR rate IS NOT NULL OR paused = 1`,
   )
   const setOverride = prepare(
     database,
@@ -48,8 +53,13 @@ export function systemOperations(database: DatabaseSync, hint: (hint: WorkHint) 
     return delay.run(now + PROBE_EVERY_MS, system, now) === 1
   }
 
-  function override(system: string, change: Partial<Override>): Override {
-    const next = { ...control(system).override, ...change }
+  function override(system: string, change: Partial<Override>): Override | null {
+    const before = control(system).override
+    const next = { ...before, ...change }
+    if (isNoOverride(before)) {
+      if (isNoOverride(next)) return next
+      if ((countOverrides.get()?.n ?? 0) >= OVERRIDES_MAX) return null
+    }
     const { concurrency, rate, paused } = next
     setOverride.run(system, concurrency, rate && JSON.stringify(rate), paused ? 1 : 0)
     hint({ lane: system, rank: null })

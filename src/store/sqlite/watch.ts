@@ -1,8 +1,9 @@
 import type { DatabaseSync } from 'node:sqlite'
 import type { Endpoint } from '../../core/callback.ts'
 import { processed } from '../../core/request.ts'
-import { heldUp, plain, type RequestRow, type SystemRow, toControl } from '../rows.ts'
+import { plain, type RequestRow, type SystemRow, toControl } from '../rows.ts'
 import type { Prospect, StoredSystem, SystemControl, SystemLoad, Waiting } from '../store.ts'
+import { waitingFor } from '../waiting.ts'
 import { prepare } from './database.ts'
 import { queueIn } from './queue.ts'
 
@@ -51,14 +52,15 @@ export function watchOperations(database: DatabaseSync) {
     )
   const countLeased = count(`state = 'leased'`)
   const countWaiting = count(`state = 'waiting' ORDER BY run_at LIMIT ${WAITING_MAX}`)
-  const countUnreleased = prepare<{ open: number }>(
+  const countUnreleased = prepare<{ lane: string; open: number }>(
     database,
-    `SELECT coalesce(sum(coalesce(l.open, r.total - r.completed - r.failed - r.cancelled)), 0) AS open
+    `SELECT coalesce(l.lane, r.lanes ->> 0) AS lane,
+       sum(coalesce(l.open, r.total - r.completed - r.failed - r.cancelled)) AS open
      FROM (SELECT * FROM requests
          WHERE release_at IS NOT NULL AND closing IS NULL AND finished_at IS NULL
          ORDER BY release_at LIMIT ${UNRELEASED_MAX}) r
-       LEFT JOIN request_lanes l ON l.request = r.seq AND l.lane = ?1
-     WHERE l.open IS NOT NULL OR r.lanes = ?2`,
+       LEFT JOIN request_lanes l ON l.request = r.seq
+     GROUP BY 1`,
   )
   const oldestReady = count(`state = 'ready' ORDER BY id LIMIT 1`)
   const createdAt = prepare<{ created_at: number }>(
@@ -75,15 +77,21 @@ export function watchOperations(database: DatabaseSync) {
     'SELECT report FROM reports WHERE system = ?',
   )
 
-  function waiting(tenant: string, id: string): readonly Waiting[] {
-    const request = findRequest.get(tenant, id)
-    if (request === undefined) return []
-    const open = request.total - processed(request)
-    return findClosed.all().flatMap((row) => {
-      const openInLane = findLane.get(request.seq, row.system)?.open ?? null
-      const mappings = heldUp(request, open, row.system, openInLane)
-      return mappings === 0 ? [] : [{ ...toControl(row), mappings }]
-    })
+  function waiting(
+    tenant: string,
+    ids: readonly string[],
+  ): ReadonlyMap<string, readonly Waiting[]> {
+    const closed = new Map(findClosed.all().map((row) => [row.system, toControl(row)]))
+    const found = new Map<string, readonly Waiting[]>()
+    if (closed.size === 0) return found
+    for (const id of ids) {
+      const row = findRequest.get(tenant, id)
+      if (row === undefined) continue
+      const request = { ...row, openInAll: row.total - processed(row) }
+      const held = waitingFor(request, closed, (lane) => findLane.get(row.seq, lane)?.open ?? null)
+      if (held.length > 0) found.set(id, held)
+    }
+    return found
   }
 
   function systemNames(after: string, limit: number): readonly string[] {
@@ -106,16 +114,26 @@ export function watchOperations(database: DatabaseSync) {
     return findReports.all(system).map(({ report }) => JSON.parse(report))
   }
 
+  function systems(names: readonly string[]): readonly StoredSystem[] {
+    const unreleased = new Map(countUnreleased.all().map(({ lane, open }) => [lane, open]))
+    return names.map((name) => stored(name, unreleased.get(name) ?? 0))
+  }
+
   function system(name: string): StoredSystem {
+    const [found] = systems([name])
+    if (found === undefined) throw new Error('a system for each name')
+    return found
+  }
+
+  function stored(name: string, unreleased: number): StoredSystem {
     const waits = countWaiting.get(name)
-    const unreleased = countUnreleased.get(name, JSON.stringify([name]))
     const requests = [oldestReady.get(name), waits].flatMap((one) => one?.oldest ?? [])
     const oldest = requests.length === 0 ? null : createdAt.get(Math.min(...requests))
     return {
       ...control(name),
       open: countOpen.get(name)?.open ?? 0,
       leased: countLeased.get(name)?.open ?? 0,
-      waiting: (waits?.open ?? 0) + (unreleased?.open ?? 0),
+      waiting: (waits?.open ?? 0) + unreleased,
       oldest: oldest?.created_at ?? null,
       reports: reports(name),
     }
@@ -129,5 +147,5 @@ export function watchOperations(database: DatabaseSync) {
     return findDisabled.get(tenant, url) !== undefined
   }
 
-  return { waiting, systemNames, system, load, isCallbackDisabled }
+  return { waiting, systemNames, system, systems, load, isCallbackDisabled }
 }

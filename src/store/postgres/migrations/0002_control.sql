@@ -15,6 +15,9 @@ ALTER TABLE requests ADD COLUMN receiving_until bigint;
 -- When its staged batches will be ranked; null once they are.
 ALTER TABLE requests ADD COLUMN release_at bigint;
 
+-- What a key remembers of a request that was deleted before its own time was over.
+ALTER TABLE idempotency_keys ADD COLUMN total bigint;
+
 CREATE INDEX requests_expiring ON requests (expires_at)
   WHERE expires_at IS NOT NULL AND finished_at IS NULL AND closing IS NULL;
 CREATE INDEX requests_closing ON requests (seq) WHERE closing IS NOT NULL AND finished_at IS NULL;
@@ -22,6 +25,9 @@ CREATE INDEX requests_receiving ON requests (receiving_until) WHERE receiving_un
 CREATE INDEX requests_unreleased ON requests (release_at)
   WHERE release_at IS NOT NULL AND closing IS NULL AND finished_at IS NULL;
 CREATE INDEX batches_staged ON batches (request, id) WHERE state = 'staged';
+
+-- How requests are listed by state or priority: the newest first, and never through all there are.
+CREATE INDEX requests_listed ON requests (tenant, state, priority, id);
 
 -- A request whose staged batches are being made ready: where it begins in each of its lanes, and how far
 -- one mapping moves it on in rank.
