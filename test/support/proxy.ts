@@ -44,6 +44,7 @@ export async function startProxy(url: string): Promise<Line> {
 
 /** What happens to the connections that go through it. All count together. */
 export class Line {
+  /** Where to find it. */
   url = ''
   readonly #sockets = new Set<Socket>()
   readonly #silenced = new Set<Socket>()
