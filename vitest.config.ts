@@ -1,4 +1,8 @@
+import { availableParallelism } from 'node:os'
 import { defineConfig } from 'vitest/config'
+
+/** What they do keeps both of two cores busy, and must not take longer than it takes. */
+const ALONE = ['bulk', 'kill', 'transform'].map((name) => `test/fault/${name}.test.ts`)
 
 export default defineConfig({
   test: {
@@ -12,16 +16,29 @@ export default defineConfig({
           name: 'promises',
           include: ['test/**/*.test.ts'],
           exclude: ['test/fault/**'],
+          // By default one core is left to vitest itself, which has little to do.
+          maxWorkers: availableParallelism(),
         },
       },
       {
-        // Real processes, killed under load: one at a time, when nothing else keeps the machine busy.
+        // Real processes, killed under load, when the rest is done. They wait most of the time, two beside each other.
         extends: true,
         test: {
           name: 'fault',
           include: ['test/fault/**/*.test.ts'],
-          fileParallelism: false,
+          exclude: ALONE,
+          maxWorkers: 2,
           sequence: { groupOrder: 1 },
+        },
+      },
+      {
+        // One at a time, when nothing else keeps the machine busy.
+        extends: true,
+        test: {
+          name: 'alone',
+          include: ALONE,
+          maxWorkers: 1,
+          sequence: { groupOrder: 2 },
         },
       },
     ],

@@ -4,7 +4,8 @@ import type { Verdict } from '../core/verdict.ts'
 import type { Clock } from '../lib/clock.ts'
 import type { SystemControl } from '../store/store.ts'
 import { Access, type SystemGate } from './access.ts'
-import { Limiter, type Part } from './limiter.ts'
+import { Limiter } from './limiter.ts'
+import type { Part } from './part.ts'
 import type { SystemRules } from './rules.ts'
 
 export interface AccessPorts {

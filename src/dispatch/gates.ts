@@ -12,6 +12,9 @@ import type { CallEnd } from './limiter.ts'
 /** A gate that is closed already is closed for longer only by this much at once. */
 const GATE_STEP_MS: DurationMs = 500
 
+/** A worker that steps back for less than this keeps what it has in hand. */
+const GIVE_BACK_FROM_MS: DurationMs = 1000
+
 /** How soon to ask again for the right to probe that another worker has. */
 const ASK_AGAIN_MS: DurationMs = 1000
 
@@ -56,7 +59,7 @@ export class Gates {
     const asked = answer.kind === 'record' ? null : gateAfter(answer, policy, now)
     const isTooMuch = asked?.state === 'throttled'
     const closed =
-      (isTooMuch ? throttled(access, asked, answer, now) : asked) ??
+      (isTooMuch ? this.#throttled(access, asked, answer, now) : asked) ??
       (learned === undefined ? null : gateOfQuota(learned, now)) ??
       breaker?.hear(failed, gate, now) ??
       null
@@ -126,6 +129,25 @@ export class Gates {
     void this.#tell(access, closed)
   }
 
+  /**
+   * The gate that a system closes which was called too much: for as long as its answers say, else as what
+   * it let through so far tells. Null where everyone has waited for that already, or only this worker
+   * steps back: the others, which get through, are not to be held up.
+   */
+  #throttled(access: Access, asked: ClosedGate, answer: Answer, now: EpochMs): Gate {
+    if ('learned' in answer && answer.learned?.resetsAt != null) return asked
+    const retryAfter = answer.kind === 'refused' ? answer.retryAfter : null
+    const { wait, forAll } = access.limiter.refused(retryAfter)
+    if (wait === 0) return null
+    if (forAll) return { ...asked, until: now + wait }
+    if (wait < GIVE_BACK_FROM_MS) return null
+    const { gate, system } = access
+    gate.closedUntil = Math.max(gate.closedUntil, now + wait)
+    this.#ports.stop(system)
+    this.#ports.wakeAt(system, gate.closedUntil)
+    return null
+  }
+
   #probed(access: Access, answer: Answer): void {
     const { gate, system } = access
     gate.probing = false
@@ -157,17 +179,6 @@ export class Gates {
       return null
     }
   }
-}
-
-/**
- * For how long a system is left alone that was called too much: as long as its answers say, else as
- * what it let through so far tells. Null where everyone has waited for that already.
- */
-function throttled(access: Access, asked: ClosedGate, answer: Answer, now: EpochMs): Gate {
-  if ('learned' in answer && answer.learned?.resetsAt != null) return asked
-  const retryAfter = answer.kind === 'refused' ? answer.retryAfter : null
-  const wait = access.limiter.refused(retryAfter)
-  return wait === 0 ? null : { ...asked, until: now + wait }
 }
 
 /** Silence says nothing of whether our credentials are taken. */

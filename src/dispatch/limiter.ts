@@ -17,15 +17,10 @@ import {
 import { type Allowance, allowanceAfter, type Quota } from '../core/quota.ts'
 import type { DurationMs, EpochMs } from '../core/units.ts'
 import type { Cancel, Clock } from '../lib/clock.ts'
-import { Pacer } from './pacer.ts'
+import { Pacer, type Rest } from './pacer.ts'
+import { type Part, WHOLE } from './part.ts'
 import { Round } from './round.ts'
 import { Stopwatch } from './stopwatch.ts'
-
-/** Which part of a system's limits a worker may use: that of one of so many. */
-export interface Part {
-  readonly workers: number
-  readonly position: number
-}
 
 /** How a call went, as far as the number of calls at once is concerned. */
 export type CallEnd = 'fine' | 'failed' | 'throttled'
@@ -45,7 +40,7 @@ export class Limiter {
   readonly #clock: Clock
   readonly #onFree: () => void
   readonly #waiting: Waiting[] = []
-  #part: Part | null = { workers: 1, position: 0 }
+  #part: Part | null = WHOLE
   #concurrency = 0
   #adaptive: Adaptive | null = null
   readonly #round: Round
@@ -130,12 +125,13 @@ export class Limiter {
   }
 
   /**
-   * Learns from a call that was refused as one too many, and says for how long nobody should call.
+   * Learns from a call that was refused as one too many, and says for how long nobody should call, or
+   * this worker should not.
    *
    * @param asked how long the system asked to be left alone; null where it did not say
    */
-  refused(asked: DurationMs | null): DurationMs {
-    return this.#pacer.refused(asked, this.#taken, this.#clock.now())
+  refused(asked: DurationMs | null): Rest {
+    return this.#pacer.refused(asked, this.#taken, this.#part ?? WHOLE, this.#clock.now())
   }
 
   /** Whether a turn could be had now. Where only the time forbids it, `onFree` will be called. */
@@ -163,7 +159,7 @@ export class Limiter {
   /** Gives a turn back; whoever has waited longest gets it. */
   give(end: CallEnd = 'fine'): void {
     if (this.#adaptive !== null) this.#adapt(this.#adaptive, end)
-    this.#pacer.ended(end === 'throttled')
+    this.#pacer.ended(end === 'throttled', this.#clock)
     this.#stopwatch.ended(this.#taken)
     this.#taken -= 1
     this.#serve()

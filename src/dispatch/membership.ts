@@ -2,7 +2,7 @@ import type { DurationMs, EpochMs, Random } from '../core/units.ts'
 import type { Cancel, Clock } from '../lib/clock.ts'
 import type { Emit } from '../observe/events.ts'
 import { type DispatchStore, StoreUnavailable } from '../store/store.ts'
-import type { Part } from './limiter.ts'
+import type { Part } from './part.ts'
 
 /** A worker proves itself alive this often … */
 export const BEAT_EVERY_MS: DurationMs = 5000

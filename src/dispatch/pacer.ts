@@ -1,12 +1,17 @@
 import { type LearnedRate, learnedRate, rateAfter } from '../core/learned-rate.ts'
 import { honoured } from '../core/retry.ts'
 import type { DurationMs, EpochMs } from '../core/units.ts'
+import type { Clock } from '../lib/clock.ts'
+import type { Part } from './part.ts'
 
 /** A timer is late by about so much; calls that follow each other faster make up for it. */
 const TICK_MS: DurationMs = 2
 
 /** What was learned and not confirmed for so long is forgotten. */
 const REMEMBERED_MS: DurationMs = 600_000
+
+/** For how long a system is to be left alone, and by whom. */
+export type Rest = Pick<LearnedRate, 'wait' | 'forAll'>
 
 /**
  * Spreads one worker's calls to a system that refuses what is too much, at a rate that its refusals
@@ -17,8 +22,10 @@ export class Pacer {
   #refusedAt: EpochMs = 0
   /** Since when there are calls. Time in which none was wanted does not count. */
   #since: EpochMs = 0
-  /** How many calls were let through since then. */
+  /** How many calls were let through since then … */
   #passed = 0
+  /** … and how long the first of them took: so much later than it begins a call is heard of. */
+  #lag: DurationMs = 0
   /** So many calls were under way at the last refusal, and are not back: they say nothing new. */
   #old = 0
   /** When the next call may begin. */
@@ -55,34 +62,53 @@ export class Pacer {
     this.#dueAt += late + gap
   }
 
-  ended(wasRefused: boolean): void {
-    if (this.#old > 0) this.#old -= 1
-    else if (!wasRefused) this.#passed += 1
+  ended(wasRefused: boolean, clock: Clock): void {
+    if (this.#old > 0) {
+      this.#old -= 1
+      return
+    }
+    if (wasRefused) return
+    if (this.#passed === 0) this.#lag = Math.max(0, clock.now() - this.#since)
+    this.#passed += 1
   }
 
   /**
-   * Learns from a refusal, and says for how long nobody should call.
+   * Learns from a refusal, and says for how long nobody should call, or this worker should not.
    *
    * @param asked how long the system asked to be left alone; null where it did not say
    * @param underWay the refused call among them
    */
-  refused(asked: DurationMs | null, underWay: number, now: EpochMs): DurationMs {
-    if (this.#old > 0) {
+  refused(
+    asked: DurationMs | null,
+    underWay: number,
+    { workers, position }: Part,
+    now: EpochMs,
+  ): Rest {
+    if (this.#learned !== null && this.#old > 0) {
       if (asked !== null) this.#start(Math.max(this.#since, now + honoured(asked)))
-      return Math.max(0, this.#since - now)
+      return {
+        wait: Math.max(0, this.#since - now),
+        forAll: this.#learned.forAll || asked !== null,
+      }
     }
     this.#old = underWay
-    const spell = { passed: this.#passed, length: Math.max(1, now - this.#since) }
+    // From the first beginning to that of the refused call, and not to its end.
+    const length = Math.max(1, now - this.#since - this.#lag)
+    const spell = { passed: this.#passed, length, workers }
     this.#learned = learnedRate(this.#learned, spell, asked)
     this.#refusedAt = now
-    this.#start(now + this.#learned.wait)
-    return this.#learned.wait
+    const { wait, forAll, rate } = this.#learned
+    // Workers that go on at the same moment call in turn.
+    const turn = asked === null ? Math.round(position / workers / rate) : 0
+    this.#start(now + wait + turn)
+    return { wait, forAll }
   }
 
   /** Counts from then on. */
   #start(at: EpochMs): void {
     this.#since = at
     this.#passed = 0
+    this.#lag = 0
     this.#dueAt = at
   }
 }

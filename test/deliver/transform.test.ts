@@ -1,8 +1,10 @@
 import { afterAll, describe, expect, test } from 'vitest'
 import type { Json } from '../../src/core/units.ts'
+import { systemClock } from '../../src/lib/clock.ts'
 import {
   HOSTILE,
   HOSTILE_RECORD,
+  PATIENT,
   shareTransformer,
   startTransformer,
 } from '../support/transform.ts'
@@ -110,7 +112,8 @@ describe('a hostile expression', () => {
   test.each(Object.entries(HOSTILE))(
     '%s fails alone; those sent along with it go through',
     async (_, [expression, code]) => {
-      const compute = startTransformer()
+      const clock = code === 'transformation_crashed' ? PATIENT : systemClock
+      const compute = startTransformer(undefined, clock)
       const neighbour = (number: number) => compute({ number, id: '{% id %}' })
       const [before, culprit, ...after] = await Promise.all([
         neighbour(0),

@@ -110,8 +110,11 @@ describe('a target that answers 429 to what is too much', () => {
     ['from a bucket that holds five, with a Retry-After', () => bucket(100, 5, 1000)],
     ['from a bucket that holds one', () => bucket(100, 1)],
     ['from a bucket that holds one, with a Retry-After', () => bucket(100, 1, 1000)],
-  ])('%s, costs no attempt, and little time', async (_, target) => {
+    ['from a bucket that holds one, late', () => bucket(100, 1), 50],
+    ['from a bucket that holds two, late', () => bucket(100, 2), 50],
+  ])('%s, costs no attempt, and little time', async (_, target, latency = 10) => {
     stage.rules = { ...stage.rules, limits: { concurrency: 20, rate: null } }
+    stage.latency = latency
     stage.answer = target()
     stage.start()
     const postedAt = stage.clock.now()
@@ -148,15 +151,49 @@ describe('a target that answers 429 to what is too much', () => {
     expect(await told()).toBe(rate)
   })
 
-  test('that is asked by two workers gives each a part, and both together what it has', async () => {
+  test.each([
+    { size: 1, workers: 2, latency: 10, ideal: 1.15 },
+    { size: 1, workers: 2, latency: 50, ideal: 1.15 },
+    { size: 5, workers: 2, latency: 10, ideal: 1.15 },
+    { size: 5, workers: 2, latency: 50, ideal: 1.15 },
+    { size: 5, workers: 3, latency: 10, ideal: 1.15 },
+    // Of three that come at any moment, two have to find out that they are in the way of the third.
+    { size: 1, workers: 3, latency: 50, ideal: 1.3 },
+  ])(
+    'gives $workers workers together what a bucket of $size has, after $latency ms',
+    async ({ size, workers, latency, ideal }) => {
+      stage.rules = { ...stage.rules, limits: { concurrency: 20, rate: null } }
+      stage.latency = latency
+      stage.answer = bucket(100, size)
+      for (let n = 0; n < workers; n++) stage.start()
+      await stage.pass(15_000)
+      const postedAt = stage.clock.now()
+      const results = await stage.finished(await stage.post({ total: 5000 }))
+      expect(stage.clock.now() - postedAt).toBeLessThanOrEqual(50_000 * ideal)
+      for (const { attempts } of results) expect(attempts).toBe(1)
+    },
+  )
+
+  test('is found again by several workers when it takes far less than before', async () => {
     stage.rules = { ...stage.rules, limits: { concurrency: 20, rate: null } }
-    stage.answer = bucket(100, 5)
+    let target = bucket(100, 5)
+    stage.answer = () => target()
     stage.start()
     stage.start()
     await stage.pass(15_000)
-    const postedAt = stage.clock.now()
-    await stage.finished(await stage.post({ total: 5000 }))
-    expect(stage.clock.now() - postedAt).toBeLessThanOrEqual(50_000 * 1.25)
+    await stage.post({ total: 20_000 })
+    await stage.pass(20_000)
+    target = bucket(5, 5)
+    await stage.pass(180_000)
+    let delivered = 0
+    const slow = target
+    target = () => {
+      const answer = slow()
+      if (answer.kind === 'delivered') delivered += 1
+      return answer
+    }
+    await stage.pass(60_000)
+    expect(delivered).toBeGreaterThan(0.85 * 5 * 60)
   })
 
   test('is called no faster after a rest than before it', async () => {

@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, onTestFinished, test } from 'vitest'
-import type { Part } from '../../src/dispatch/limiter.ts'
 import { BEAT_EVERY_MS, LIFETIME_MS, Membership } from '../../src/dispatch/membership.ts'
+import type { Part } from '../../src/dispatch/part.ts'
 import { openMemoryStore } from '../../src/store/sqlite/memory.ts'
 import { type DispatchStore, type Store, StoreUnavailable } from '../../src/store/store.ts'
 import { claimed, inserted, swept } from '../contract/steps.ts'

@@ -1,5 +1,5 @@
 /** Files that go bad under the service end it, rather than let it promise what it cannot keep. */
-import { stat, truncate, writeFile } from 'node:fs/promises'
+import { readFile, stat, truncate, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { EXIT } from '../../src/cli/exit.ts'
@@ -28,6 +28,24 @@ test.each([
     /^error: Sluice could not go on: .+ \(SQLite \d+\)\. Check the disk, .+\n$/,
   )
   expect(stderr).toMatch(says)
+})
+
+test('a file that is damaged when the service starts has it end at once, which says what to do', async () => {
+  const directory = await temporaryDirectory()
+  const before = startService({ directory })
+  await before.started()
+  before.kill('SIGTERM')
+  await before.ended
+
+  const file = join(directory, 'data', 'sluice.db')
+  await writeFile(file, (await readFile(file)).fill('x', 3 * 4096, 4 * 4096))
+  const service = startService({ directory })
+  const { code, stderr } = await service.ended
+  expect(code).toBe(EXIT.unavailable)
+  expect(stderr).toMatch(
+    /^error: .+sluice\.db cannot be used: .+ \(SQLite 11\)\. Check the disk, and put back a copy .+\n$/,
+  )
+  expect(service.lines).toEqual([])
 })
 
 async function overwrite(log: string): Promise<void> {

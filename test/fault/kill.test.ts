@@ -16,7 +16,7 @@ import { Load, post } from './load.ts'
 
 const KILLS = 100
 const KILLED_WITHIN_MS = 300
-const GOES_ON_WITHIN_MS = { median: 2000, slowest: 10_000 }
+const GOES_ON_WITHIN_MS = 2000
 
 /** Together a little slower than the load, so that there is always something to be killed at. */
 const SYSTEMS = {
@@ -70,9 +70,7 @@ test(`${KILLS} times kill -9 lose nothing that was acknowledged, and count nothi
     `kill -9 with FAULT_SEED=${seed}: ${length} requests, ${lost} replies lost (${replayed} of them ` +
       `had been taken); work went on after ${fastest} to ${slowest} ms, ${median} at the median`,
   )
-  expect(median).toBeLessThan(GOES_ON_WITHIN_MS.median)
-  // Far more, because something else may keep the machine busy meanwhile.
-  expect(slowest).toBeLessThan(GOES_ON_WITHIN_MS.slowest)
+  expect(wentOnAfter.filter((took) => took >= GOES_ON_WITHIN_MS)).toEqual([])
 }, 300_000)
 
 /** The least, the middle and the most of some durations, in whole milliseconds. */

@@ -5,7 +5,7 @@ import { type Store, StoreUnavailable } from '../../src/store/store.ts'
 import { audited, claimed, inserted, join, listed, settled } from '../contract/steps.ts'
 import { eventually } from '../support/eventually.ts'
 import { emptyTables, execute, startPostgres } from '../support/postgres.ts'
-import { startProxy } from '../support/proxy.ts'
+import { type Line, startProxy } from '../support/proxy.ts'
 import { done, NOW, newRequest } from '../support/requests.ts'
 
 const server = await startPostgres()
@@ -80,8 +80,8 @@ test('an ear that has gone deaf without a word is noticed, and replaced', async 
   onTestFinished(() => {
     vi.useRealTimers()
   })
-  const { url: listenUrl, ...line } = await startProxy(url)
-  const listener = await open({ listenUrl })
+  const line = await startProxy(url)
+  const listener = await open({ listenUrl: line.url })
   const sender = await open()
   const hints = new Set<string | null>()
   listener.onWork(({ lane }) => hints.add(lane))
@@ -202,11 +202,7 @@ async function behindProxy({ connections = 1 } = {}) {
 }
 
 /** Loses the answer to the second statement of a call: the first only reads. */
-async function loseAnswerTo<T>(
-  proxy: Awaited<ReturnType<typeof startProxy>>,
-  store: Store,
-  call: () => Promise<T>,
-): Promise<T> {
+async function loseAnswerTo<T>(proxy: Line, store: Store, call: () => Promise<T>): Promise<T> {
   await store.totals()
   proxy.loseAnswer(2)
   return call()

@@ -24,7 +24,7 @@ import {
   UNTIL,
 } from '../contract/steps.ts'
 import { emptyTables, execute, startPostgres } from '../support/postgres.ts'
-import { type Proxy as Line, startProxy } from '../support/proxy.ts'
+import { type Line, startProxy } from '../support/proxy.ts'
 import {
   done,
   LANE,

@@ -1,5 +1,5 @@
 /** What is particular to the embedded store; what every store promises is in test/contract. */
-import { readFile, stat } from 'node:fs/promises'
+import { readFile, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { describe, expect, onTestFinished, test, vi } from 'vitest'
@@ -120,6 +120,51 @@ test('requests are listed from an index, whatever is asked for', async () => {
       /^SEARCH requests USING (COVERING )?INDEX \w+ \(tenant=\? AND .*id[<>]/,
     )
   }
+})
+
+describe('a file that is damaged', () => {
+  const PAGE = 4096
+  const REFUSAL =
+    /sluice\.db cannot be used: .+ \(SQLite \d+\)\. Check the disk, and put back a copy/
+
+  async function refused(dataDir: string, damaged: Buffer): Promise<void> {
+    const path = join(dataDir, 'sluice.db')
+    await writeFile(path, damaged)
+    await expect(openSqliteStore({ dataDir })).rejects.toThrow(REFUSAL)
+    // But for the count of changes, which is in the first page.
+    expect(damaged.subarray(PAGE).equals((await readFile(path)).subarray(PAGE))).toBe(true)
+  }
+
+  test('in its first bytes, or in any page, is refused at the start as it is', async () => {
+    const dataDir = await temporaryDirectory()
+    const store = await openSqliteStore({ dataDir })
+    await inserted(store)
+    await store.close()
+    const whole = await readFile(join(dataDir, 'sluice.db'))
+    await refused(dataDir, Buffer.concat([Buffer.alloc(100, 'x'), whole.subarray(100)]))
+    for (let page = 1; page < whole.length / PAGE; page += 1) {
+      await refused(dataDir, Buffer.from(whole).fill(0xff, page * PAGE, (page + 1) * PAGE))
+    }
+    await writeFile(join(dataDir, 'sluice.db'), whole)
+    expect(await (await open(dataDir)).totals()).toMatchObject({ activeRequests: 1 })
+  })
+
+  test('and large is opened all the same, and found out when it is read', async () => {
+    const dataDir = await temporaryDirectory()
+    const store = await openSqliteStore({ dataDir })
+    await inserted(store)
+    await store.close()
+    execute(
+      dataDir,
+      'CREATE TABLE filler (text TEXT); INSERT INTO filler VALUES (zeroblob(70000000))',
+    )
+    const path = join(dataDir, 'sluice.db')
+    const file = await readFile(path)
+    await writeFile(path, file.fill(0xff, 2 * PAGE, 3 * PAGE))
+    const again = await openSqliteStore({ dataDir })
+    await again.totals().catch(() => {})
+    await expect(again.failed).rejects.toThrow('Check the disk, and put back a copy')
+  })
 })
 
 test('a touch is a write, each time, for only a write can tell whether there is room', async () => {

@@ -2,104 +2,157 @@
 import { once } from 'node:events'
 import { connect, createServer, type Socket } from 'node:net'
 import { onTestFinished } from 'vitest'
+import { Messages } from './wire.ts'
 
-export interface Proxy {
-  readonly url: string
-  /**
-   * Swallows the n-th answer from now on, and cuts its connection: what was asked for has been done,
-   * and whoever asked does not know.
-   */
-  loseAnswer(n: number): void
-  /** Cuts the connection of the n-th statement from now on, before the database has seen it. */
-  loseStatement(n: number): void
-  /** Loses nothing more. Gives whether what was to be lost was lost. */
-  mend(): boolean
-  /** The next connection that is made is told that it is ready, and with the same breath that it ends. */
-  turnAway(): void
-  /** Nothing gets through any more on the connections that there are, nor on new ones; nobody is told. */
-  goSilent(): void
-  /** New connections get through again. */
-  speak(): void
-}
+/** The server waits for a statement: it has taken the client in, or answered all of the last one. */
+const READY = 'Z'
 
-/** The server's word that it waits for a statement. */
-const READY = Buffer.from('Z\0\0\0\x05I', 'latin1')
+/** The client takes its leave. */
+const FAREWELL = 'X'
 
 const FIELDS = ['SFATAL', 'VFATAL', 'C57P01', 'Mterminating connection', ''].join('\0')
-/** Its word that the session is over. */
+/** The server's word that the session is over. */
 const SHUTTING_DOWN = Buffer.concat([
   Buffer.from(['E'.charCodeAt(0), 0, 0, 0, 4 + FIELDS.length + 1]),
   Buffer.from(`${FIELDS}\0`),
 ])
 
+const NEVER = Number.POSITIVE_INFINITY
+
 /** Stands before the database at `url` until the test is over. */
-export async function startProxy(url: string): Promise<Proxy> {
+export async function startProxy(url: string): Promise<Line> {
   const target = new URL(url)
-  const sockets = new Set<Socket>()
-  let answers = Number.POSITIVE_INFINITY
-  let statements = Number.POSITIVE_INFINITY
-  let turnsAway = false
-  let silent = false
-  const silenced = new Set<Socket>()
-  const server = createServer((client) => {
-    if (silent) silenced.add(client)
-    const upstream = connect(Number(target.port), target.hostname)
-    for (const socket of [client, upstream]) {
-      sockets.add(socket)
-      socket.on('error', () => {})
-      socket.on('close', () => {
-        sockets.delete(socket)
-        client.destroy()
-        upstream.destroy()
-      })
-    }
-    client.on('data', (chunk) => {
-      statements -= 1
-      if (statements === 0) client.destroy()
-      else if (!silenced.has(client)) upstream.write(chunk)
-    })
-    upstream.on('data', (chunk) => {
-      answers -= 1
-      if (turnsAway && chunk.subarray(-READY.length).equals(READY)) {
-        turnsAway = false
-        client.end(Buffer.concat([chunk, SHUTTING_DOWN]))
-      } else if (answers === 0) client.destroy()
-      else if (!silenced.has(client)) client.write(chunk)
-    })
+  const line = new Line()
+  // Many a message is small, and is not to wait for the next.
+  const server = createServer({ noDelay: true }, (client) => {
+    const { hostname: host, port } = target
+    line.join(client, connect({ host, port: Number(port), noDelay: true }))
   }).listen(0, '127.0.0.1')
   await once(server, 'listening')
   onTestFinished(async () => {
     server.close()
-    for (const socket of sockets) socket.destroy()
+    line.cut()
     await once(server, 'close')
   })
   const address = server.address()
   if (address === null || typeof address === 'string') throw new Error('not listening on a port')
   const own = new URL(url)
   own.port = String(address.port)
-  return {
-    url: own.href,
-    loseAnswer(n) {
-      answers = n
-    },
-    loseStatement(n) {
-      statements = n
-    },
-    mend() {
-      const isLost = answers <= 0 || statements <= 0
-      answers = Number.POSITIVE_INFINITY
-      statements = Number.POSITIVE_INFINITY
-      return isLost
-    },
-    turnAway() {
-      turnsAway = true
-    },
-    goSilent() {
-      silent = true
-      for (const socket of sockets) silenced.add(socket)
-    },
-    speak() {
-      silent = false
-    },
+  line.url = own.href
+  return line
+}
+
+/** What happens to the connections that go through it. All count together. */
+export class Line {
+  /** Where to find it. */
+  url = ''
+  readonly #sockets = new Set<Socket>()
+  readonly #silenced = new Set<Socket>()
+  #silent = false
+  #turnsAway = false
+  /** Which one from now on is lost; 0 when it has been. */
+  #statement = NEVER
+  #answer = NEVER
+
+  /** Cuts the connection of the n-th statement from now on, before the database has seen it. */
+  loseStatement(n: number): void {
+    this.#statement = n
+  }
+
+  /**
+   * Swallows the whole answer to the n-th statement from now on, and cuts its connection: what was
+   * asked for has been done, and whoever asked does not know.
+   */
+  loseAnswer(n: number): void {
+    this.#answer = n
+  }
+
+  /** Loses nothing more. Gives whether what was to be lost was lost. */
+  mend(): boolean {
+    const isLost = this.#statement === 0 || this.#answer === 0
+    this.#statement = NEVER
+    this.#answer = NEVER
+    return isLost
+  }
+
+  /** The next connection that is made is told that it is ready, and with the same breath that it ends. */
+  turnAway(): void {
+    this.#turnsAway = true
+  }
+
+  /** Nothing gets through any more on the connections that there are, nor on new ones; nobody is told. */
+  goSilent(): void {
+    this.#silent = true
+    for (const socket of this.#sockets) this.#silenced.add(socket)
+  }
+
+  /** New connections get through again. */
+  speak(): void {
+    this.#silent = false
+  }
+
+  /** Cuts all connections. */
+  cut(): void {
+    for (const socket of this.#sockets) socket.destroy()
+  }
+
+  /** Has a client and its database speak to each other. */
+  join(client: Socket, database: Socket): void {
+    if (this.#silent) this.#silenced.add(client)
+    for (const socket of [client, database]) this.#watch(socket, [client, database])
+    let isTakenIn = false
+    let isAwaited = false
+    const asked = new Messages('client')
+    client.on('data', (chunk) => {
+      if (this.#silenced.has(client)) return
+      for (const { type, bytes } of asked.take(chunk)) {
+        if (isAwaited && type !== FAREWELL && this.#losesStatement()) client.destroy()
+        if (client.destroyed) return
+        isAwaited = false
+        database.write(bytes)
+      }
+    })
+    const answered = new Messages('server')
+    database.on('data', (chunk) => {
+      if (this.#silenced.has(client)) return
+      for (const { type, bytes } of answered.take(chunk)) {
+        const isReady = type === READY
+        const isLost = isTakenIn && this.#losesAnswer(isReady)
+        if (isReady && isLost) client.destroy()
+        if (client.destroyed) return
+        if (isReady && !isTakenIn && this.#turnsAway) this.#end(client, bytes)
+        else if (!isLost) client.write(bytes)
+        isTakenIn ||= isReady
+        isAwaited = isReady
+      }
+    })
+  }
+
+  /** When one end is gone, so is the other. */
+  #watch(socket: Socket, ends: readonly Socket[]): void {
+    this.#sockets.add(socket)
+    socket.on('error', () => {})
+    socket.on('close', () => {
+      this.#sockets.delete(socket)
+      for (const end of ends) end.destroy()
+    })
+  }
+
+  #losesStatement(): boolean {
+    if (this.#statement === 0) return false
+    this.#statement -= 1
+    return this.#statement === 0
+  }
+
+  /** Of the lost answer this is so for each message, the last included. */
+  #losesAnswer(isLast: boolean): boolean {
+    const isLost = this.#answer === 1
+    if (isLast && this.#answer > 0) this.#answer -= 1
+    return isLost
+  }
+
+  #end(client: Socket, ready: Buffer): void {
+    this.#turnsAway = false
+    client.end(Buffer.concat([ready, SHUTTING_DOWN]))
   }
 }

@@ -2,7 +2,7 @@ import { onTestFinished } from 'vitest'
 import type { Json, JsonObject } from '../../src/core/units.ts'
 import type { Input, Transform, Transformed } from '../../src/deliver/transform/job.ts'
 import { openTransformer } from '../../src/deliver/transform/transformer.ts'
-import { systemClock } from '../../src/lib/clock.ts'
+import { type Clock, systemClock } from '../../src/lib/clock.ts'
 
 /** For tests in which no transformation holds an expression. */
 export const literalOnly: Transform = () => {
@@ -19,13 +19,22 @@ function inputWith(record: Json | undefined): Input {
 /** Computes one transformation of a record. */
 export type Compute = (transformation: JsonObject, record?: Json) => Promise<Transformed>
 
+/** A clock by which a deadline is ten times as far away: for what a busy machine may take long to bring down. */
+export const PATIENT: Clock = {
+  now: () => systemClock.now(),
+  after: (delay, callback) => systemClock.after(10 * delay, callback),
+}
+
 /** A transformer for many tests; whoever asks for it closes it. */
-export function shareTransformer(signal = new AbortController().signal): {
+export function shareTransformer(
+  signal = new AbortController().signal,
+  clock = systemClock,
+): {
   readonly compute: Compute
   readonly close: () => Promise<void>
 } {
   const { transform, close } = openTransformer({
-    clock: systemClock,
+    clock,
     onUnavailable: (reason) => {
       throw new Error(reason)
     },
@@ -37,8 +46,8 @@ export function shareTransformer(signal = new AbortController().signal): {
 }
 
 /** A transformer for one test, gone when the test is over. */
-export function startTransformer(signal?: AbortSignal): Compute {
-  const { compute, close } = shareTransformer(signal)
+export function startTransformer(signal?: AbortSignal, clock?: Clock): Compute {
+  const { compute, close } = shareTransformer(signal, clock)
   onTestFinished(close)
   return compute
 }

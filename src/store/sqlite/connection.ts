@@ -7,6 +7,7 @@ import { join } from 'node:path'
 import { type MessagePort, parentPort, workerData } from 'node:worker_threads'
 import { hintBuffer } from '../hints.ts'
 import { StoreUnavailable } from '../store.ts'
+import { orBroken, refuseDamage } from './damage.ts'
 import { openReader, openWriter } from './database.ts'
 import { toStoreError } from './fault.ts'
 import { groupCommit, type Outcome } from './group.ts'
@@ -40,15 +41,21 @@ let queue: Waiting[] = []
 
 function writer(): Connection {
   const unlock = lock(directory)
-  const database = openWriter(path)
-  migrate(database)
-  const { recover, ...operations } = writeOperations(database, hints.add)
-  recover()
+  const { database, operations } = orBroken(path, open)
   const close = () => {
     database.close()
     unlock()
   }
   return { operations: named(operations), run: groupCommit(database), close }
+}
+
+function open() {
+  const database = openWriter(path)
+  refuseDamage(database)
+  migrate(database)
+  const { recover, ...operations } = writeOperations(database, hints.add)
+  recover()
+  return { database, operations }
 }
 
 function reader(): Connection {

@@ -15,7 +15,7 @@ export interface SqliteStore extends Store {
 /**
  * Opens, and where need be makes, the store in a directory that only this user may enter.
  *
- * @throws when another process has it, it is from a newer version, or it cannot be written
+ * @throws when another process has it, it is damaged or from a newer version, or it cannot be written
  */
 export async function openSqliteStore(options: { dataDir: string }): Promise<SqliteStore> {
   const directory = options.dataDir
