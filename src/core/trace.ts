@@ -8,5 +8,12 @@
 export function traceparent(request: string, ordinal: number): string {
   // A span of zeros only is not valid.
   const span = (ordinal + 1).toString(16).padStart(16, '0')
-  return `00-${request.replaceAll('-', '')}-${span}-01`
+  return `00-${withoutHyphens(request)}-${span}-01`
+}
+
+/** Every call has one: a replacement would cost as much as all the rest of it. */
+function withoutHyphens(uuid: string): string {
+  return (
+    uuid.slice(0, 8) + uuid.slice(9, 13) + uuid.slice(14, 18) + uuid.slice(19, 23) + uuid.slice(24)
+  )
 }

@@ -20,8 +20,12 @@ const REST_MS: DurationMs = 1000
 /** While some mappings are being written, as many may be read. */
 const READ_AHEAD = 2
 
-/** The shortest time a lane's speed is measured over. */
-const MEASURED_MS: DurationMs = 5
+/**
+ * A lane's speed is measured over this time at least, and over so many rounds of all the calls that may be
+ * under way at once, for calls that begin together are a burst and not a speed; or else over the longest time.
+ */
+const MEASURED: { readonly min: DurationMs; readonly max: DurationMs } = { min: 5, max: 1000 }
+const ROUNDS = 4
 
 /** A target system's queue as one worker sees it: the leases it has in hand, in order of rank. */
 export class Lane {
@@ -174,8 +178,10 @@ export class Lane {
 
   #room(now: EpochMs): number {
     const elapsed = now - this.#measured.at
-    if (elapsed >= MEASURED_MS) {
-      this.#speed = (this.#started - this.#measured.started) / elapsed
+    const started = this.#started - this.#measured.started
+    const isEnough = elapsed >= MEASURED.min && started >= ROUNDS * this.#atOnce
+    if (isEnough || elapsed >= MEASURED.max) {
+      this.#speed = started / elapsed
       this.#measured = { at: now, started: this.#started }
     }
     const soon = this.#speed * IN_HAND_MS

@@ -15,6 +15,9 @@ export interface Clock {
 
 export type Cancel = () => void
 
+/** The wall clock is looked at no more often than this: the time is asked for several times for each call. */
+const LOOK_EVERY_MS = 1
+
 /** While the time is ahead of the wall clock it runs slower by this part, until they agree. */
 const SLOWER_BY = 1 / 16
 
@@ -31,9 +34,11 @@ export function steadyTime(wall: () => EpochMs, monotonic: () => DurationMs): ()
   let offset = wall() - lookedAt
   return () => {
     const elapsed = monotonic()
-    const ahead = offset - (wall() - elapsed)
-    offset -= Math.min(ahead, (elapsed - lookedAt) * SLOWER_BY)
-    lookedAt = elapsed
+    if (elapsed - lookedAt >= LOOK_EVERY_MS) {
+      const ahead = offset - (wall() - elapsed)
+      offset -= Math.min(ahead, (elapsed - lookedAt) * SLOWER_BY)
+      lookedAt = elapsed
+    }
     return Math.floor(elapsed + offset)
   }
 }

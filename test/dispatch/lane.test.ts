@@ -143,6 +143,21 @@ describe('what a lane wants', () => {
     expect(lane.want(NOW + 1100)?.mappings).toBe(2 * CONCURRENCY)
   })
 
+  test('is no more than that where calls begin in bursts, a round of them every 50 ms', () => {
+    lane.more = true
+    lane.limiter.assign({ workers: 1, position: 0 })
+    const wanted: number[] = []
+    for (let round = 0; round < 40; round++) {
+      add({ id: round + 1, rank: 1, count: CONCURRENCY })
+      start(CONCURRENCY)
+      for (const after of [1, 6, 20])
+        wanted.push(lane.want(NOW + round * 50 + after)?.mappings ?? 0)
+    }
+    // 200 calls a second, so 400 in two seconds.
+    expect(Math.max(...wanted)).toBeLessThanOrEqual(450)
+    expect(wanted.at(-1)).toBeGreaterThanOrEqual(350)
+  })
+
   test('is whatever overtakes what it has, though it has enough', () => {
     lane.more = true
     add({ rank: 10, count: CONCURRENCY / 2 })
