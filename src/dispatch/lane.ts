@@ -25,7 +25,7 @@ const READ_AHEAD = 2
  * under way at once, for calls that begin together are a burst and not a speed; or else over the longest time.
  */
 const MEASURED: { readonly min: DurationMs; readonly max: DurationMs } = { min: 5, max: 1000 }
-const ROUNDS = 4
+const ROUNDS = 3
 
 /** A target system's queue as one worker sees it: the leases it has in hand, in order of rank. */
 export class Lane {
@@ -181,7 +181,8 @@ export class Lane {
     const started = this.#started - this.#measured.started
     const isEnough = elapsed >= MEASURED.min && started >= ROUNDS * this.#atOnce
     if (isEnough || elapsed >= MEASURED.max) {
-      this.#speed = started / elapsed
+      // A pause says little of how it goes on afterwards.
+      this.#speed = Math.max(started / elapsed, this.#speed / 2)
       this.#measured = { at: now, started: this.#started }
     }
     const soon = this.#speed * IN_HAND_MS

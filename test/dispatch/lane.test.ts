@@ -134,13 +134,15 @@ describe('what a lane wants', () => {
     expect(lane.want(NOW)).toBeNull()
   })
 
-  test('is what it is likely to start within two seconds, when it is fast', () => {
+  test('is what it is likely to start within two seconds, and half as much after each of a pause', () => {
     lane.more = true
     add({ count: 1000 })
     lane.want(NOW)
     start(1000)
     expect(lane.want(NOW + 100)?.mappings).toBe(5_000)
-    expect(lane.want(NOW + 1100)?.mappings).toBe(2 * CONCURRENCY)
+    const wanted = Array.from({ length: 12 }, (_, n) => lane.want(NOW + 1100 + n * 1000)?.mappings)
+    expect(wanted.slice(0, 4)).toEqual([5_000, 5_000, 2_500, 1_250])
+    expect(wanted.at(-1)).toBe(2 * CONCURRENCY)
   })
 
   test('is no more than that where calls begin in bursts, a round of them every 50 ms', () => {
