@@ -61,7 +61,7 @@ export class Gates {
     const closed =
       (isTooMuch ? this.#throttled(access, asked, answer, now) : asked) ??
       (learned === undefined ? null : gateOfQuota(learned, now)) ??
-      breaker?.hear(failed, gate, now) ??
+      (isTooMuch ? null : breaker?.hear(failed, gate, now)) ??
       null
     if (closed !== null) this.#close(access, closed, now)
     else if (gate.probing) this.#probed(access, answer)
@@ -139,7 +139,8 @@ export class Gates {
     const retryAfter = answer.kind === 'refused' ? answer.retryAfter : null
     const { wait, forAll } = access.limiter.refused(retryAfter)
     if (wait === 0) return null
-    if (forAll) return { ...asked, until: now + wait }
+    // What a probe is told is for all: nobody else gets through meanwhile.
+    if (forAll || access.gate.probing) return { ...asked, until: now + wait }
     if (wait < GIVE_BACK_FROM_MS) return null
     const { gate, system } = access
     gate.closedUntil = Math.max(gate.closedUntil, now + wait)

@@ -9,7 +9,7 @@ import type { SystemCatalogue } from './systems.ts'
 
 /** What it takes to read a submission. */
 export interface ReadPorts {
-  readonly store: Pick<QueryStore, 'request'>
+  readonly store: Pick<QueryStore, 'request' | 'keyed'>
   readonly systems: SystemCatalogue
   readonly callbacks: CallbackPolicy
   readonly limits: IntakeLimits
@@ -33,14 +33,15 @@ export interface Submission {
 
 /** Reads a submission, handed in at `now`, and checks all of it. */
 export async function read(
-  { tenant, body, onInvalid }: Submission,
+  submission: Submission,
   { store, systems, callbacks, limits }: ReadPorts,
   now: EpochMs,
 ): Promise<Parsed | Refusal> {
+  const { body, onInvalid } = submission
   const mappingsMax = limits.maxMappings
   const parsed = parse(body, { systems, callbacks, now, onInvalid, mappingsMax })
   if (parsed.kind === 'refused') return parsed
-  const fault = await faultOfEarlier(parsed.terms, tenant, store)
+  const fault = await faultOfEarlier(parsed.terms, submission, store)
   if (fault === null) return parsed
   const problems = new Problems()
   problems.add(fault.code, fault.path, fault.detail)

@@ -111,8 +111,8 @@ export class Reception<Ending> {
    * @param body its bytes, decoded; where it throws, this throws the same
    */
   async run(body: AsyncIterable<Uint8Array>): Promise<Received | Refusal | Ending> {
-    const { terms, tenant } = this.#submission
-    const fault = await faultOfEarlier(terms, tenant, this.#ports.store)
+    const submission = this.#submission
+    const fault = await faultOfEarlier(submission.terms, submission, this.#ports.store)
     if (fault !== null) return refusal(fault.code, ['query', ...fault.path], fault.detail)
     for await (const chunk of body) {
       this.#hash?.update(chunk)

@@ -118,6 +118,22 @@ export const retention = {
     await inserted(store, { idempotency: idempotency(599) })
   },
 
+  async 'a key that has yet to be forgotten stands for its request, though that is deleted'(store) {
+    await join(store)
+    const idempotency = { key: 'last', fingerprint: 'f' }
+    const { id, total } = await finished(store, NOW + 1, { createdAt: NOW + 1, idempotency })
+    await Promise.all(
+      Array.from({ length: 500 }, (_, n) =>
+        inserted(store, { idempotency: { key: `key-${n}`, fingerprint: 'f' } }),
+      ),
+    )
+    expect(await store.deleteOld(NOW + 2 * DAY, NOW + 2)).toEqual({ requests: 1, more: true })
+    const again = newRequest({ idempotency })
+    expect(await store.insert(again)).toEqual({ kind: 'replayed', request: { id, total } })
+    await cleared(store)
+    expect(await store.insert(again)).toEqual({ kind: 'replayed', request: { id, total } })
+  },
+
   async 'a request of many batches is gone at once, and cleared away in pieces'(store) {
     await join(store)
     const old = await finished(store, NOW, { total: 1300, batchSize: 1 })

@@ -50,6 +50,7 @@ export async function streamPlanned(
   const { submission, ports } = handedIn(changes)
   const looking = {
     request: async (...given: [string, string]) => store?.request(...given) ?? null,
+    keyed: async (...given: [string, string]) => store?.keyed(...given) ?? null,
   }
   return planStream(submission, bytesOf(body), { ...ports, store: looking })
 }

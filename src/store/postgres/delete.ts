@@ -20,13 +20,13 @@ const DELETE = `
     UPDATE requests r SET state = 'receiving', receiving_until = 0, release_at = NULL,
       closing = NULL, finished_at = NULL
     FROM old WHERE r.seq = old.seq
-  ), remembered AS (
-    UPDATE idempotency_keys k SET total = old.total FROM old
-    WHERE k.tenant = old.tenant AND k.request = old.id
-      AND k.created_at >= ${NOW} - ${KEY_LIFETIME_MS}
   ), expired AS MATERIALIZED (
     SELECT tenant, key FROM idempotency_keys WHERE created_at < ${NOW} - ${KEY_LIFETIME_MS}
     ORDER BY created_at LIMIT ${DELETED_MAX} FOR UPDATE SKIP LOCKED
+  ), remembered AS (
+    UPDATE idempotency_keys k SET total = old.total FROM old
+    WHERE k.tenant = old.tenant AND k.request = old.id
+      AND NOT EXISTS (SELECT 1 FROM expired e WHERE e.tenant = k.tenant AND e.key = k.key)
   ), forgotten AS (
     DELETE FROM idempotency_keys k USING expired e WHERE k.tenant = e.tenant AND k.key = e.key
   ), opened AS (
