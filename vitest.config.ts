@@ -1,7 +1,7 @@
 import { availableParallelism } from 'node:os'
 import { defineConfig } from 'vitest/config'
 
-/** What they do keeps both of two cores busy, and must not take longer than it takes. */
+/** Each keeps both of two cores busy and measures time: beside another it would fail. */
 const ALONE = ['bulk', 'kill', 'transform'].map((name) => `test/fault/${name}.test.ts`)
 
 export default defineConfig({

@@ -1,7 +1,7 @@
 import { batchSize } from '../core/batch.ts'
 import type { Member } from './batches.ts'
 import { Draft, type Drafted } from './draft.ts'
-import { Fingerprints } from './fingerprints.ts'
+import { IdHashes } from './id-hashes.ts'
 import { type Planned, planned } from './plan.ts'
 import type { Refusal } from './problem.ts'
 import type { IntakeLimits } from './read.ts'
@@ -46,18 +46,18 @@ export async function planStream(
 /** Drafts a plan of the mappings of a stream. */
 class Drafting implements Destination<never> {
   readonly #draft: Draft
-  readonly #fingerprints: Fingerprints
+  readonly #idHashes: IdHashes
   /** How many have come so far. */
   #total = 0
 
   constructor(fixedSize: number | null, { systems, hashKey }: ReceptionPorts) {
     this.#draft = new Draft(() => batchSize(this.#total, fixedSize), systems)
-    this.#fingerprints = new Fingerprints(hashKey())
+    this.#idHashes = new IdHashes(hashKey())
   }
 
   take(member: Member, weight: number): void {
     this.#total = member.ordinal + 1
-    this.#fingerprints.add(member.ordinal, member.mapping.id)
+    this.#idHashes.add(member.ordinal, member.mapping.id)
     this.#draft.take(member, weight)
   }
 
@@ -66,7 +66,7 @@ class Drafting implements Destination<never> {
   }
 
   async holds(ordinal: number, id: string): Promise<boolean> {
-    return this.#fingerprints.holds(ordinal, id)
+    return this.#idHashes.holds(ordinal, id)
   }
 
   async makeRoom(): Promise<null> {

@@ -26,7 +26,8 @@ const PIECE = `
     WHERE p.request = (SELECT seq FROM piece) AND p.first >= (SELECT start FROM piece)
       AND p.first < (SELECT start FROM piece) + ${AUDITED_ORDINALS}
   )
-  SELECT n.seq, n.id, n.total, row_to_json(n) AS said, row_to_json(c) AS counted,
+  SELECT n.seq, n.id, n.total, json_build_object('completed', n.completed, 'failed', n.failed, 'cancelled', n.cancelled,
+      'open', n.open) AS said, row_to_json(c) AS counted,
     (SELECT coalesce(sum(count), 0)::bigint FROM failure_groups WHERE request = n.seq) AS grouped
   FROM next n CROSS JOIN counted c`
 

@@ -8,7 +8,7 @@ const TABLE_SIZE = 65_536
  * eight bytes for each. The hash has a secret key, and beside that of `Ids` it has to be equal as well
  * before two ids are taken for the same: of two million some 10⁻¹⁸ are, wrongly.
  */
-export class Fingerprints {
+export class IdHashes {
   readonly #hash: HalfSipHash
   readonly #tables: Int32Array[] = []
 
