@@ -1,9 +1,9 @@
-import { readFileSync } from 'node:fs'
 import { openSqliteStore } from '../src/store/sqlite/store.ts'
 import { type Bench, inTurn, stepsInTurn } from './bench.ts'
 import { finishedRequest } from './filled-store.ts'
 import { scratchDirectory } from './leftovers.ts'
 import { askMeanwhile } from './livez.ts'
+import { mostMemory } from './memory.ts'
 import { startPart } from './part.ts'
 import type { Read, ReadOrder } from './parts/reader.ts'
 import { startServer } from './server.ts'
@@ -65,11 +65,4 @@ export const download: Bench = {
       },
     ]
   },
-}
-
-/** The most memory that a process had at once, in megabytes: VmHWM of proc_pid_status(5). */
-function mostMemory(pid: number): number {
-  const [, kilobytes] =
-    /^VmHWM:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8')) ?? []
-  return (Number(kilobytes) * 1024) / 1e6
 }

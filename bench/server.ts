@@ -19,7 +19,7 @@ export interface Server extends AsyncDisposable {
 /** Environment variables. */
 export type Settings = Readonly<Record<string, string>>
 
-const MAIN = fileURLToPath(new URL('../src/cli/main.ts', import.meta.url))
+const MAIN = fileURLToPath(new URL('../src/cli/main.js', import.meta.url))
 const START_MS_MAX = 30_000
 const POLL_MS = 5
 

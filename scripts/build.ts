@@ -36,7 +36,7 @@ function rename(path: string): void {
 
 /** What is not code goes along as it is: migrations. */
 function bringAlong(path: string): void {
-  if (extname(path) === '.ts') return
+  if (['.ts', '.js'].includes(extname(path))) return
   cpSync(path, path.replace(join(ROOT, 'src'), CODE))
 }
 

@@ -2,6 +2,7 @@
  * A thread that reads large bodies and puts them into the store, so that the API answers quickly
  * meanwhile. Like `app.ts` it chooses concrete parts and does nothing else.
  */
+import { flushCompileCache } from 'node:module'
 import { type MessagePort, parentPort, workerData } from 'node:worker_threads'
 import { type CallbackSettings, callbackPolicy } from './callback-policy.ts'
 import { type CatalogueData, toCatalogue } from './intake/systems.ts'
@@ -93,3 +94,4 @@ parentPort?.on('message', async (message: ReceiverMessage) => {
   await store.close()
   parentPort?.close()
 })
+flushCompileCache()

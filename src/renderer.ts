@@ -2,6 +2,7 @@
  * A thread that writes results as text, as many and as large as they may be, so that the API answers
  * quickly meanwhile. Like `app.ts` it chooses concrete parts and does nothing else.
  */
+import { flushCompileCache } from 'node:module'
 import { type MessagePort, parentPort, workerData } from 'node:worker_threads'
 import { type DownloadOrder, download } from './http/results/download.ts'
 import { openAccess, type StoreAccess } from './storage.ts'
@@ -51,3 +52,4 @@ parentPort?.on('message', async (message: RendererMessage) => {
   await store.close()
   parentPort?.close()
 })
+flushCompileCache()

@@ -13,7 +13,7 @@ export interface RunningSluice {
   stop(): Promise<void>
 }
 
-const MAIN = fileURLToPath(new URL('../../src/cli/main.ts', import.meta.url))
+const MAIN = fileURLToPath(new URL('../../src/cli/main.js', import.meta.url))
 
 /**
  * Starts Sluice with a systems file, on any free port and with a store of its own.

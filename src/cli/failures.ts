@@ -1,9 +1,9 @@
 import type { Command } from 'commander'
 import type { FailureGroup } from '../client/index.ts'
+import { grouped } from '../core/quantity.ts'
 import { type AddressOptions, connect, withAddress } from './address.ts'
 import { concluding, EXIT, EXIT_CODES_HELP, type ExitCode } from './exit.ts'
 import { type JsonOptions, withJson, writeJson } from './json.ts'
-import { grouped } from './numbers.ts'
 import { printable, write } from './output.ts'
 import { cut, tableOf } from './table.ts'
 

@@ -1,11 +1,12 @@
 import type { Command } from 'commander'
 import { environment } from '../config/environment.ts'
 import { readSettings } from '../config/settings.ts'
+import { grouped } from '../core/quantity.ts'
 import { createBar } from './bar.ts'
 import { complain } from './complain.ts'
 import { concluding, EXIT, EXIT_CODES_HELP, type ExitCode } from './exit.ts'
 import { type JsonOptions, withJson, writeJson } from './json.ts'
-import { counted, grouped } from './numbers.ts'
+import { counted } from './numbers.ts'
 import { type Output, write } from './output.ts'
 import { flagsOf, withSettings } from './settings.ts'
 

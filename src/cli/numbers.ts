@@ -1,4 +1,5 @@
 import { InvalidArgumentError } from 'commander'
+import { grouped } from '../core/quantity.ts'
 
 /** Reads an option that is a whole number of at least 1. */
 export function wholeNumber(text: string): number {
@@ -15,11 +16,6 @@ export function duration(seconds: number): string {
   return `${Math.floor(whole / 3600)} h ${Math.floor((whole % 3600) / 60)} min`
 }
 
-/** `12,345`. */
-export function grouped(count: number): string {
-  return count.toLocaleString('en-US')
-}
-
 /** `1 mapping`, `12,345 mappings`. */
 export function counted(count: number, noun: string): string {
   return `${grouped(count)} ${noun}${count === 1 ? '' : 's'}`
@@ -27,6 +23,5 @@ export function counted(count: number, noun: string): string {
 
 /** `0.4 MB`, `12,345.0 MB`. */
 export function megabytes(bytes: number): string {
-  const digits = { minimumFractionDigits: 1, maximumFractionDigits: 1 }
-  return `${(bytes / 1e6).toLocaleString('en-US', digits)} MB`
+  return `${grouped((bytes / 1e6).toFixed(1))} MB`
 }

@@ -7,10 +7,11 @@ import {
   SluiceError,
   SluiceUnreachable,
 } from '../client/index.ts'
+import { grouped } from '../core/quantity.ts'
 import { type Advice, explain } from './complain.ts'
 import { EXIT, type ExitCode } from './exit.ts'
 import { type JsonOptions, writeJson } from './json.ts'
-import { counted, grouped } from './numbers.ts'
+import { counted } from './numbers.ts'
 import { printable, write } from './output.ts'
 import { endingOf, watch } from './watch.ts'
 

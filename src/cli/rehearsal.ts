@@ -1,5 +1,6 @@
 import type { JsonObject, Rehearsal, RehearsedLane, RehearsedMapping } from '../client/index.ts'
-import { counted, duration, grouped } from './numbers.ts'
+import { grouped } from '../core/quantity.ts'
+import { counted, duration } from './numbers.ts'
 import { type Output, printable, styled } from './output.ts'
 import { cut } from './table.ts'
 
@@ -70,7 +71,7 @@ function callText(call: JsonObject): string {
 }
 
 function batchesOf(count: number): string {
-  return count === 1 ? '1 batch' : `${count.toLocaleString('en-US')} batches`
+  return count === 1 ? '1 batch' : `${grouped(count)} batches`
 }
 
 function within(seconds: number | null): string {

@@ -7,10 +7,11 @@ import {
   type RequestStatus,
   type RequestsFilter,
 } from '../client/index.ts'
+import { grouped } from '../core/quantity.ts'
 import { type AddressOptions, connect, withAddress } from './address.ts'
 import { concluding, EXIT, EXIT_CODES_HELP, type ExitCode } from './exit.ts'
 import { type JsonOptions, withJson, writeJson } from './json.ts'
-import { grouped, wholeNumber } from './numbers.ts'
+import { wholeNumber } from './numbers.ts'
 import { type Output, printable, type Style, styled, write } from './output.ts'
 import { tableOf } from './table.ts'
 

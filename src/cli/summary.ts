@@ -1,5 +1,6 @@
 import type { RequestStatus } from '../client/index.ts'
-import { counted, duration, grouped } from './numbers.ts'
+import { grouped } from '../core/quantity.ts'
+import { counted, duration } from './numbers.ts'
 import { type Output, printable, styled } from './output.ts'
 
 /** How a finished request went, in one line. */

@@ -1,10 +1,11 @@
 import type { Command } from 'commander'
 import type { Sluice, System, SystemChange } from '../client/index.ts'
+import { grouped } from '../core/quantity.ts'
 import { type AddressOptions, connect, withAddress } from './address.ts'
 import { complain } from './complain.ts'
 import { concluding, EXIT, EXIT_CODES_HELP, type ExitCode } from './exit.ts'
 import { type JsonOptions, withJson, writeJson } from './json.ts'
-import { duration, grouped, wholeNumber } from './numbers.ts'
+import { duration, wholeNumber } from './numbers.ts'
 import { type Output, printable, type Style, styled, write } from './output.ts'
 import { tableOf } from './table.ts'
 

@@ -1,6 +1,6 @@
 import type { Rate } from './limits.ts'
 import { type CallLength, knownLength, type Outlook, type SystemWork } from './outlook.ts'
-import { formatRate } from './quantity.ts'
+import { formatRate, grouped } from './quantity.ts'
 import type { DurationMs } from './units.ts'
 
 /** What takes most of the time. */
@@ -63,13 +63,13 @@ function sentencesOn({ work, pace, closed }: Outlook, wait: DurationMs): string 
       : [`Nothing of it starts before its time, which comes in ${inWords(wait)}.`]),
     ...(closed === 0 ? [] : [`${system} is left alone at first: ${gate?.reason}`]),
     pace.kind === 'rate' ? onRate(work, pace.rate, pace.isLearned) : onConcurrency(work),
-    ...(before === 0 ? [] : [`Of what is open there, about ${counted(before)} go before.`]),
+    ...(before === 0 ? [] : [`Of what is open there, about ${grouped(before)} go before.`]),
   ].join(' ')
 }
 
 function onRate({ system, limits, call }: SystemWork, rate: Rate, isLearned: boolean): string {
   const pace = isLearned
-    ? `${system} has been found to take ${counted(rate.count)} calls a second.`
+    ? `${system} has been found to take ${grouped(rate.count)} calls a second.`
     : `${system} may be called ${formatRate(rate)}.`
   if (call.known !== 'timeout') return pace
   const longest = inWords((limits.concurrency * rate.per) / rate.count)
@@ -77,7 +77,7 @@ function onRate({ system, limits, call }: SystemWork, rate: Rate, isLearned: boo
 }
 
 function onConcurrency({ system, limits: { concurrency }, call }: SystemWork): string {
-  const calls = concurrency === 1 ? 'one call at a time' : `${counted(concurrency)} calls at once`
+  const calls = concurrency === 1 ? 'one call at a time' : `${grouped(concurrency)} calls at once`
   return `${system} takes ${calls}${onLength(call)}`
 }
 
@@ -93,10 +93,6 @@ function onLength({ duration, known }: CallLength): string {
   }
 }
 
-function counted(count: number): string {
-  return count.toLocaleString('en')
-}
-
 const SECOND = { name: 's', length: 1000 } as const
 
 /** From the longest on; each counts from two of it on. */
@@ -109,5 +105,5 @@ const UNITS = [
 function inWords(duration: DurationMs): string {
   if (duration < 1000) return `${Math.round(duration)} ms`
   const { name, length } = UNITS.find((unit) => duration >= 2 * unit.length) ?? SECOND
-  return `${counted(Math.round((10 * duration) / length) / 10)} ${name}`
+  return `${grouped(Math.round((10 * duration) / length) / 10)} ${name}`
 }

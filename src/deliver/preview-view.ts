@@ -1,4 +1,5 @@
 import type { MappingPreview, SharedCall } from '../core/preview.ts'
+import { grouped } from '../core/quantity.ts'
 import type { Json, JsonObject } from '../core/units.ts'
 import type { MappingError } from '../core/verdict.ts'
 import type { Call, Impossible, Shown } from './kind.ts'
@@ -79,7 +80,7 @@ function callOf(shown: Shown | null): Visible<JsonObject> {
 function unlessTooLarge<T extends Json>(value: T, what: string): Visible<T> {
   const { length } = JSON.stringify(value)
   if (length <= SHOWN_CHARACTERS_MAX) return { value }
-  const note = `${what} is too large to be shown: ${length.toLocaleString('en')} characters of JSON.`
+  const note = `${what} is too large to be shown: ${grouped(length)} characters of JSON.`
   return { value: null, note }
 }
 

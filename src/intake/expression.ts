@@ -1,3 +1,4 @@
+import { grouped } from '../core/quantity.ts'
 import type { JsonObject } from '../core/units.ts'
 import { expressionsIn, mayHoldExpressions } from '../lib/expression.ts'
 import type { JsonPath } from '../lib/json/pointer.ts'
@@ -48,5 +49,5 @@ export class ExpressionChecker {
 
 const TOO_MANY =
   'The expressions of one request may have at most ' +
-  `${LIMITS.charactersInRequest.toLocaleString('en')} characters, each counted once. ` +
+  `${grouped(LIMITS.charactersInRequest)} characters, each counted once. ` +
   'Put what differs into data, and let one expression read it from the record.'

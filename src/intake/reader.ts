@@ -1,3 +1,4 @@
+import { grouped } from '../core/quantity.ts'
 import { pathOf } from '../lib/json/pointer.ts'
 import type { JsonProblem } from '../lib/json/read.ts'
 import type { Fault } from './explain.ts'
@@ -48,7 +49,7 @@ export class Unreadable extends Error {
 export const LINE_TOO_LONG: Fault = {
   code: 'line_too_long',
   path: [],
-  detail: `One mapping may take up at most ${LINE_BYTES_MAX.toLocaleString('en')} bytes in a stream; hand in a larger one as JSON.`,
+  detail: `One mapping may take up at most ${grouped(LINE_BYTES_MAX)} bytes in a stream; hand in a larger one as JSON.`,
 }
 
 export const INVALID_UTF8: Fault = {

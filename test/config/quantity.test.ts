@@ -1,5 +1,11 @@
 import { expect, test } from 'vitest'
-import { parseDuration, parseIsoDuration, parseRate, parseSize } from '../../src/core/quantity.ts'
+import {
+  grouped,
+  parseDuration,
+  parseIsoDuration,
+  parseRate,
+  parseSize,
+} from '../../src/core/quantity.ts'
 
 test.each([
   ['0ms', 0],
@@ -76,3 +82,15 @@ test.each(['', '0/s', '100', '/s', '1.5/s', '10/ms', '10/10s', '-1/s'])(
     expect(parseRate(text)).toBeNull()
   },
 )
+
+test.each([
+  [0, '0'],
+  [999, '999'],
+  [1000, '1,000'],
+  [12_345, '12,345'],
+  [1_234_567, '1,234,567'],
+  [1234.5, '1,234.5'],
+  ['12345.0', '12,345.0'],
+])('%s is written as %s', (number, text) => {
+  expect(grouped(number)).toBe(text)
+})

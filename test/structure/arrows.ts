@@ -55,6 +55,9 @@ const HOMES: Readonly<Record<string, readonly string[]>> = {
   'cli-table3': ['cli'],
 }
 
+/** What is loaded before types can be taken out of anything. */
+const SOURCES_IN_JAVASCRIPT = ['config/compile-cache.js']
+
 /** These import nothing at all from outside the program, not even what Node brings. */
 const SELF_CONTAINED = ['core', 'client']
 
@@ -91,8 +94,17 @@ function partOf(path: string): string {
 /** Imports of our own files that do not say what the file is called. */
 export function unfinishedNames(sources: readonly Source[]): readonly string[] {
   return everyImport(sources)
-    .filter(({ specifier, to }) => to !== null && !specifier.endsWith('.ts'))
+    .filter(({ to }) => to !== null && !SOURCES_IN_JAVASCRIPT.includes(to) && !to.endsWith('.ts'))
     .map(({ from, specifier }) => `${from} imports ${specifier}, which must end in .ts`)
+}
+
+/** TypeScript that is loaded with a file of JavaScript: before there is a cache of what it compiles to. */
+export function loadedTooEarly(sources: readonly Source[]): readonly string[] {
+  return sources
+    .filter(({ path }) => path.endsWith('.js'))
+    .flatMap((source) => importsOf(source))
+    .filter(({ to, isLater }) => to?.endsWith('.ts') && !isLater)
+    .map(({ from, specifier }) => `${from} may import ${specifier} only with import()`)
 }
 
 /** Files that import each other in a circle, types included: none can be read first. */

@@ -13,10 +13,10 @@ export interface Source {
   readonly text: string
 }
 
-/** Every TypeScript file under `src`. */
+/** Every file of code under `src`. */
 export function readSources(): readonly Source[] {
   return readdirSync(`${ROOT}src`, { recursive: true, encoding: 'utf8' })
-    .filter((path) => path.endsWith('.ts'))
+    .filter((path) => /\.[jt]s$/.test(path))
     .map((path) => ({ path, text: readFileSync(`${ROOT}src/${path}`, 'utf8') }))
 }
 
@@ -30,6 +30,8 @@ export interface Import {
   readonly to: string | null
   /** Nothing of it is left when the program runs. */
   readonly typesOnly: boolean
+  /** Only once the program comes to it. */
+  readonly isLater: boolean
 }
 
 /**
@@ -63,7 +65,8 @@ export function importsOf({ path, text }: Source): readonly Import[] {
   return [...withoutComments(text).matchAll(IMPORT)].map(([, type, names, fixed, dynamic]) => {
     const specifier = fixed ?? dynamic ?? ''
     const to = specifier.startsWith('.') ? posix.join(posix.dirname(path), specifier) : null
-    return { from: path, specifier, to, typesOnly: type !== undefined || areTypes(names) }
+    const typesOnly = type !== undefined || areTypes(names)
+    return { from: path, specifier, to, typesOnly, isLater: dynamic !== undefined }
   })
 }
 

@@ -3,7 +3,7 @@
  * a rule that catches nothing would look just like a rule that holds.
  */
 import { describe, expect, test } from 'vitest'
-import { cycles, unfinishedNames, wrongArrows } from './arrows.ts'
+import { cycles, loadedTooEarly, unfinishedNames, wrongArrows } from './arrows.ts'
 import {
   EXCEPTIONS,
   leftovers,
@@ -71,6 +71,15 @@ const RULES: Readonly<Record<string, Rule>> = {
       { 'core/batch.ts': "import type { EpochMs } from './units.js'" },
     ],
     allowed: { 'core/batch.ts': "import type { EpochMs } from './units.ts'" },
+  },
+  'what starts the program loads no TypeScript before there is a cache': {
+    check: loadedTooEarly,
+    caught: [{ 'cli/main.js': "import { runCommandLine } from './command-line.ts'" }],
+    allowed: {
+      'cli/main.js':
+        "import { keepCompiledCode } from '../config/compile-cache.js'\nconst { a } = await import('./a.ts')",
+      'cli/command-line.ts': "import { createProgram } from './program.ts'",
+    },
   },
   'no files import each other in a circle': {
     check: cycles,

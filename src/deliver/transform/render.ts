@@ -1,5 +1,6 @@
 /** Computes one transformation. It runs in the transformer process, and nowhere else. */
 import jsonata from 'jsonata'
+import { grouped } from '../../core/quantity.ts'
 import type { Json, JsonObject } from '../../core/units.ts'
 import { expressionIn } from '../../lib/expression.ts'
 import { type JsonPath, pointerTo } from '../../lib/json/pointer.ts'
@@ -126,7 +127,7 @@ async function compute(source: string, path: JsonPath, work: Work): Promise<Json
   function spend(characters: number): void {
     work.room -= characters
     if (work.room < 0) {
-      const most = COMPUTED_CHARACTERS_MAX.toLocaleString('en')
+      const most = grouped(COMPUTED_CHARACTERS_MAX)
       throw new Unusable(path, `more than ${most} characters are computed`)
     }
   }

@@ -7,6 +7,7 @@
  * new first one. A transformation that did so is tried alone from then on: so whoever keeps sending it
  * waits for himself.
  */
+import { grouped } from '../../core/quantity.ts'
 import type { JsonObject } from '../../core/units.ts'
 import type { Clock } from '../../lib/clock.ts'
 import { startChild } from './child.ts'
@@ -106,7 +107,7 @@ const ENDINGS: Readonly<Record<Cause, string>> = {
 const TOO_LARGE = impossible(
   'failed',
   'The record and the transformation are too large together to be computed with: ' +
-    `more than ${INPUT_CHARACTERS_MAX.toLocaleString('en')} characters.`,
+    `more than ${grouped(INPUT_CHARACTERS_MAX)} characters.`,
 )
 
 const INTERRUPTED = { kind: 'interrupted' } as const

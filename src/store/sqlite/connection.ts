@@ -3,6 +3,7 @@
  * was on its way to the disk, commits them together, and only then answers. The reader answers as it
  * goes: it never holds up the writer, nor the writer it.
  */
+import { flushCompileCache } from 'node:module'
 import { join } from 'node:path'
 import { type MessagePort, parentPort, workerData } from 'node:worker_threads'
 import { hintBuffer } from '../hints.ts'
@@ -135,3 +136,4 @@ parentPort?.on('message', (control: Control) => {
   parentPort?.close()
 })
 parentPort?.postMessage('ready')
+flushCompileCache()
