@@ -10,7 +10,8 @@ const hidden = { hide: true, querystring: NoParameters }
 
 /** `GET /openapi.json`, `/docs`, `/redoc`, and `/`, which leads to `/docs`. */
 export function docsRoutes(app: FastifyInstance): void {
-  const redoc = readRedoc()
+  /** Two megabytes that few ever ask for. */
+  let redoc: Buffer | null = null
   app.register(helmet, {
     contentSecurityPolicy: { useDefaults: false, directives: CONTENT_SECURITY_POLICY },
     strictTransportSecurity: false,
@@ -26,12 +27,13 @@ export function docsRoutes(app: FastifyInstance): void {
   app.get('/redoc', { schema: hidden }, (_request, reply) =>
     reply.type('text/html; charset=utf-8').send(REDOC_PAGE),
   )
-  app.get('/redoc/redoc.js', { schema: hidden }, (_request, reply) =>
-    reply
+  app.get('/redoc/redoc.js', { schema: hidden }, (_request, reply) => {
+    redoc ??= readRedoc()
+    return reply
       .type('text/javascript; charset=utf-8')
       .header('cache-control', 'max-age=3600')
-      .send(redoc),
-  )
+      .send(redoc)
+  })
 }
 
 /** Nothing from anywhere else. Both pages write styles of their own, and Redoc a search worker. */
@@ -67,8 +69,8 @@ const REDOC_PAGE = `<!doctype html>
 /** An image of nothing, in the place of one that Redoc would fetch from its maker. */
 const NO_IMAGE = 'data:image/svg+xml,%3Csvg xmlns=%22http://www.w3.org/2000/svg%22/%3E'
 
-function readRedoc(): string {
+function readRedoc(): Buffer {
   const path = createRequire(import.meta.url).resolve('redoc/bundles/redoc.standalone.js')
   const script = readFileSync(path, 'utf8')
-  return script.replaceAll('https://cdn.redoc.ly/redoc/logo-mini.svg', NO_IMAGE)
+  return Buffer.from(script.replaceAll('https://cdn.redoc.ly/redoc/logo-mini.svg', NO_IMAGE))
 }

@@ -23,7 +23,7 @@ export function openWriter(path: string): DatabaseSync {
   database.exec(`PRAGMA auto_vacuum = INCREMENTAL;
     PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA temp_store = MEMORY;
     PRAGMA wal_autocheckpoint = ${CHECKPOINT_PAGES}; PRAGMA journal_size_limit = ${LOG_BYTES_MAX};
-    PRAGMA cache_size = -32768`)
+    PRAGMA cache_size = -16384`)
   assertDurable(database, path)
   return database
 }
