@@ -1,10 +1,12 @@
 import { beforeEach, describe, expect, test } from 'vitest'
-import { PROBE_EVERY_MS } from '../../src/core/gate.ts'
+import { type ClosedGate, PROBE_EVERY_MS } from '../../src/core/gate.ts'
 import { LANE } from '../support/requests.ts'
 import { DELIVERED, refused, Stage } from './stage.ts'
 
 const RETRY_AFTER_MS = 30_000
 const TOTAL = 20
+/** Every worker has its part by then. */
+const JOINED_MS = 15_000
 
 let stage: Stage
 
@@ -49,6 +51,24 @@ describe('a system that asks to be left alone', () => {
   })
 })
 
+describe('a system that fails, and refuses some calls as too many', () => {
+  test('is left alone for those that failed: what was refused is no call that went well', async () => {
+    const [crowd, minimum] = [20, 10]
+    stage.rules = {
+      ...stage.rules,
+      limits: { concurrency: crowd, rate: null },
+      breaker: { failureRatio: 0.5, window: 30_000, minimum, cooldown: 30_000 },
+    }
+    stage.answer = () => refused(stage.calls.length <= crowd ? 429 : 500)
+    // All but the first are told so when the wait is over, and the gate is open again.
+    stage.latencyOf = () => (1 < stage.calls.length && stage.calls.length <= crowd ? 1100 : 10)
+    stage.start()
+    await stage.post({ total: 100 })
+    await stage.until(() => wasClosed('tripped'))
+    expect(stage.calls).toHaveLength(crowd + minimum)
+  })
+})
+
 describe('a system that refuses our credentials', () => {
   test('is probed with one mapping a minute, and nothing is spent or failed', async () => {
     stage.answer = () => refused(401)
@@ -83,4 +103,30 @@ describe('a system that refuses our credentials', () => {
     expect(Math.max(...others)).toBeLessThan(probe + 2000)
     expect(stage.events).toContainEqual({ event: 'gate_opened', system: LANE })
   })
+
+  test('is left alone by everybody when a probe is refused as too many', async () => {
+    stage.answer = () => refused(429)
+    stage.start()
+    stage.start()
+    await stage.pass(JOINED_MS)
+    await stage.post({ total: TOTAL })
+    // Once each of them knows of it, a worker that is refused steps back alone.
+    await stage.pass(JOINED_MS)
+    stage.answer = () => refused(401)
+    await stage.until(() => wasClosed('held'))
+    stage.answer = () => refused(429)
+    stage.events.length = 0
+    const before = stage.calls.length
+    await stage.until(() => stage.calls.length > before)
+    await stage.pass(100)
+    expect(wasClosed('throttled')).toBe(true)
+    expect((await stage.store.system(LANE)).gate).toMatchObject({ state: 'throttled' })
+    expect(stage.events).not.toContainEqual({ event: 'gate_opened', system: LANE })
+    expect(stage.calls).toHaveLength(before + 1)
+  })
 })
+
+/** Whether a gate was closed for this reason. */
+function wasClosed(state: ClosedGate['state']): boolean {
+  return stage.events.some((one) => one.event === 'gate_closed' && one.gate.state === state)
+}
