@@ -1,14 +1,9 @@
 import type { DurationMs, EpochMs } from '../core/units.ts'
 import type { Cancel, Clock } from '../lib/clock.ts'
 import type { Emit } from '../observe/events.ts'
-import {
-  type Claim,
-  type DispatchStore,
-  StoreUnavailable,
-  type Want,
-  type Work,
-} from '../store/store.ts'
+import type { Claim, DispatchStore, Want, Work } from '../store/store.ts'
 import type { Lane } from './lane.ts'
+import { orUnavailable } from './or-unavailable.ts'
 
 /** How often the store is asked what there is to do. Hints come sooner; this is the truth. */
 const POLL_EVERY_MS: DurationMs = 1000
@@ -122,11 +117,11 @@ export class Claimer {
   }
 
   async #claim(worker: string, wants: readonly Want[]): Promise<void> {
-    const { clock, onClaim } = this.#ports
+    const { clock, emit, onClaim } = this.#ports
     this.#claiming = true
     // A hint that comes while the claim is on its way must not be forgotten with its answer.
     for (const want of wants) this.#expectNothing(want)
-    const claim = await this.#orUnavailable(() => this.#take(worker, wants))
+    const claim = await orUnavailable(() => this.#take(worker, wants), emit)
     this.#claiming = false
     if (claim === null) {
       this.#keepAt = clock.now()
@@ -180,9 +175,9 @@ export class Claimer {
   }
 
   async #learn(): Promise<void> {
-    const { store, clock, lane, onWork } = this.#ports
+    const { store, clock, emit, lane, onWork } = this.#ports
     const askedAt = clock.now()
-    const work = await this.#orUnavailable(() => store.work(askedAt))
+    const work = await orUnavailable(() => store.work(askedAt), emit)
     if (work === null) return
     this.#informed = true
     onWork(work, askedAt)
@@ -195,16 +190,6 @@ export class Claimer {
       if (due !== null) this.wakeAt(found, due)
     }
     this.consider()
-  }
-
-  async #orUnavailable<T>(call: () => Promise<T>): Promise<T | null> {
-    try {
-      return await call()
-    } catch (error) {
-      if (!(error instanceof StoreUnavailable)) throw error
-      this.#ports.emit({ event: 'store_unavailable', message: error.message })
-      return null
-    }
   }
 }
 

@@ -2,13 +2,9 @@ import { isCallbackName } from '../core/callback.ts'
 import type { Request } from '../core/request.ts'
 import type { Clock } from '../lib/clock.ts'
 import type { Emit } from '../observe/events.ts'
-import {
-  type ClaimedBatch,
-  type DispatchStore,
-  StoreUnavailable,
-  type Work,
-} from '../store/store.ts'
+import type { ClaimedBatch, DispatchStore, Work } from '../store/store.ts'
 import type { Lease } from './lease.ts'
+import { whileAvailable } from './or-unavailable.ts'
 
 export interface CloserPorts {
   readonly store: DispatchStore
@@ -59,14 +55,10 @@ export class Closer {
   }
 
   async #closeAll(): Promise<void> {
-    const { emit } = this.#ports
     this.#busy = true
-    try {
+    await whileAvailable(async () => {
       while (!this.#stopped && (await this.#closeSome()));
-    } catch (error) {
-      if (!(error instanceof StoreUnavailable)) throw error
-      emit({ event: 'store_unavailable', message: error.message })
-    }
+    }, this.#ports.emit)
     this.#busy = false
   }
 

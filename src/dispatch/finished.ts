@@ -1,8 +1,9 @@
 import { isCallbackName } from '../core/callback.ts'
 import { endOf, type Request } from '../core/request.ts'
 import type { Emit } from '../observe/events.ts'
-import { type QueryStore, StoreUnavailable } from '../store/store.ts'
+import type { QueryStore } from '../store/store.ts'
 import { tellExpired } from './callback.ts'
+import { whileAvailable } from './or-unavailable.ts'
 
 /**
  * Tells of the end of requests. What became of a callback its lease tells, unless its time was over.
@@ -16,14 +17,11 @@ export async function tellFinished(
   for (const request of requests) {
     if (!isCallbackName(request.tenant)) emit({ event: 'request_finished', ...endOf(request) })
   }
-  try {
+  await whileAvailable(async () => {
     for (const request of requests) {
       if (isCallbackName(request.tenant) && request.closing === 'expired') {
         await tellExpired(request, store, emit)
       }
     }
-  } catch (error) {
-    if (!(error instanceof StoreUnavailable)) throw error
-    emit({ event: 'store_unavailable', message: error.message })
-  }
+  }, emit)
 }

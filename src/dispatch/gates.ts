@@ -5,9 +5,10 @@ import type { DurationMs, EpochMs } from '../core/units.ts'
 import type { Answer } from '../deliver/turns.ts'
 import type { Clock } from '../lib/clock.ts'
 import type { Emit } from '../observe/events.ts'
-import { type DispatchStore, StoreUnavailable } from '../store/store.ts'
+import type { DispatchStore } from '../store/store.ts'
 import type { Access } from './access.ts'
 import type { CallEnd } from './limiter.ts'
+import { orUnavailable, whileAvailable } from './or-unavailable.ts'
 
 /** A gate that is closed already is closed for longer only by this much at once. */
 const GATE_STEP_MS: DurationMs = 500
@@ -107,7 +108,8 @@ export class Gates {
   }
 
   async #mayProbe(gate: Access['gate'], system: string, now: EpochMs): Promise<boolean> {
-    const mayProbe = (await this.#orUnavailable((store) => store.probe(system, now))) ?? false
+    const { store, emit } = this.#ports
+    const mayProbe = (await orUnavailable(() => store.probe(system, now), emit)) ?? false
     gate.probing = mayProbe
     gate.closedUntil = now + (mayProbe ? PROBE_EVERY_MS : ASK_AGAIN_MS)
     return mayProbe
@@ -167,18 +169,9 @@ export class Gates {
 
   /** A gate that could not be told is told again by the next answer like this one. */
   async #tell({ gate, system }: Access, closed: Gate): Promise<void> {
-    await this.#orUnavailable((store) => store.gate(system, closed))
-    gate.changedAt = this.#ports.clock.now()
-  }
-
-  async #orUnavailable<T>(call: (store: DispatchStore) => Promise<T>): Promise<T | null> {
-    try {
-      return await call(this.#ports.store)
-    } catch (error) {
-      if (!(error instanceof StoreUnavailable)) throw error
-      this.#ports.emit({ event: 'store_unavailable', message: error.message })
-      return null
-    }
+    const { store, clock, emit } = this.#ports
+    await whileAvailable(() => store.gate(system, closed), emit)
+    gate.changedAt = clock.now()
   }
 }
 

@@ -1,7 +1,8 @@
 import type { DurationMs, EpochMs, Random } from '../core/units.ts'
 import type { Cancel, Clock } from '../lib/clock.ts'
 import type { Emit } from '../observe/events.ts'
-import { type DispatchStore, StoreUnavailable } from '../store/store.ts'
+import type { DispatchStore } from '../store/store.ts'
+import { whileAvailable } from './or-unavailable.ts'
 import type { Part } from './part.ts'
 
 /** A worker proves itself alive this often … */
@@ -104,15 +105,15 @@ export class Membership {
     this.#nextBeat()
     this.#expiry()
     this.#joined = false
-    await this.#whileAvailable(() => this.#ports.store.leave(this.#id))
+    await whileAvailable(() => this.#ports.store.leave(this.#id), this.#ports.emit)
   }
 
   /** Joins if need be, beats, and comes again: a beat that fails is one that did not happen. */
   async #beat(): Promise<void> {
-    const { clock } = this.#ports
+    const { clock, emit } = this.#ports
     this.#beatAfter(BEAT_EVERY_MS)
     this.#underWay += 1
-    const isHeard = await this.#whileAvailable(() => this.#renew(clock.now()))
+    const isHeard = await whileAvailable(() => this.#renew(clock.now()), emit)
     this.#underWay -= 1
     if (this.#stopped) return
     if (!isHeard) this.#beatSoon()
@@ -183,17 +184,5 @@ export class Membership {
     this.#beatSoon()
     this.#onPart(null)
     this.#onLost()
-  }
-
-  /** Gives whether the store was there. */
-  async #whileAvailable(action: () => Promise<void>): Promise<boolean> {
-    try {
-      await action()
-      return true
-    } catch (error) {
-      if (!(error instanceof StoreUnavailable)) throw error
-      this.#ports.emit({ event: 'store_unavailable', message: error.message })
-      return false
-    }
   }
 }

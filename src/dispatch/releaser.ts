@@ -1,7 +1,8 @@
 import type { DurationMs, EpochMs } from '../core/units.ts'
 import type { Cancel, Clock } from '../lib/clock.ts'
 import type { Emit } from '../observe/events.ts'
-import { type DispatchStore, StoreUnavailable } from '../store/store.ts'
+import type { DispatchStore } from '../store/store.ts'
+import { orUnavailable } from './or-unavailable.ts'
 
 /** What is due later than this is told again before then: the store is asked once a second. */
 const AHEAD_MS: DurationMs = 2000
@@ -39,20 +40,10 @@ export class Releaser {
 
   async #release(): Promise<void> {
     this.#releasing = true
-    const next = await this.#orUnavailable(() => this.#store.release(this.#clock.now()))
+    // A store that is away is asked again when it says once more that there is something.
+    const next = await orUnavailable(() => this.#store.release(this.#clock.now()), this.#emit)
     this.#releasing = false
     this.#nextAt = Number.POSITIVE_INFINITY
     this.heed(next)
-  }
-
-  /** A store that is away is asked again when it says once more that there is something. */
-  async #orUnavailable<T>(call: () => Promise<T>): Promise<T | null> {
-    try {
-      return await call()
-    } catch (error) {
-      if (!(error instanceof StoreUnavailable)) throw error
-      this.#emit({ event: 'store_unavailable', message: error.message })
-      return null
-    }
   }
 }

@@ -1,8 +1,9 @@
 import type { DurationMs } from '../core/units.ts'
 import type { Cancel, Clock } from '../lib/clock.ts'
 import type { Emit } from '../observe/events.ts'
-import { type DispatchStore, type NamedReport, StoreUnavailable } from '../store/store.ts'
+import type { DispatchStore, NamedReport } from '../store/store.ts'
 import type { Access } from './access.ts'
+import { whileAvailable } from './or-unavailable.ts'
 
 const REPORT_EVERY_MS: DurationMs = 1000
 
@@ -57,13 +58,8 @@ export class Reporter {
       if (report !== null) reports.push({ system, report })
     }
     if (reports.length === 0) return
-    try {
-      await store.report(worker, reports)
-    } catch (error) {
-      if (!(error instanceof StoreUnavailable)) throw error
-      emit({ event: 'store_unavailable', message: error.message })
-      this.#untold()
-    }
+    const isTold = await whileAvailable(() => store.report(worker, reports), emit)
+    if (!isTold) this.#untold()
   }
 
   #untold(): void {

@@ -1,7 +1,8 @@
 import type { DurationMs } from '../core/units.ts'
 import type { Cancel, Clock } from '../lib/clock.ts'
 import type { Emit } from '../observe/events.ts'
-import { type DispatchStore, StoreUnavailable } from '../store/store.ts'
+import type { DispatchStore } from '../store/store.ts'
+import { orUnavailable } from './or-unavailable.ts'
 
 /** A dead worker is one after 15 s, and what it held is to be under way again within 20. */
 const RESCUE_EVERY_MS: DurationMs = 4500
@@ -31,12 +32,7 @@ export class Rescuer {
   }
 
   async #rescue(): Promise<void> {
-    try {
-      const rescued = await this.#store.rescue(this.#clock.now())
-      for (const dead of rescued) this.#emit({ event: 'batches_rescued', ...dead })
-    } catch (error) {
-      if (!(error instanceof StoreUnavailable)) throw error
-      this.#emit({ event: 'store_unavailable', message: error.message })
-    }
+    const rescued = await orUnavailable(() => this.#store.rescue(this.#clock.now()), this.#emit)
+    for (const dead of rescued ?? []) this.#emit({ event: 'batches_rescued', ...dead })
   }
 }

@@ -2,7 +2,8 @@ import type { Request } from '../core/request.ts'
 import type { DurationMs } from '../core/units.ts'
 import { type Clock, sleep } from '../lib/clock.ts'
 import type { Emit } from '../observe/events.ts'
-import { type DispatchStore, type Settlement, StoreUnavailable } from '../store/store.ts'
+import type { DispatchStore, Settlement } from '../store/store.ts'
+import { whileAvailable } from './or-unavailable.ts'
 
 /** From one group to the next, at least: each is a wait for the disk, and wakes a thread. */
 const GAP_MS: DurationMs = 20
@@ -82,18 +83,17 @@ export class Settler {
 
   async #writeGroup(group: readonly Settlement[]): Promise<void> {
     for (let delay = RETRY_MS.first; ; delay = Math.min(RETRY_MS.cap, delay * 2)) {
-      try {
-        const { refused, finished } = await this.#store.settle(group, this.#clock.now())
-        const stale = new Set(refused)
-        for (const settlement of group) if (stale.has(settlement.batch)) this.#refuse(settlement)
-        await this.#onFinished(finished)
-        return
-      } catch (error) {
-        if (!(error instanceof StoreUnavailable)) throw error
-        this.#emit({ event: 'store_unavailable', message: error.message })
-        await sleep(this.#clock, delay)
-      }
+      const isWritten = await whileAvailable(() => this.#settle(group), this.#emit)
+      if (isWritten) return
+      await sleep(this.#clock, delay)
     }
+  }
+
+  async #settle(group: readonly Settlement[]): Promise<void> {
+    const { refused, finished } = await this.#store.settle(group, this.#clock.now())
+    const stale = new Set(refused)
+    for (const settlement of group) if (stale.has(settlement.batch)) this.#refuse(settlement)
+    await this.#onFinished(finished)
   }
 
   #refuse(settlement: Settlement): void {

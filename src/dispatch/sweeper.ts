@@ -2,7 +2,8 @@ import { AUDIT_START } from '../core/audit.ts'
 import type { DurationMs } from '../core/units.ts'
 import type { Cancel, Clock } from '../lib/clock.ts'
 import type { Emit } from '../observe/events.ts'
-import { type DispatchStore, StoreUnavailable } from '../store/store.ts'
+import type { DispatchStore } from '../store/store.ts'
+import { whileAvailable } from './or-unavailable.ts'
 
 /** From one sweep to the next. Nobody waits for it, and an idle node is to ask the store little. */
 const SWEEP_EVERY_MS: DurationMs = 20_000
@@ -47,15 +48,11 @@ export class Sweeper {
 
   async #sweep(): Promise<void> {
     this.#isSweeping = true
-    try {
+    await whileAvailable(async () => {
       await this.#audit()
       await this.#delete()
-    } catch (error) {
-      if (!(error instanceof StoreUnavailable)) throw error
-      this.#emit({ event: 'store_unavailable', message: error.message })
-    } finally {
-      this.#isSweeping = false
-    }
+    }, this.#emit)
+    this.#isSweeping = false
   }
 
   async #audit(): Promise<void> {
