@@ -16,26 +16,30 @@ export interface IntakePorts extends ReadPorts {
   readonly newId: (now: EpochMs) => string
 }
 
-/** What a caller is told who handed in a request that was taken. */
-export interface Receipt {
+/** What a caller is told of a request that was taken. */
+export interface Accepted {
   readonly kind: 'accepted'
   readonly request: string
   readonly total: number
-  /** How many of these were not good, and have failed. */
-  readonly skipped: number
   /** The key was used before: this is the first answer once more, and nothing was stored. */
   readonly replayed: boolean
-  readonly priority: Priority
   readonly batches: number
 }
+
+/** What whoever handed it in is told besides. */
+export interface Receipt extends Accepted {
+  /** How many of these were not good, and have failed. */
+  readonly skipped: number
+  readonly priority: Priority
+}
+
+/** The idempotency key belongs to another request, or to one that is still being received. */
+export type KeyRefusal = Extract<Inserted, { kind: 'conflict' | 'receiving' }>
 
 export type Acceptance =
   | Receipt
   | Refusal
-  /** The idempotency key belongs to another body. */
-  | { readonly kind: 'conflict' }
-  /** A request with this idempotency key is still being received. */
-  | { readonly kind: 'receiving' }
+  | KeyRefusal
   /** There are more bytes than are taken. */
   | { readonly kind: 'too-large' }
 
@@ -88,17 +92,19 @@ export async function keep<Ending extends { readonly kind: string }>(
   }
 }
 
-/** What the store's answer comes to for the caller. */
-export function acceptanceOf(
+/** What the store's answer comes to for the caller; `facts` are the rest of a receipt. */
+export function acceptanceOf<Facts extends Pick<Accepted, 'total' | 'batches'>>(
   inserted: Inserted,
   id: string,
-  receipt: Omit<Receipt, 'kind' | 'request' | 'replayed'>,
-): Acceptance {
+  facts: Facts,
+): (Facts & Accepted) | KeyRefusal {
   switch (inserted.kind) {
     case 'inserted':
-      return { ...receipt, kind: 'accepted', request: id, replayed: false }
-    case 'replayed':
-      return { ...receipt, kind: 'accepted', request: inserted.request.id, replayed: true }
+      return { ...facts, kind: 'accepted', request: id, replayed: false }
+    case 'replayed': {
+      const { id: request, total } = inserted.request
+      return { ...facts, kind: 'accepted', request, total, replayed: true }
+    }
     case 'conflict':
     case 'receiving':
       return inserted

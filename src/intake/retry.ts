@@ -2,8 +2,8 @@ import { hash } from 'node:crypto'
 import { batchSize } from '../core/batch.ts'
 import type { Mapping } from '../core/mapping.ts'
 import { NO_TERMS, type Request } from '../core/request.ts'
-import type { Inserted, IntakeStore, QueryStore, RequestOutline } from '../store/store.ts'
-import { type IntakePorts, keep } from './accept.ts'
+import type { IntakeStore, QueryStore, RequestOutline } from '../store/store.ts'
+import { type Accepted, acceptanceOf, type IntakePorts, type KeyRefusal, keep } from './accept.ts'
 import { Batcher } from './batches.ts'
 import { Pieces } from './pieces.ts'
 import { PROBLEMS_MAX, type Problem, type Refusal, refuse } from './problem.ts'
@@ -16,28 +16,15 @@ export interface RetryPorts extends IntakePorts {
   readonly store: IntakeStore & QueryStore
 }
 
-/** What its caller is told whose request is tried again. */
-export interface Retry {
-  readonly kind: 'accepted'
-  /** The new one. */
-  readonly request: string
-  readonly total: number
-  /** The key was used before: this is the first answer once more, and nothing was stored. */
-  readonly replayed: boolean
-  readonly batches: number
-}
-
 export type Retrial =
-  | Retry
+  /** This is the new one. */
+  | Accepted
   | Refusal
+  | KeyRefusal
   /** It is still being carried out. */
   | { readonly kind: 'unfinished' }
   /** Nothing of it failed so, or was cancelled. */
   | { readonly kind: 'nothing' }
-  /** The idempotency key belongs to another request. */
-  | { readonly kind: 'conflict' }
-  /** A request with this idempotency key is still being received. */
-  | { readonly kind: 'receiving' }
 
 /**
  * Makes a new request of what failed, or was cancelled, in a finished one. It is there, whole and
@@ -61,7 +48,7 @@ export async function retry(
     const put = await putAll(mappings, pieces, ports)
     if ('kind' in put) return put
     const inserted = await pieces.finish({ sources: put.sources, fingerprint })
-    return endingOf(inserted, { request: outline.id, total: put.total, batches: pieces.count })
+    return acceptanceOf(inserted, outline.id, { total: put.total, batches: pieces.count })
   })
 }
 
@@ -84,7 +71,7 @@ async function putAll(
   mappings: RetriedMappings,
   pieces: Pieces,
   { systems, limits }: RetryPorts,
-): Promise<Put | Exclude<Retrial, Retry>> {
+): Promise<Put | Exclude<Retrial, Accepted>> {
   const size = batchSize(mappings.max, limits.batchSize)
   const batcher = new Batcher(
     () => size,
@@ -106,20 +93,6 @@ async function putAll(
     batcher.flush()
   }
   return total === 0 ? { kind: 'nothing' } : { total, sources: sources.counts }
-}
-
-function endingOf(inserted: Inserted, receipt: Omit<Retry, 'kind' | 'replayed'>): Retrial {
-  switch (inserted.kind) {
-    case 'inserted':
-      return { ...receipt, kind: 'accepted', replayed: false }
-    case 'replayed': {
-      const { id, total } = inserted.request
-      return { kind: 'accepted', request: id, total, replayed: true, batches: 0 }
-    }
-    case 'conflict':
-    case 'receiving':
-      return inserted
-  }
 }
 
 /** The systems file may have changed since: what it no longer names cannot be called. */

@@ -1,7 +1,8 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import Type, { type Static } from 'typebox'
 import type { Request } from '../../core/request.ts'
-import { type Retrial, type Retry, retry } from '../../intake/retry.ts'
+import type { Accepted } from '../../intake/accept.ts'
+import { type Retrial, retry } from '../../intake/retry.ts'
 import { type Backlog, refuseOverloaded } from '../backlog.ts'
 import { refuseBody } from '../body.ts'
 import { answer, CHANGE_PROBLEMS, refusals } from '../documented.ts'
@@ -124,7 +125,7 @@ function mayHaveBody({ headers }: FastifyRequest): boolean {
 function sendRefusal(
   reply: FastifyReply,
   { id }: Request,
-  refusal: Exclude<Retrial, Retry>,
+  refusal: Exclude<Retrial, Accepted>,
 ): FastifyReply {
   switch (refusal.kind) {
     case 'refused':
@@ -142,7 +143,7 @@ function sendRefusal(
 const UNFINISHED = 'It is not finished. Wait for it or cancel it, and then try again what is left.'
 const NOTHING = 'There is nothing of it to try again: no mapping failed so, or was cancelled.'
 
-function sendReceipt(reply: FastifyReply, first: Request, { request, total, replayed }: Retry) {
+function sendReceipt(reply: FastifyReply, first: Request, { request, total, replayed }: Accepted) {
   if (replayed) reply.header('idempotency-replayed', 'true')
   const path = `/status/${request}`
   return reply
