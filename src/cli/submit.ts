@@ -54,11 +54,10 @@ ${EXIT_CODES_HELP}`,
 async function submit(file: string, options: SubmitOptions): Promise<ExitCode> {
   const sluice = connect(options)
   const input = inputOf(file, options.format)
-  const terms = termsOf(options)
-  const { onInvalid } = terms
+  const { onInvalid } = options
   if (options.validateOnly) return rehearse(sluice, input, options)
   return conclude(sluice, options, (idempotencyKey) =>
-    handOver(input, terms, {
+    handOver(input, options, {
       request: (text, call) => sluice.submit(text, { ...call, onInvalid, idempotencyKey }),
       stream: (source, call) => sluice.submitStream(source, { ...call, idempotencyKey }),
     }),
@@ -67,7 +66,7 @@ async function submit(file: string, options: SubmitOptions): Promise<ExitCode> {
 
 async function rehearse(sluice: Sluice, input: Input, options: SubmitOptions): Promise<ExitCode> {
   const { onInvalid, idempotencyKey, json } = options
-  const rehearsal = await handOver(input, termsOf(options), {
+  const rehearsal = await handOver(input, options, {
     request: (text, call) => sluice.validate(text, { ...call, onInvalid, idempotencyKey }),
     stream: (source, call) => sluice.validateStream(source, { ...call, idempotencyKey }),
   })
@@ -75,14 +74,4 @@ async function rehearse(sluice: Sluice, input: Input, options: SubmitOptions): P
   if (json) await writeJson(rehearsal)
   else await write(rehearsalText(rehearsal, process.stdout), process.stdout)
   return rehearsal.problem === null ? EXIT.ok : endingFor(rehearsal.problem.status)
-}
-
-/** Of all the options, those that the request is about. */
-function termsOf(options: SubmitOptions): Terms {
-  const { priority, batchSize, metadata, notBefore, expiresIn, callbackUrl } = options
-  const { retryOf, onInvalid } = options
-  return {
-    ...{ priority, batchSize, metadata, notBefore, expiresIn, callbackUrl },
-    ...{ retryOf, onInvalid },
-  }
 }
