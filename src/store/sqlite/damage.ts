@@ -1,16 +1,18 @@
 import type { DatabaseSync } from 'node:sqlite'
-import { StoreBroken, toStoreError } from './fault.ts'
+import { PUT_BACK, StoreBroken, toStoreError } from './fault.ts'
 
 /** Up to this size a file is looked through at every start: it takes a tenth of a second at most. */
 const LOOKED_THROUGH_MAX = 67_108_864
 
-/** What SQLite says by a code where it finds damage as it reads. */
+/** SQLite's result code where it comes upon damage as it reads. */
 const CORRUPT = 11
 
 /**
  * Looks for damage before anything is built on it: a file whose pages do not make a database is refused as
  * it is. A file of more than 64 MB is not looked through, for whoever starts it waits; what is damaged there
  * ends the process when it is read.
+ *
+ * @throws StoreBroken
  */
 export function refuseDamage(database: DatabaseSync): void {
   const read = (pragma: string) =>
@@ -18,10 +20,8 @@ export function refuseDamage(database: DatabaseSync): void {
   if (Number(read('page_count')) * Number(read('page_size')) > LOOKED_THROUGH_MAX) return
   const found = String(read('quick_check(1)'))
   if (found === 'ok') return
-  throw Object.assign(
-    new Error(found.replace('*** in database main ***', '').trim().replaceAll(/\s+/g, ' ')),
-    { errcode: CORRUPT },
-  )
+  const damage = found.replace('*** in database main ***', '').trim().replaceAll(/\s+/g, ' ')
+  throw new StoreBroken(`${damage} (SQLite ${CORRUPT}). ${PUT_BACK}`)
 }
 
 /**

@@ -13,7 +13,7 @@ const NO_ROOM_FOR_INDEX = 4874
 
 const CHECK_THE_DISK =
   'Check the disk, and start Sluice again: it goes on from what is safely written.'
-const PUT_BACK =
+export const PUT_BACK =
   'Check the disk, and put back a copy of the data directory, or begin with an empty one.'
 
 /** I/O error, damaged database, not a database. */
