@@ -2,7 +2,7 @@ import { batchSize } from '../core/batch.ts'
 import type { Member } from './batches.ts'
 import { Draft, type Drafted } from './draft.ts'
 import { IdHashes } from './id-hashes.ts'
-import { type Planned, planned } from './plan.ts'
+import { type Planned, plannedOptions } from './plan.ts'
 import type { Refusal } from './problem.ts'
 import type { IntakeLimits } from './read.ts'
 import {
@@ -37,7 +37,7 @@ export async function planStream(
   const { total, taken, fingerprint } = received
   const plan = {
     ...{ total, skipped: total - taken, batchSize: batchSize(total, fixedSize) },
-    ...planned(options, terms.notBefore),
+    ...plannedOptions(options, terms.notBefore),
     ...drafting.finish(),
   }
   return { kind: 'planned', plan, fingerprint }

@@ -35,7 +35,7 @@ export interface Planned {
 }
 
 /** Does all that `accept` does with a submission, but keeps nothing of it. */
-export async function plan(
+export async function planWhole(
   submission: Submission,
   ports: ReadPorts & { readonly clock: Clock },
 ): Promise<Planned | Refusal> {
@@ -59,13 +59,13 @@ export function planOf(parsed: Parsed, fixedSize: number | null, systems: System
   for (const member of membersOf(mappings, rejected)) draft.take(member, 0)
   return {
     ...{ total, skipped, batchSize: size },
-    ...planned(parsed, terms.notBefore),
+    ...plannedOptions(parsed, terms.notBefore),
     ...draft.finish(),
   }
 }
 
 /** What a plan has of a request's options. */
-export function planned(
+export function plannedOptions(
   { priority = 'MEDIUM', metadata = {} }: Pick<Options, 'priority' | 'metadata'>,
   notBefore: EpochMs | null,
 ): Pick<Plan, 'priority' | 'metadata' | 'notBefore'> {

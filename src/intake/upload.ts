@@ -1,7 +1,7 @@
 import { type Acceptance, accept } from './accept.ts'
 import { decode, type Encoding, MalformedEncoding } from './decode.ts'
 import type { OnInvalid } from './parse.ts'
-import { type Planned, plan } from './plan.ts'
+import { type Planned, planWhole } from './plan.ts'
 import { planStream } from './plan-stream.ts'
 import { refuse } from './problem.ts'
 import type { ReadOptions } from './query.ts'
@@ -46,7 +46,7 @@ export async function take(
       return await (isRehearsal ? planStream : receive)(stream, bytes, ports)
     }
     const whole = { ...submission, body: await collect(bytes) }
-    return await (isRehearsal ? plan : accept)(whole, ports)
+    return await (isRehearsal ? planWhole : accept)(whole, ports)
   } catch (error) {
     if (error instanceof TooLarge) return { kind: 'too-large' }
     if (error instanceof MalformedEncoding) return refuse([BADLY_ENCODED])

@@ -4,7 +4,7 @@ import type { SystemReport } from '../../src/core/report.ts'
 import { accept } from '../../src/intake/accept.ts'
 import type { CallbackPolicy } from '../../src/intake/callback.ts'
 import type { SystemFacts } from '../../src/intake/outlooks.ts'
-import { plan } from '../../src/intake/plan.ts'
+import { planWhole } from '../../src/intake/plan.ts'
 import { rehearse } from '../../src/intake/rehearse.ts'
 import type { SystemCatalogue } from '../../src/intake/systems.ts'
 import { newId } from '../../src/lib/random.ts'
@@ -72,7 +72,7 @@ function submission(total: number, changes: object = {}, idempotencyKey: string 
 
 async function rehearsed(total: number, changes: object = {}, key: string | null = null) {
   const caller = submission(total, changes, key)
-  const planned = await plan(caller, ports())
+  const planned = await planWhole(caller, ports())
   if (planned.kind === 'refused') throw new Error(JSON.stringify(planned.problems))
   // As if it had come from another thread.
   return rehearse(structuredClone(planned), caller, ports())
@@ -81,13 +81,13 @@ async function rehearsed(total: number, changes: object = {}, key: string | null
 describe('a rehearsal', () => {
   test('refuses what is no good, as the real thing does', async () => {
     const bad = submission(2, { priority: 'high' })
-    expect(await plan(bad, ports())).toEqual(await accept(bad, ports()))
-    expect(await plan(bad, ports())).toMatchObject({ kind: 'refused' })
+    expect(await planWhole(bad, ports())).toEqual(await accept(bad, ports()))
+    expect(await planWhole(bad, ports())).toMatchObject({ kind: 'refused' })
   })
 
   test('judges who wants to be told of the end as the real thing does, and tells nobody', async () => {
     const bad = submission(1, { callback_url: 'http://10.0.0.1/done' })
-    const refusal = await plan(bad, ports())
+    const refusal = await planWhole(bad, ports())
     expect(refusal).toMatchObject({ kind: 'refused', problems: [{ code: 'forbidden_url' }] })
     expect(refusal).toEqual(await accept(bad, ports()))
     const changes = { callback_url: 'https://ops.example.com/done' }
@@ -109,7 +109,7 @@ describe('a rehearsal', () => {
     })
     const caller = { ...submission(1, { mappings }), onInvalid: 'skip' as const }
     const limits = { maxMappings: 10_000, batchSize: null }
-    const planned = await plan(caller, { ...ports(), limits })
+    const planned = await planWhole(caller, { ...ports(), limits })
     if (planned.kind === 'refused') throw new Error('it was refused')
     const { total, skipped, batches, batchSize, sample } = planned.plan
     expect({ total, skipped, batchSize }).toEqual({ total: 5500, skipped: 549, batchSize: 6 })

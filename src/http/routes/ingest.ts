@@ -2,7 +2,7 @@ import type { IncomingMessage } from 'node:http'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { type Acceptance, accept, type Receipt } from '../../intake/accept.ts'
 import type { OnInvalid } from '../../intake/parse.ts'
-import { plan } from '../../intake/plan.ts'
+import { planWhole } from '../../intake/plan.ts'
 import { type Refusal, refuse } from '../../intake/problem.ts'
 import { readOptions } from '../../intake/query.ts'
 import type { UploadEnding, UploadOrder } from '../../intake/upload.ts'
@@ -65,7 +65,7 @@ export function ingestRoutes(
     const submission = { tenant, idempotencyKey: given.key, onInvalid }
     if (isSmall(form, request)) {
       const body = request.body === undefined ? Buffer.of() : await readSmall(request.body)
-      const treat = isRehearsal(request) ? plan : accept
+      const treat = isRehearsal(request) ? planWhole : accept
       return answer(await treat({ ...submission, body }, ports))
     }
     const { encoding } = form
