@@ -35,7 +35,7 @@ export type CommonConfig = Static<typeof CommonConfig>
 function Statuses() {
   return Type.Refine(
     Type.Unsafe<readonly unknown[]>({}),
-    (value) => Array.isArray(value) && value.every((one) => parseStatuses(one) !== null),
+    (value) => parseStatuses(value) !== null,
     () => 'must be a list of HTTP statuses, such as [404, 500-599]',
   )
 }

@@ -1,6 +1,6 @@
 import Type, { type TSchema } from 'typebox'
 import Value from 'typebox/value'
-import { parseStatuses, type StatusRange } from '../core/answers.ts'
+import { parseStatuses } from '../core/answers.ts'
 import { isCallbackName } from '../core/callback.ts'
 import { parseDuration } from '../core/quantity.ts'
 import { DEFAULT_RETRY, type RetryPolicy } from '../core/retry.ts'
@@ -133,7 +133,11 @@ function assemble(name: string, entry: CommonConfig, source: SystemsSource) {
     ...(policy && { breaker: policy }),
     timeout: milliseconds(timeout) ?? DEFAULT_TIMEOUT_MS,
     retry: assembleRetry(retry),
-    answers: { failOn: ranges(fail_on), holdOn: ranges(hold_on), retryOn: ranges(retry_on) },
+    answers: {
+      failOn: parseStatuses(fail_on) ?? [],
+      holdOn: parseStatuses(hold_on) ?? [],
+      retryOn: parseStatuses(retry_on) ?? [],
+    },
     config: configOf(entry),
   }
 }
@@ -144,10 +148,6 @@ function assembleRetry(retry: CommonConfig['retry']): RetryPolicy {
     first: milliseconds(retry?.first) ?? DEFAULT_RETRY.first,
     cap: milliseconds(retry?.cap) ?? DEFAULT_RETRY.cap,
   }
-}
-
-function ranges(list: readonly unknown[] = []): StatusRange[] {
-  return list.map(parseStatuses).filter((range) => range !== null)
 }
 
 function milliseconds(text: string | undefined) {

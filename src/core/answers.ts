@@ -35,8 +35,15 @@ export function demandOf(
   return isUnavailable(httpStatus) ? 'retry' : 'fail'
 }
 
+/** Reads a list of statuses, as in `[404, 500-599]`; null for anything else. */
+export function parseStatuses(value: unknown): readonly StatusRange[] | null {
+  if (!Array.isArray(value)) return null
+  const ranges = value.map(parseRange).filter((range) => range !== null)
+  return ranges.length === value.length ? ranges : null
+}
+
 /** Reads a status, `404`, or a range of them, `500-599`; null for anything else. */
-export function parseStatuses(value: unknown): StatusRange | null {
+function parseRange(value: unknown): StatusRange | null {
   const [, first, last = first] = /^([1-5]\d\d)(?:-([1-5]\d\d))?$/.exec(String(value)) ?? []
   const range = [Number(first), Number(last)] as const
   return range[0] <= range[1] ? range : null

@@ -179,7 +179,16 @@ test.each([
   ['5xx', null],
   [null, null],
 ])('the statuses %j are read as %j', (text, range) => {
-  expect(parseStatuses(text)).toEqual(range)
+  expect(parseStatuses([text])).toEqual(range && [range])
+})
+
+test('statuses are read one and all, or not at all', () => {
+  expect(parseStatuses([404, '500-599'])).toEqual([
+    [404, 404],
+    [500, 599],
+  ])
+  expect(parseStatuses([404, '5xx'])).toBeNull()
+  expect(parseStatuses(404)).toBeNull()
 })
 
 test('any other ending closes no gate', () => {

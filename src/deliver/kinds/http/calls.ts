@@ -44,7 +44,7 @@ export function openCalls(
       ? openTokens(auth, openLineTo(auth.token_url, system, guard), clock, userAgent)
       : null
   const send = tokens === null ? plainSender(line) : tokenSender(line, tokens, clock)
-  const ok = config.ok?.map(parseStatuses).filter((range) => range !== null) ?? USUALLY_OK
+  const ok = parseStatuses(config.ok) ?? USUALLY_OK
   const fixedSecrets = secretsOf(config)
 
   function secrets(): Secrets {

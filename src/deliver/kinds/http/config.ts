@@ -62,7 +62,7 @@ const Write = Type.Object({
 
 const Statuses = Type.Refine(
   Type.Unsafe<readonly unknown[]>({}),
-  (value) => Array.isArray(value) && value.every((one) => parseStatuses(one) !== null),
+  (value) => parseStatuses(value) !== null,
   () => 'must be a list of HTTP statuses, such as [200-299, 409]',
 )
 
