@@ -7,6 +7,7 @@ import Compile from 'typebox/compile'
 import type { Json } from '../core/units.ts'
 import type { ReadAnswer, WriteAnswer } from './kind.ts'
 import { type CallStage, invalidRecord, RECORD_BYTES_MAX, type Refusal } from './kinds/endings.ts'
+import { quoted, type Secrets } from './quote.ts'
 
 const message = Type.String()
 const code = Type.String({ pattern: '^[a-z][a-z0-9_]{0,63}$' })
@@ -37,7 +38,7 @@ const Refused = Type.Union([
 const refused = Compile(Refused)
 
 /** The answer to a read. */
-export function asRead(answer: unknown, secrets: readonly string[]): ReadAnswer {
+export function asRead(answer: unknown, secrets: Secrets): ReadAnswer {
   if (!hasKind(answer, 'record')) return asRefusal(answer, 'read', secrets)
   const record = asJson(answer['record'], RECORD_BYTES_MAX)
   return record === null
@@ -49,7 +50,7 @@ export function asRead(answer: unknown, secrets: readonly string[]): ReadAnswer 
 const RESULT_BYTES_MAX = 4096
 
 /** The answer to a write. */
-export function asWrite(answer: unknown, secrets: readonly string[]): WriteAnswer {
+export function asWrite(answer: unknown, secrets: Secrets): WriteAnswer {
   if (!hasKind(answer, 'delivered')) return asRefusal(answer, 'write', secrets)
   const result = asJson(answer['result'], RESULT_BYTES_MAX)
   return {
@@ -58,11 +59,11 @@ export function asWrite(answer: unknown, secrets: readonly string[]): WriteAnswe
   }
 }
 
-function asRefusal(answer: unknown, stage: CallStage, secrets: readonly string[]): Refusal {
+function asRefusal(answer: unknown, stage: CallStage, secrets: Secrets): Refusal {
   if (hasKind(answer, 'interrupted')) return { kind: 'interrupted' }
   if (!refused.Check(answer)) return { kind: 'unanswered', stage, ...NO_ANSWER }
   const found: Static<typeof Refused> = answer
-  const words = { stage, message: inWords(found.message, secrets) }
+  const words = { stage, message: quoted(found.message, secrets) }
   switch (found.kind) {
     case 'refused': {
       const { kind, httpStatus, retryAfter, divisible } = found
@@ -94,16 +95,4 @@ function asJson(value: unknown, bytesMax: number): { readonly value: Json } | nu
   } catch {
     return null
   }
-}
-
-const WORDS_LENGTH_MAX = 200
-
-/** What a kind says, on one line and not too much, without what could be a secret of ours. */
-export function inWords(text: string, secrets: readonly string[]): string {
-  let words = text
-  for (const secret of secrets) words = words.replaceAll(secret, '[secret]')
-  return words
-    .replaceAll(/[\p{Cc}\s]+/gu, ' ')
-    .slice(0, WORDS_LENGTH_MAX)
-    .toWellFormed()
 }

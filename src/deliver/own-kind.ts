@@ -2,8 +2,9 @@ import type { DefinedKind, OwnConnection } from './define-kind.ts'
 import type { Bulk, Call, Connection, Kind, SystemContext } from './kind.ts'
 import { type CallStage, type Refusal, tooLate } from './kinds/endings.ts'
 import { BULK_MAX } from './kinds/many.ts'
-import { asRead, asWrite, inWords } from './own-answers.ts'
+import { asRead, asWrite } from './own-answers.ts'
 import { ownPreview } from './own-preview.ts'
+import { quoted, type Secrets, secretsAmong } from './quote.ts'
 import { within } from './within.ts'
 
 /**
@@ -26,7 +27,7 @@ function orInWords(system: SystemContext<unknown>, open: () => Connection): Conn
   try {
     return open()
   } catch (error) {
-    const said = inWords(wordsOf(error), textsIn(system.config))
+    const said = quoted(wordsOf(error), secretsIn(system.config))
     throw new Error(`The kind of the system ${system.name} cannot connect it: ${said}`)
   }
 }
@@ -39,7 +40,7 @@ type Attempt = <Answer>(
 ) => Promise<Answer | Refusal>
 
 function keepingPromises(own: OwnConnection, system: SystemContext<unknown>): Connection {
-  const secrets = textsIn(system.config)
+  const secrets = secretsIn(system.config)
   const attempt = attempts(system, secrets)
   const { read, bulk } = own
   return {
@@ -61,7 +62,7 @@ function keepingPromises(own: OwnConnection, system: SystemContext<unknown>): Co
   }
 }
 
-function keepingBulk(bulk: Bulk, attempt: Attempt, secrets: readonly string[]): Bulk {
+function keepingBulk(bulk: Bulk, attempt: Attempt, secrets: Secrets): Bulk {
   return {
     // At least one, or no call would ever be enough; and what is no number is one.
     max: Math.min(BULK_MAX, Math.max(1, Math.floor(bulk.max) || 1)),
@@ -73,7 +74,7 @@ function keepingBulk(bulk: Bulk, attempt: Attempt, secrets: readonly string[]): 
   }
 }
 
-function attempts(system: SystemContext<unknown>, secrets: readonly string[]): Attempt {
+function attempts(system: SystemContext<unknown>, secrets: Secrets): Attempt {
   return async (stage, signal, call) => {
     // Async, because a function that promises something may throw before it does.
     const ended = await within(system, signal, async (cut) => call(cut))
@@ -81,7 +82,7 @@ function attempts(system: SystemContext<unknown>, secrets: readonly string[]): A
     if (ended.kind === 'interrupted') return ended
     if (ended.kind === 'timeout') return tooLate(stage, system.timeout)
     const { error } = ended
-    const message = `The kind threw: ${inWords(wordsOf(error), secrets)}`
+    const message = `The kind threw: ${quoted(wordsOf(error), secrets)}`
     return { kind: 'unanswered', stage, code: 'connection_failed', message }
   }
 }
@@ -94,15 +95,12 @@ function at(call: Call, signal: AbortSignal): Call {
   return { ...call, signal }
 }
 
-/** Shorter ones would be found everywhere, and hiding them would garble more than it hides. */
-const SECRET_LENGTH_MIN = 8
-
-/** Every text in a config, the longest first: one may be a part of another. */
-function textsIn(config: unknown): string[] {
+/** Any text in a config may be secret. */
+function secretsIn(config: unknown): Secrets {
   const texts: string[] = []
   JSON.stringify(config, (_, value) => {
-    if (typeof value === 'string' && value.length >= SECRET_LENGTH_MIN) texts.push(value)
+    if (typeof value === 'string') texts.push(value)
     return value
   })
-  return texts.sort((a, b) => b.length - a.length)
+  return secretsAmong(texts)
 }

@@ -152,6 +152,14 @@ describe('the result', () => {
     })
   })
 
+  test('holds no rest of a secret either, of which another one is a part', async () => {
+    const { url } = await goodTarget('"canary-token-of-today"')
+    const headers = { 'x-key': 'canary-token' }
+    const auth = { type: 'bearer', token: 'canary-token-of-today' } as const
+    const connection = connect({ base_url: url, headers, auth })
+    expect(await connection.write(call(), {})).toEqual({ kind: 'delivered', result: '[secret]' })
+  })
+
   test('of a long answer in many pieces is whole', async () => {
     const body = JSON.stringify({ text: 'é'.repeat(1000) })
     const url = await rawTarget((socket) => {

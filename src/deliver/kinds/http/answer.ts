@@ -3,6 +3,7 @@ import type { IncomingHttpHeaders } from 'node:http'
 import type { Outcome } from '../../../core/outcome.ts'
 import type { EpochMs, Json } from '../../../core/units.ts'
 import type { ReadAnswer } from '../../kind.ts'
+import { quoted, type Secrets, withoutSecrets } from '../../quote.ts'
 import { serialize } from './body.ts'
 import type { Decoded } from './decode.ts'
 import { type Pointer, pick } from './pointer.ts'
@@ -17,9 +18,6 @@ export interface Answer {
   readonly body: Decoded
 }
 
-/** Texts that must not be shown, should the target have sent them back. */
-export type Secrets = readonly string[]
-
 export type Refused = Extract<Outcome, { kind: 'refused' }>
 
 /** Not imported: an import would also load what `fetch` is made of, 13 MB in each thread. */
@@ -27,7 +25,6 @@ const { STATUS_CODES } = process.getBuiltinModule('node:http')
 
 /** A larger answer is not kept; a result is there to be looked at, not to store a body. */
 const KEPT_BYTES_MAX = 4096
-const EXCERPT_LENGTH_MAX = 200
 
 /**
  * What is kept of a successful write's answer: its JSON, else its text; null where it is empty; and
@@ -39,10 +36,10 @@ const EXCERPT_LENGTH_MAX = 200
 export function resultOf({ headers, body }: Answer, at: Pointer | null, secrets: Secrets): Json {
   if ('unread' in body) return `(the answer is ${body.unread}, and was not kept)`
   const { length } = body
-  if (at !== null) return partOf(maskedText(body, secrets), at)
+  if (at !== null) return partOf(withoutSecrets(body.toString(), secrets), at)
   if (length === 0) return null
   if (length > KEPT_BYTES_MAX) return tooLargeToKeep(length)
-  const text = maskedText(body, secrets)
+  const text = withoutSecrets(body.toString(), secrets)
   const parsed = isJson(headers) ? parseJson(text) : null
   return parsed === null ? text : parsed.value
 }
@@ -90,7 +87,7 @@ function noRecord(what: string): ReadAnswer {
 
 /** The JSON of an answer that tells of many mappings; undefined where there is none. */
 export function jsonOf({ body }: Answer, secrets: Secrets): Json | undefined {
-  return 'unread' in body ? undefined : parseJson(maskedText(body, secrets))?.value
+  return 'unread' in body ? undefined : parseJson(withoutSecrets(body.toString(), secrets))?.value
 }
 
 /** What an answer other than a success means. */
@@ -127,22 +124,7 @@ function excerpt({ headers, body }: Answer, secrets: Secrets): string {
   const readable = /json|xml|^text\/plain/.test(headers['content-type'] ?? '')
   if ('unread' in body || !readable) return '.'
   if (body.length === 0 || body.length > KEPT_BYTES_MAX) return '.'
-  return `: ${shortened(maskedText(body, secrets))}`
-}
-
-/** Someone else's words as a part of our message: on one line, and not too many. */
-export function shortened(text: string): string {
-  return text
-    .replaceAll(/[\p{Cc}\s]+/gu, ' ')
-    .slice(0, EXCERPT_LENGTH_MAX)
-    .toWellFormed()
-}
-
-/** A body with our own secrets taken out. */
-function maskedText(body: Buffer, secrets: Secrets): string {
-  let text = body.toString()
-  for (const secret of secrets) text = text.replaceAll(secret, '[secret]')
-  return text
+  return `: ${quoted(body.toString(), secrets)}`
 }
 
 function isJson(headers: IncomingHttpHeaders): boolean {

@@ -1,4 +1,5 @@
 import Type, { type Static } from 'typebox'
+import { type Secrets, secretsAmong } from '../../quote.ts'
 import { BaseUrl, HeaderName, HeaderValue, Printable } from './forms.ts'
 
 /** How the systems file says who we are. */
@@ -52,9 +53,6 @@ export function basic(username: string, password: string): string {
   return `Basic ${Buffer.from(`${username}:${password}`).toString('base64')}`
 }
 
-/** Shorter ones would be found everywhere, and hiding them would garble more than it hides. */
-const SECRET_LENGTH_MIN = 8
-
 interface HeaderSource {
   readonly headers?: Readonly<Record<string, string>>
 }
@@ -67,14 +65,14 @@ interface SecretSources extends HeaderSource {
 }
 
 /** The values that may be secret and that a target could send back to us. */
-export function secretsOf({ auth, ...config }: SecretSources): readonly string[] {
+export function secretsOf({ auth, ...config }: SecretSources): Secrets {
   const sources = [config, config.read, config.write, config.bulk]
   const values = sources.flatMap((source) => Object.values(source?.headers ?? {}))
   if (auth?.type === 'bearer') values.push(auth.token)
   if (auth?.type === 'basic') values.push(auth.password, basicToken(auth))
   if (auth?.type === 'header') values.push(auth.value)
   if (auth?.type === 'oauth2_client_credentials') values.push(auth.client_secret)
-  return values.filter((value) => value.length >= SECRET_LENGTH_MIN)
+  return secretsAmong(values)
 }
 
 function basicToken({ username, password }: Extract<Auth, { type: 'basic' }>): string {
