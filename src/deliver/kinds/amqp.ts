@@ -1,12 +1,4 @@
-import type {
-  Connection,
-  Delivery,
-  Kind,
-  Preview,
-  ShownSystem,
-  SystemContext,
-  WriteAnswer,
-} from '../kind.ts'
+import type { Connection, Delivery, Kind, Preview, ShownSystem, SystemContext } from '../kind.ts'
 import { type AmqpConfig, config } from './amqp/config.ts'
 import { judge } from './amqp/judge.ts'
 import { compileMessage } from './amqp/message.ts'
@@ -30,15 +22,9 @@ function connect(system: SystemContext<AmqpConfig>): Connection {
     end: (publisher) => publisher.end(),
   })
 
-  async function publish(delivery: Delivery, publisher: Publisher): Promise<WriteAnswer> {
-    const text = serialize(delivery.payload)
-    if (typeof text !== 'string') return text
-    try {
-      await publisher.publish(messageOf(delivery, text))
-      return DELIVERED
-    } catch (error) {
-      return judge(error, 'write')
-    }
+  async function publish(delivery: Delivery, text: string, publisher: Publisher) {
+    await publisher.publish(messageOf(delivery, text))
+    return DELIVERED
   }
 
   return {

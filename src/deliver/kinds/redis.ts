@@ -47,16 +47,14 @@ function connect(system: SystemContext<RedisConfig>): Connection {
   })
 
   /** Commands that are given in one moment are sent in one go. */
-  async function add(delivery: Delivery, client: RedisClientType): Promise<WriteAnswer> {
-    const text = serialize(delivery.payload)
-    if (typeof text !== 'string') return text
-    try {
-      const stream = streamName(delivery.call)
-      const id = await client.xAdd(stream, '*', entryOf(delivery, text), options)
-      return { kind: 'delivered', result: { id } }
-    } catch (error) {
-      return judge(error, 'write')
-    }
+  async function add(
+    delivery: Delivery,
+    text: string,
+    client: RedisClientType,
+  ): Promise<WriteAnswer> {
+    const stream = streamName(delivery.call)
+    const id = await client.xAdd(stream, '*', entryOf(delivery, text), options)
+    return { kind: 'delivered', result: { id } }
   }
 
   return {

@@ -1,6 +1,6 @@
 import type { Bulk, Delivery, WriteAnswer } from '../kind.ts'
 import { type Deadline, within } from '../within.ts'
-import { type CallStage, type Refusal, refusalOf } from './endings.ts'
+import { type CallStage, type Refusal, refusalOf, serialize } from './endings.ts'
 
 /** How one connection is made and ended. */
 export interface LineMaker<Line> {
@@ -39,21 +39,31 @@ export class SharedLine<Line> {
 }
 
 /**
- * Hands each payload over on the one line, all of them at once.
+ * Hands each payload over on the one line, as JSON, all of them at once.
  *
- * @param write answers for one delivery, and never rejects
- * @param judge says what it means that there is no line
+ * @param write answers for one delivery, given its payload's text
+ * @param judge says what it means that there is no line, or that `write` rejects
  */
 export function writeOver<Line>(
   line: SharedLine<Line>,
   deadline: Deadline,
-  write: (delivery: Delivery, line: Line) => Promise<WriteAnswer>,
+  write: (delivery: Delivery, text: string, line: Line) => Promise<WriteAnswer>,
   judge: (error: unknown, stage: CallStage) => Refusal,
 ): Bulk['writeMany'] {
+  async function writeOne(delivery: Delivery, open: Line): Promise<WriteAnswer> {
+    const text = serialize(delivery.payload)
+    if (typeof text !== 'string') return text
+    try {
+      return await write(delivery, text, open)
+    } catch (error) {
+      return judge(error, 'write')
+    }
+  }
+
   return async (deliveries, signal) => {
     const ended = await within(deadline, signal, async () => {
       const open = await line.get()
-      return Promise.all(deliveries.map((delivery) => write(delivery, open)))
+      return Promise.all(deliveries.map((delivery) => writeOne(delivery, open)))
     })
     if (ended.kind === 'done') return ended.value
     // Who says nothing may be gone without a word: the next call makes a new connection.
