@@ -1,5 +1,6 @@
 import type { Outcome } from '../../../core/outcome.ts'
 import { AddressNotAllowed } from '../../connect/guard.ts'
+import { errorCode } from '../endings.ts'
 
 /** A call that brought no answer that could be understood. */
 export interface Failure {
@@ -49,8 +50,8 @@ const CAUSES: readonly (readonly [codes: RegExp, code: Failure['code'], message:
  */
 export function failureOf(error: Error): Failure | Forbidden {
   if (error instanceof AddressNotAllowed) return { kind: 'forbidden', message: error.message }
-  const errorCode = 'code' in error && typeof error.code === 'string' ? error.code : error.name
-  const cause = CAUSES.find(([codes]) => codes.test(errorCode))
+  const name = errorCode(error)
+  const cause = CAUSES.find(([codes]) => codes.test(name))
   const [, code, message] = cause ?? ([null, 'connection_failed', 'The connection failed'] as const)
-  return { kind: 'failure', code, message: `${message} (${errorCode}).` }
+  return { kind: 'failure', code, message: `${message} (${name}).` }
 }
