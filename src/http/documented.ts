@@ -8,6 +8,17 @@ export const STORE_PROBLEMS = ['draining', 'storage-unavailable'] as const satis
 /** Problems of every route that changes something. */
 export const CHANGE_PROBLEMS = [...STORE_PROBLEMS, 'cross-site-request'] as const
 
+/** Problems of every route that takes a body. */
+export const BODY_PROBLEMS = [
+  'malformed-json',
+  'invalid-utf8',
+  'too-deep',
+  'validation-failed',
+  'body-too-large',
+  'unsupported-media-type',
+  'unsupported-encoding',
+] as const satisfies readonly Slug[]
+
 /** Problems that any answer of the API may be about. */
 const EVERYWHERE: readonly Slug[] = [
   'unknown-host',

@@ -4,7 +4,7 @@ import { BATCH_SIZE } from '../core/batch.ts'
 import { PRIORITIES } from '../core/mapping.ts'
 import { CALLBACK_URL_LENGTH_MAX } from '../intake/options.ts'
 import { IngestSchema } from '../intake/schema.ts'
-import { answer, CHANGE_PROBLEMS, refusals } from './documented.ts'
+import { answer, BODY_PROBLEMS, CHANGE_PROBLEMS, refusals } from './documented.ts'
 import { IdempotencyHeaders, KEY_PROBLEMS, RECEIPT_HEADERS } from './idempotency.ts'
 import { MEDIA_TYPES } from './negotiation.ts'
 import type { RehearsalView } from './rehearsal-schema.ts'
@@ -151,17 +151,11 @@ export const ingestSchema = {
     202: answer('The request is on disk and will be carried out.', ReceiptSchema, RECEIPT_HEADERS),
     ...refusals(
       ...CHANGE_PROBLEMS,
-      'malformed-json',
-      'invalid-utf8',
-      'too-deep',
-      'validation-failed',
+      ...BODY_PROBLEMS,
       'duplicate-mapping-id',
       'unknown-system',
       'invalid-expression',
-      'body-too-large',
       'too-many-mappings',
-      'unsupported-media-type',
-      'unsupported-encoding',
       'forbidden-url',
       ...KEY_PROBLEMS,
       'overloaded',

@@ -5,7 +5,7 @@ import type { Accepted } from '../../intake/accept.ts'
 import { type Retrial, retry } from '../../intake/retry.ts'
 import { type Backlog, refuseOverloaded } from '../backlog.ts'
 import { refuseBody } from '../body.ts'
-import { answer, CHANGE_PROBLEMS, refusals } from '../documented.ts'
+import { answer, BODY_PROBLEMS, CHANGE_PROBLEMS, refusals } from '../documented.ts'
 import {
   IdempotencyHeaders,
   KEY_PROBLEMS,
@@ -64,16 +64,10 @@ const schema = {
     ...refusals(
       ...CHANGE_PROBLEMS,
       ...KEY_PROBLEMS,
-      'malformed-json',
-      'invalid-utf8',
-      'too-deep',
-      'validation-failed',
+      ...BODY_PROBLEMS,
       'unknown-system',
       'not-found',
       'invalid-state',
-      'body-too-large',
-      'unsupported-media-type',
-      'unsupported-encoding',
       'overloaded',
     ),
   },

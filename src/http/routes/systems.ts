@@ -5,7 +5,7 @@ import { MAPPING_LIMITS } from '../../core/mapping.ts'
 import { UnknownSystems } from '../../intake/unknown-systems.ts'
 import { NO_BODY, refuseBody } from '../body.ts'
 import { cursorOf, positionIn } from '../cursor.ts'
-import { answer, CHANGE_PROBLEMS, refusals, STORE_PROBLEMS } from '../documented.ts'
+import { answer, BODY_PROBLEMS, CHANGE_PROBLEMS, refusals, STORE_PROBLEMS } from '../documented.ts'
 import { NextCursorSchema, pageLimit, pagingParameters, sendInvalidCursor } from '../paging.ts'
 import { NoParameters } from '../parameters.ts'
 import type { HttpPorts } from '../ports.ts'
@@ -61,18 +61,7 @@ const patchSchema = {
   body: SystemChangeSchema,
   response: {
     200: answer('The system as it is now.', View),
-    ...refusals(
-      ...CHANGE_PROBLEMS,
-      'malformed-json',
-      'invalid-utf8',
-      'too-deep',
-      'validation-failed',
-      'not-found',
-      'invalid-state',
-      'body-too-large',
-      'unsupported-media-type',
-      'unsupported-encoding',
-    ),
+    ...refusals(...CHANGE_PROBLEMS, ...BODY_PROBLEMS, 'not-found', 'invalid-state'),
   },
 }
 
