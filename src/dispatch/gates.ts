@@ -140,9 +140,10 @@ export class Gates {
     if ('learned' in answer && answer.learned?.resetsAt != null) return asked
     const retryAfter = answer.kind === 'refused' ? answer.retryAfter : null
     const { wait, forAll } = access.limiter.refused(retryAfter)
+    // What a probe is told is news, and for all: nobody else gets through meanwhile.
+    if (access.gate.probing) return wait === 0 ? asked : { ...asked, until: now + wait }
     if (wait === 0) return null
-    // What a probe is told is for all: nobody else gets through meanwhile.
-    if (forAll || access.gate.probing) return { ...asked, until: now + wait }
+    if (forAll) return { ...asked, until: now + wait }
     if (wait < GIVE_BACK_FROM_MS) return null
     const { gate, system } = access
     gate.closedUntil = Math.max(gate.closedUntil, now + wait)

@@ -124,6 +124,26 @@ describe('a system that refuses our credentials', () => {
     expect(stage.events).not.toContainEqual({ event: 'gate_opened', system: LANE })
     expect(stage.calls).toHaveLength(before + 1)
   })
+
+  test('is not open because a probe is refused as too many while older calls are still out', async () => {
+    let calls = 0
+    stage.latencyOf = () => {
+      calls += 1
+      return calls > 1 && calls <= stage.rules.limits.concurrency ? 10 * PROBE_EVERY_MS : 10
+    }
+    stage.answer = () => refused(429)
+    stage.start()
+    await stage.post({ total: TOTAL })
+    await stage.until(() => wasClosed('throttled'))
+    stage.answer = () => refused(401)
+    await stage.until(() => wasClosed('held'))
+    stage.answer = () => refused(429)
+    const before = stage.calls.length
+    await stage.until(() => stage.calls.length > before)
+    await stage.pass(100)
+    expect(stage.events).not.toContainEqual({ event: 'gate_opened', system: LANE })
+    expect((await stage.store.system(LANE)).gate).toMatchObject({ state: 'throttled' })
+  })
 })
 
 /** Whether a gate was closed for this reason. */
