@@ -26,11 +26,7 @@ let answered = 0
 const HEADERS = { 'content-type': 'application/json', 'content-length': 2 }
 
 const server = createServer((request, response) => {
-  const id = request.headers['sluice-mapping-id']
-  if (prefix !== undefined && typeof id === 'string' && id.startsWith(prefix)) {
-    const arrival: Arrival = { id, at: sharedNow() }
-    tell(arrival)
-  }
+  if (prefix !== undefined) lookOut(request.headers['sluice-mapping-id'], prefix)
   const answer = () => {
     answered += 1
     response.writeHead(200, HEADERS).end('{}')
@@ -40,6 +36,12 @@ const server = createServer((request, response) => {
     else setTimeout(answer, delay)
   })
 })
+function lookOut(id: string | string[] | undefined, prefix: string): void {
+  if (typeof id !== 'string' || !id.startsWith(prefix)) return
+  const arrival: Arrival = { id, at: sharedNow() }
+  tell(arrival)
+}
+
 obey(async (_: CountOrder) => answered)
 server.listen(0, '127.0.0.1')
 await once(server, 'listening')
