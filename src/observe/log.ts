@@ -61,8 +61,14 @@ export function openLog(level: Level | 'silent'): Log {
     maxLength: UNREAD_BYTES_MAX,
     retryEAGAIN: () => !isClosed || ++tries < LAST_TRIES,
   })
-  // A closed pipe ends the log, not the service.
-  output.on('error', () => {})
+  // A closed pipe ends the log, not the service; so does a full disk, until there is room again.
+  let isWritable = true
+  output.on('error', () => {
+    isWritable = false
+  })
+  output.on('write', () => {
+    isWritable = true
+  })
   const logger = pino(
     {
       level,
@@ -88,7 +94,8 @@ export function openLog(level: Level | 'silent'): Log {
     if (isClosed) return
     isClosed = true
     try {
-      output.flushSync()
+      // Where the last write failed, this would try again for ever.
+      if (isWritable) output.flushSync()
     } catch {
       // Nobody reads them.
     }

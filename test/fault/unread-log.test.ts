@@ -1,6 +1,9 @@
 /** A log that nobody reads holds up neither the work nor the end of the service. */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
+import { existsSync } from 'node:fs'
+import { open } from 'node:fs/promises'
+import { createServer } from 'node:net'
 import type { Readable } from 'node:stream'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { Sluice } from '../../src/client/index.ts'
@@ -36,24 +39,60 @@ describe('a service whose log nobody reads', { timeout: 60_000 }, () => {
   })
 })
 
+/** Linux has a file that is always full. */
+const FULL = '/dev/full'
+
+test.skipIf(!existsSync(FULL))(
+  'a service whose log is on a full disk ends with 0 when it is told to',
+  { timeout: 60_000 },
+  async () => {
+    const port = await freePort()
+    const log = await open(FULL, 'w')
+    const child = spawnService(await temporaryDirectory(), { PORT: port }, log.fd)
+    await log.close()
+    while (!(await isListening(`http://127.0.0.1:${port}`)));
+    child.kill('SIGTERM')
+    expect(await once(child, 'exit')).toEqual([0, null])
+  },
+)
+
 const mapping = { id: 'a', source: 'shop', target: 'shop', data: {} }
 
 /** Starts the service, and reads its log until it answers, and no further. */
 async function start(systems: object): Promise<{ child: ChildProcess; url: string }> {
   const directory = await temporaryDirectory()
   await writeSystems(directory, systems)
+  const child = spawnService(directory, { PORT: '0' }, 'pipe')
+  if (child.stdout === null) throw new Error('the log cannot be read')
+  return { child, url: await firstUrl(child.stdout) }
+}
+
+function spawnService(
+  directory: string,
+  env: Readonly<Record<string, string>>,
+  log: 'pipe' | number,
+): ChildProcess {
   const [file = '', ...args] = SERVE
   const child = spawn(file, args, {
     cwd: directory,
-    env: { PORT: '0', PATH: process.env['PATH'], LOG_LEVEL: 'debug' },
-    stdio: ['ignore', 'pipe', 'inherit'],
+    env: { PATH: process.env['PATH'], LOG_LEVEL: 'debug', ...env },
+    stdio: ['ignore', log, 'inherit'],
   })
   onTestFinished(async () => {
     const ended = child.exitCode === null && child.signalCode === null ? once(child, 'exit') : null
     child.kill('SIGKILL')
     await ended
   })
-  return { child, url: await firstUrl(child.stdout) }
+  return child
+}
+
+async function freePort(): Promise<string> {
+  const server = createServer().listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const address = server.address()
+  server.close()
+  await once(server, 'close')
+  return String(typeof address === 'object' ? address?.port : address)
 }
 
 async function firstUrl(log: Readable): Promise<string> {
