@@ -58,7 +58,8 @@ function withFields(
   }
   const added = fields.filter(([name]) => !places.has(name)).map(fieldText)
   const front = places.size === 0 ? added.join('').slice(0, -1) : added.join('')
-  return body.replace('{', `{${front}`)
+  // Not as a text, in which a dollar sign would mean something.
+  return body.replace('{', () => `{${front}`)
 }
 
 /** Notes are added to those that are there; anything else takes the place of what was. */

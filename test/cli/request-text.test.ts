@@ -23,6 +23,12 @@ describe('a request that options are put into', () => {
     expect(await requestText(text, TERMS)).toBe(expected)
   })
 
+  test.each(['$$5', '$&', "$'", '$`', '$1'])('has %s in it as it was given', async (text) => {
+    const terms = { metadata: { text } }
+    const made = await requestText('{"mappings": [1]}', terms)
+    expect(JSON.parse(made ?? '')).toEqual({ ...terms, mappings: [1] })
+  })
+
   test('keeps what only looks like one of its fields', async () => {
     const data = '{"priority": "LOW", "text": "\\"priority\\": \\"LOW\\" }"}'
     const text = `{"mappings": [{"data": ${data}}]}`
