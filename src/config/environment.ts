@@ -4,7 +4,10 @@ export function environment(): Readonly<Record<string, string | undefined>> {
   return others
 }
 
-/** Where the commands that talk to a service find it. It says nothing to the service itself. */
-export function serviceUrl(): string | undefined {
-  return process.env['SLUICE_URL']
+/**
+ * Where the commands that talk to a service find it; an empty text counts as unset. It says nothing to the
+ * service itself.
+ */
+export function serviceUrl(): string | null {
+  return process.env['SLUICE_URL'] || null
 }

@@ -53,6 +53,11 @@ describe('wrong usage ends with 2, and says what is wrong', () => {
     expect(code).toBe(2)
     expect(stderr).toContain('SLUICE_URL')
   })
+
+  test('which may be empty, as if it were not set', async () => {
+    const { stdout } = await sluice(['watch', '--help'], { env: { SLUICE_URL: '' } })
+    expect(stdout).toMatch(/\(default:\s+"http:\/\/localhost:8000"\)/)
+  })
 })
 
 describe('config', () => {
