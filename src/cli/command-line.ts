@@ -1,5 +1,6 @@
-import { explain } from './complain.ts'
-import { endWithReader } from './output.ts'
+import { complain, explain } from './complain.ts'
+import { EXIT } from './exit.ts'
+import type { Output } from './output.ts'
 import { createProgram } from './program.ts'
 
 /** Does what the arguments of this process say, and has it end accordingly. */
@@ -12,4 +13,13 @@ export async function runCommandLine(): Promise<void> {
     // Not merely the exit code: what failed half-way may hold the process open.
     process.exit(explain(error))
   }
+}
+
+/** Ends the process when nothing more can be written: quietly where a reader such as `head` has had enough. */
+function endWithReader(output: Output): void {
+  output.on('error', ({ code }: NodeJS.ErrnoException) => {
+    if (code === 'EPIPE') process.exit()
+    const message = `The output could not be written to its end (${code}). Has its disk room?`
+    process.exit(complain(message, EXIT.unavailable))
+  })
 }

@@ -50,11 +50,3 @@ function harmless(text: string): string {
 function escaped(character: string): string {
   return `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`
 }
-
-/** Ends the process quietly when a reader such as `head` has had enough. */
-export function endWithReader(output: Output): void {
-  output.on('error', (error: NodeJS.ErrnoException) => {
-    if (error.code !== 'EPIPE') throw error
-    process.exit()
-  })
-}

@@ -1,4 +1,5 @@
 import { execFile } from 'node:child_process'
+import { existsSync } from 'node:fs'
 import { lstat, readdir, readFile, symlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
@@ -211,6 +212,23 @@ test('results end quietly when nobody reads on', async () => {
   ])
   expect(stdout).toMatch(/^\{"id":"m0".+\n$/)
   expect(stderr).toBe('')
+})
+
+/** Linux has a file that is always full. */
+const FULL = '/dev/full'
+
+test.skipIf(!existsSync(FULL))('what cannot be written is told of, with 3', async () => {
+  await using held = await holding(1)
+  for (const command of [`results ${held.id} --json`, 'requests --json']) {
+    const run = `'${process.execPath}' '${MAIN}' ${command} --url ${held.fake.url} > ${FULL}`
+    const failing = promisify(execFile)('bash', ['-c', run])
+    const detail = 'The output could not be written to its end (ENOSPC). Has its disk room?'
+    await expect(failing).rejects.toMatchObject({
+      code: 3,
+      stderr: expect.stringContaining(detail),
+    })
+    await expect(failing).rejects.toMatchObject({ stderr: expect.stringMatching(/^\{[^\n]+\}\n$/) })
+  }
 })
 
 describe('demo, where an instance answers,', () => {
