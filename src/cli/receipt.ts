@@ -52,13 +52,18 @@ export async function conclude(
     return explain(error, sameAgain(idempotencyKey))
   }
   if (receipt !== null) return tell(sluice, receipt, options)
-  await write('Interrupted. What was not handed over whole is not taken.', process.stderr)
+  const interrupted = 'Interrupted. What was not handed over whole is not taken.'
+  await write(`${interrupted} ${again(idempotencyKey)}`, process.stderr)
   return EXIT.interrupted
 }
 
 function sameAgain(key: string): Advice {
-  const words = `It is not known whether it was taken. Do the same again with --idempotency-key ${key}, and it is taken once.`
+  const words = `It is not known whether it was taken. ${again(key)}`
   return { words, members: { idempotency_key: key } }
+}
+
+function again(key: string): string {
+  return `Do the same again with --idempotency-key ${key}, and it is taken once.`
 }
 
 /** A 503 says that nothing was taken, and so does silence from the start. */

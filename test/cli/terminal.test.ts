@@ -115,6 +115,7 @@ describe.skipIf(findCommand('script') === null)(needing('script', 'in a terminal
     const { code, shown } = await inTerminal(args, { interruptAt: 'of 0.5 MB' })
     expect(code).toBe(130)
     expect(shown).toContain('Interrupted. What was not handed over whole is not taken.')
+    expect(shown).toMatch(/Do the same again with --idempotency-key [\da-f]{32}, /)
     expect(shown.lastIndexOf(CURSOR.shown)).toBeGreaterThan(shown.lastIndexOf(CURSOR.hidden))
   })
 
