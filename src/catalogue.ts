@@ -37,7 +37,7 @@ export async function readSystemsFile(settings: Settings): Promise<Systems> {
     if (settings.systemsFile === null) return null
     throw new StartError(`There is no systems file at ${fileName} (SLUICE_SYSTEMS_FILE).`)
   }
-  const text = readFileSync(fileName, 'utf8')
+  const text = readText(fileName)
   const read = readSystems({
     text,
     fileName,
@@ -49,6 +49,16 @@ export async function readSystemsFile(settings: Settings): Promise<Systems> {
   if (read.ok) return read.systems
   const problems = read.problems.map(({ file, line, message }) => `${file}:${line} ${message}`)
   throw new StartError(problems.join('\n'))
+}
+
+function readText(fileName: string): string {
+  try {
+    return readFileSync(fileName, 'utf8')
+  } catch {
+    throw new StartError(
+      `Cannot read the systems file ${fileName}. Is it a file, and may Sluice read it?`,
+    )
+  }
 }
 
 /** What the kinds of system must know of the settings. */

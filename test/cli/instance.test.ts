@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { text } from 'node:stream/consumers'
+import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { Sluice } from '../../src/client/index.ts'
 import { eventually } from '../support/eventually.ts'
@@ -87,6 +88,14 @@ describe('serve says why it cannot start, and ends with 3', { timeout: 60_000 },
       code: 3,
       stderr: `error: Port ${port} is taken on 127.0.0.1; choose another with PORT.\n`,
     })
+  })
+
+  test('where its systems file is none', async () => {
+    const directory = fileURLToPath(new URL('.', import.meta.url))
+    const env = { ...own('none'), SLUICE_SYSTEMS_FILE: directory }
+    const { code, stderr } = await sluice(['serve'], { env })
+    expect(code).toBe(3)
+    expect(stderr).toContain(`Cannot read the systems file ${directory}. Is it a file,`)
   })
 
   test('where its host is not this machine', async () => {
