@@ -42,11 +42,13 @@ export type ReadSystems =
 /** Reads the systems file; reports everything that is wrong with it at once, by line. */
 export function readSystems(source: SystemsSource): ReadSystems {
   const yaml = readYaml(source.text, source.fileName, source)
-  const problems = [...yaml.problems]
+  const problems = [...yaml.problems, ...yaml.missing]
   const report = (path: readonly string[], message: string) => {
-    problems.push(yaml.problemAt(path, message))
+    const problem = yaml.problemAt(path, message)
+    // It is only what a missing reference has left there that is wrong.
+    if (!yaml.missing.some(({ line }) => line === problem.line)) problems.push(problem)
   }
-  const systems = problems.length === 0 ? readEntries(yaml, source, report) : []
+  const systems = yaml.problems.length === 0 ? readEntries(yaml, source, report) : []
   problems.sort((a, b) => a.line - b.line)
   return problems.length === 0 ? { ok: true, systems } : { ok: false, problems }
 }

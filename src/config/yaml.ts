@@ -21,6 +21,8 @@ export interface YamlFile {
   /** The same with a mask in the place of every reference. */
   readonly shown: unknown
   readonly problems: readonly Problem[]
+  /** References to what is not there: an empty text is in the place of each. */
+  readonly missing: readonly Problem[]
   /** A problem with what is at `path`, or at the nearest place that is there. */
   problemAt(path: readonly string[], message: string): Problem
 }
@@ -39,21 +41,22 @@ export function readYaml(text: string, file: string, surroundings: Surroundings)
     problemAtOffset(pos[0], `is not valid YAML: ${code.toLowerCase().replaceAll('_', ' ')}`),
   )
 
+  const missing: Problem[] = []
   const resolvers: (() => void)[] = []
   visit(document, {
     Scalar(key, node) {
       const { value: hidden } = node
       if (typeof hidden !== 'string' || !hasReference(hidden)) return
-      const report = (message: string) => {
-        problems.push(problemAtOffset(node.range?.[0] ?? 0, message))
-      }
+      const problem = (message: string) => problemAtOffset(node.range?.[0] ?? 0, message)
       if (key === 'key') {
-        report('a name cannot hold a reference; only a value can')
+        problems.push(problem('a name cannot hold a reference; only a value can'))
         return
       }
       node.value = maskReferences(hidden)
       resolvers.push(() => {
-        node.value = resolveReferences(hidden, surroundings, report)
+        node.value = resolveReferences(hidden, surroundings, (message) => {
+          missing.push(problem(message))
+        })
       })
     },
   })
@@ -68,6 +71,7 @@ export function readYaml(text: string, file: string, surroundings: Surroundings)
     value,
     shown,
     problems,
+    missing,
     problemAt: (path, message) =>
       problemAtOffset(
         offsetOf(document, path),

@@ -226,6 +226,16 @@ describe('a bad systems file', () => {
     ])
   })
 
+  test('tells what else is wrong beside a missing variable, and not what follows from it', () => {
+    const auth = 'auth:\n  type: bearer\n  token: ${NOT_SET}'
+    expect(problems(crm(`colour: a\nrate: \${NOT_SET}\n${auth}\nconcurrency: 0`))).toEqual([
+      '5: systems.crm.colour is not known',
+      '6: the environment variable NOT_SET is not set',
+      '9: the environment variable NOT_SET is not set',
+      expect.stringMatching(/^10: systems.crm.concurrency must be a whole number/),
+    ])
+  })
+
   test('does not grow without bound through aliases', () => {
     const levels = Array.from({ length: 12 }, (_, n) => {
       const inner = n === 0 ? 'x' : Array.from({ length: 9 }, () => `*a${n - 1}`).join(', ')
