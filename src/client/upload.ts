@@ -15,7 +15,7 @@ export type MappingSource =
 
 /**
  * Browsers send a stream over HTTP/2 only, and some not at all. There the body is gathered first, in a
- * Blob, which they may keep on disk. By the standard, every browser says that it is Mozilla.
+ * Blob, which they may keep on disk; how far they are with sending it they do not tell. By the standard, every browser says that it is Mozilla.
  */
 const GATHERS = globalThis.navigator?.userAgent?.startsWith('Mozilla/') ?? false
 
@@ -34,12 +34,9 @@ export class Upload {
     this.#onProgress = onProgress
   }
 
-  /** What `fetch` sends. The deadline runs only while the source is not what is waited for. */
-  body(deadline: Deadline, gzip: boolean): Blob | ReadableStream<Uint8Array> | Promise<Blob> {
-    if (GATHERS && this.#source instanceof Blob && !gzip) return this.#source
-    const plain = this.#stream(deadline)
-    const stream = gzip ? plain.pipeThrough(compressor()) : plain
-    return GATHERS ? new Response(stream).blob() : stream
+  /** What `fetch` sends. The deadline runs only while it can be told that it is Sluice that is waited for. */
+  body(deadline: Deadline, gzip: boolean): ReadableStream<Uint8Array> | Promise<Blob> {
+    return GATHERS ? this.#gathered(deadline, gzip) : this.#stream(deadline, gzip)
   }
 
   /** Lets go of the source, be it read to its end or not; one that still thinks may do so at leisure. */
@@ -52,7 +49,16 @@ export class Upload {
     if (this.#failure !== null) throw this.#failure.reason
   }
 
-  #stream(deadline: Deadline): ReadableStream<Uint8Array> {
+  async #gathered(deadline: Deadline, gzip: boolean): Promise<Blob> {
+    const source = this.#source
+    const isWhole = source instanceof Blob && !gzip
+    const blob = isWhole ? source : await new Response(this.#stream(deadline, gzip)).blob()
+    if (isWhole) await this.#own(() => this.#take(source.size))
+    deadline.end()
+    return blob
+  }
+
+  #stream(deadline: Deadline, gzip: boolean): ReadableStream<Uint8Array> {
     const pull = async (controller: ReadableStreamDefaultController<Uint8Array>) => {
       deadline.stop()
       const chunk = await this.#next()
@@ -60,16 +66,28 @@ export class Upload {
       if (chunk === null) controller.close()
       else controller.enqueue(chunk)
     }
-    return new ReadableStream({ pull }, { highWaterMark: 0 })
+    const plain = new ReadableStream({ pull }, { highWaterMark: 0 })
+    return gzip ? plain.pipeThrough(compressor()) : plain
   }
 
-  async #next(): Promise<Uint8Array | null> {
-    try {
+  #next(): Promise<Uint8Array | null> {
+    return this.#own(async () => {
       const { done, value } = await this.#chunks.next()
       if (done) return null
-      this.#bytes += value.byteLength
-      this.#onProgress(this.#bytes)
+      this.#take(value.byteLength)
       return value
+    })
+  }
+
+  #take(bytes: number): void {
+    this.#bytes += bytes
+    this.#onProgress(this.#bytes)
+  }
+
+  /** Does what may fail by the fault of the source, or of whoever is told of the progress. */
+  async #own<Value>(step: () => Value | Promise<Value>): Promise<Value> {
+    try {
+      return await step()
     } catch (reason) {
       this.#failure = { reason }
       throw reason

@@ -166,6 +166,44 @@ describe('submitStream, when the first try fails,', () => {
   })
 })
 
+/** The client as a browser has it, which does not tell how far it is with a body. */
+async function inBrowser(): Promise<typeof import('../../src/client/index.ts')> {
+  vi.stubGlobal('navigator', { userAgent: 'Mozilla/5.0' })
+  vi.resetModules()
+  return import('../../src/client/index.ts')
+}
+
+describe('submitStream in a browser', () => {
+  afterEach(() => {
+    vi.unstubAllGlobals()
+    vi.useRealTimers()
+  })
+
+  test.each<[string, () => MappingSource]>([
+    ['a file', () => new Blob([LINES])],
+    ['what is gathered first', () => each(MAPPINGS)],
+  ])('takes any time to send %s, and tells how much it is', async (_, source) => {
+    const client = await inBrowser()
+    vi.useFakeTimers()
+    const sent = Promise.withResolvers<Response>()
+    const begun = Promise.withResolvers<AbortSignal | null | undefined>()
+    const slow: typeof fetch = (_, init) => {
+      begun.resolve(init?.signal)
+      return sent.promise
+    }
+    const told: number[] = []
+    const sluice = new client.Sluice({ fetch: slow, timeoutMs: 1000 })
+    const onProgress = (bytes: number) => told.push(bytes)
+    const submitting = sluice.submitStream(source(), { onProgress })
+    const signal = await begun.promise
+    await vi.advanceTimersByTimeAsync(60_000)
+    expect(signal?.aborted).toBe(false)
+    expect(told).toEqual([Buffer.byteLength(LINES)])
+    sent.resolve(Response.json({ total_mappings: 2 }, { status: 202 }))
+    expect(await submitting).toEqual({ total_mappings: 2 })
+  })
+})
+
 describe('an upload', () => {
   afterEach(() => void vi.useRealTimers())
 
