@@ -1,3 +1,6 @@
+/** Timers take no more, and would be over at once. */
+const TIMER_MAX_MS = 2 ** 31 - 1
+
 /** Aborts when nothing has happened for `limitMs`; it runs only between `start` and `stop`. */
 export class Deadline {
   readonly limitMs: number
@@ -18,7 +21,7 @@ export class Deadline {
   start(): void {
     this.stop()
     if (this.#isOver) return
-    this.#timer = setTimeout(() => this.#controller.abort(), this.limitMs)
+    this.#timer = setTimeout(() => this.#controller.abort(), Math.min(this.limitMs, TIMER_MAX_MS))
   }
 
   /** Counts no longer, until it is started again. */

@@ -47,7 +47,7 @@ export class SluiceError extends Error {
 export class SluiceUnreachable extends Error {
   override readonly name = 'SluiceUnreachable'
   readonly url: string
-  /** Somebody was there, so that what was sent may have arrived. */
+  /** Somebody was there, or nobody can tell, as in browsers: what was sent may have arrived. */
   readonly mayHaveArrived: boolean
 
   constructor(url: string, message: string, more: { mayHaveArrived: boolean; cause?: unknown }) {

@@ -31,7 +31,7 @@ export class Transport {
     if (!isBaseUrl(baseUrl)) {
       throw new TypeError('baseUrl must be a URL such as http://localhost:8000, without a password')
     }
-    this.#baseUrl = baseUrl.replace(/\/+$/, '')
+    this.#baseUrl = baseUrl.trim().replace(/\/+$/, '')
     this.#fetch = fetcher
     this.#timeoutMs = timeoutMs
   }
@@ -43,15 +43,17 @@ export class Transport {
    */
   async call<Answer>(call: Call): Promise<Answer> {
     const deadline = this.#deadline(call)
+    let isAnswered = false
     try {
       const response = await this.#send(call, deadline)
+      isAnswered = true
       const body = parsed(await response.text())
       if (body === undefined || !(response.ok || response.status === call.accepts)) {
         throw refusalOf(response, this.#baseUrl, body)
       }
       return body as Answer // The wire types are this contract's own description.
     } catch (error) {
-      throw this.#explained(error, call, deadline)
+      throw this.#explained(error, call, deadline, isAnswered)
     } finally {
       deadline.end()
     }
@@ -65,14 +67,16 @@ export class Transport {
    */
   async open(call: Call): Promise<ReadableStream<Uint8Array>> {
     const deadline = this.#deadline(call)
+    let isAnswered = false
     try {
       const response = await this.#send(call, deadline)
+      isAnswered = true
       if (!response.ok || response.body === null) {
         throw refusalOf(response, this.#baseUrl, parsed(await response.text()))
       }
       return this.#watched(response.body, call, deadline)
     } catch (error) {
-      throw this.#explained(error, call, deadline)
+      throw this.#explained(error, call, deadline, isAnswered)
     } finally {
       deadline.stop()
     }
@@ -127,11 +131,10 @@ export class Transport {
     )
   }
 
-  #explained(error: unknown, call: Call, deadline: Deadline): unknown {
+  #explained(error: unknown, call: Call, deadline: Deadline, isAnswered: boolean): unknown {
     if (error instanceof SluiceError) return error
-    return (
-      this.#ended(call, deadline) ?? (isCut(error) ? this.brokenOff(error) : this.#absent(error))
-    )
+    const isBroken = isAnswered || isCut(error)
+    return this.#ended(call, deadline) ?? (isBroken ? this.brokenOff(error) : this.#absent(error))
   }
 
   /** What the caller or the time has ended; null where it was neither. */
@@ -144,14 +147,21 @@ export class Transport {
 
   #absent(cause: unknown): SluiceUnreachable {
     const message = `Nothing answers at ${this.#baseUrl}. Start Sluice there, or give another address.`
-    return new SluiceUnreachable(this.#baseUrl, message, { mayHaveArrived: false, cause })
+    const mayHaveArrived = causeOf(cause) === undefined
+    return new SluiceUnreachable(this.#baseUrl, message, { mayHaveArrived, cause })
   }
 }
 
-const CUT = ['ECONNRESET', 'EPIPE', 'UND_ERR_SOCKET']
+const CUT = /^(ECONNRESET|EPIPE|UND_ERR_(?!CONNECT_).*)$/
 
-/** Somebody was there, and then no longer. Browsers do not tell, and Node only in the cause. */
+/** Somebody was there, and then no longer, or does not speak HTTP. */
 function isCut(error: unknown): boolean {
-  const cause = error instanceof Error ? error.cause : undefined
-  return cause instanceof Error && 'code' in cause && CUT.includes(String(cause.code))
+  const cause = causeOf(error)
+  if (cause === undefined) return false
+  return cause.name === 'HTTPParserError' || ('code' in cause && CUT.test(String(cause.code)))
+}
+
+/** Why a call failed. Browsers do not tell whether nobody was there, or somebody no longer. */
+function causeOf(error: unknown): Error | undefined {
+  return error instanceof Error && error.cause instanceof Error ? error.cause : undefined
 }

@@ -1,3 +1,5 @@
+import { once } from 'node:events'
+import { createServer } from 'node:net'
 import { describe, expect, test } from 'vitest'
 import { type Mapping, Sluice } from '../../src/client/index.ts'
 import { FakeSluice, problem } from './fake.ts'
@@ -166,6 +168,7 @@ describe('a server that does not answer as Sluice does', () => {
     await expect(new Sluice({ baseUrl: 'http://127.0.0.1:1' }).health()).rejects.toMatchObject({
       name: 'SluiceUnreachable',
       url: 'http://127.0.0.1:1',
+      mayHaveArrived: false,
       message:
         'Nothing answers at http://127.0.0.1:1. Start Sluice there, or give another address.',
     })
@@ -180,6 +183,45 @@ describe('a server that does not answer as Sluice does', () => {
       message: `${fake.url} did not answer within 0.02 s.`,
     })
   })
+
+  test.each([
+    [
+      'breaks off in the middle of a chunk',
+      'HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\nzz\r\n',
+    ],
+    ['is compressed otherwise than it says', `HTTP/1.1 200 OK\r\ncontent-encoding: gzip\r\n\r\n{}`],
+    ['is no HTTP', 'SSH-2.0-OpenSSH\r\n'],
+  ])('was there, where its answer %s', async (_, answer) => {
+    const server = createServer((socket) => {
+      socket.once('data', () => socket.end(answer)).on('error', () => {})
+    }).listen(0, '127.0.0.1')
+    await once(server, 'listening')
+    const address = server.address()
+    const baseUrl = `http://127.0.0.1:${typeof address === 'object' ? address?.port : ''}`
+    await expect(new Sluice({ baseUrl }).status('a')).rejects.toMatchObject({
+      name: 'SluiceUnreachable',
+      message: `The connection to ${baseUrl} broke before the answer was complete. Try again.`,
+      mayHaveArrived: true,
+    })
+    server.close()
+  })
+
+  test('may have been there, where nobody can tell, as in browsers', async () => {
+    const failing = () => Promise.reject(new TypeError('Failed to fetch'))
+    await expect(new Sluice({ fetch: failing }).status('a')).rejects.toMatchObject({
+      name: 'SluiceUnreachable',
+      mayHaveArrived: true,
+    })
+  })
+
+  test.each([Number.POSITIVE_INFINITY, 2 ** 31])(
+    'is waited for as long as %d ms',
+    async (timeoutMs) => {
+      await using fake = await FakeSluice.start()
+      const health = await new Sluice({ baseUrl: fake.url, timeoutMs }).health()
+      expect(health.status).toBe('healthy')
+    },
+  )
 
   test.each([
     [200, '<html></html>'],
@@ -203,6 +245,13 @@ describe('a server that does not answer as Sluice does', () => {
     expect(() => new Sluice({ baseUrl })).toThrow('baseUrl must be a URL such as')
     expect(() => new Sluice({ baseUrl })).not.toThrow('secret')
   })
+})
+
+test('an address may have blanks around it, and slashes at its end', async () => {
+  await using fake = await FakeSluice.start()
+  const health = await new Sluice({ baseUrl: ` ${fake.url}//\n` }).health()
+  expect(health.status).toBe('healthy')
+  expect(fake.received[0]?.path).toBe('/health')
 })
 
 test('ids are escaped in addresses', async () => {
