@@ -1,5 +1,5 @@
 /** The systems that this process knows, from the systems file, and what each part must know of them. */
-import { existsSync, readFileSync } from 'node:fs'
+import { lstatSync, readFileSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { environment } from './config/environment.ts'
 import type { Settings } from './config/settings.ts'
@@ -33,7 +33,8 @@ const DEFAULT_SYSTEMS_FILE = './systems.yaml'
  */
 export async function readSystemsFile(settings: Settings): Promise<Systems> {
   const fileName = settings.systemsFile ?? DEFAULT_SYSTEMS_FILE
-  if (!existsSync(fileName)) {
+  // A link that leads nowhere is there: without it, nothing would be real.
+  if (lstatSync(fileName, { throwIfNoEntry: false }) === undefined) {
     if (settings.systemsFile === null) return null
     throw new StartError(`There is no systems file at ${fileName} (SLUICE_SYSTEMS_FILE).`)
   }

@@ -1,12 +1,11 @@
 import { spawn } from 'node:child_process'
 import { on, once } from 'node:events'
-import { mkdtemp, rm } from 'node:fs/promises'
+import { mkdir, mkdtemp, rm, symlink } from 'node:fs/promises'
 import { createServer } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { text } from 'node:stream/consumers'
-import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { Sluice } from '../../src/client/index.ts'
 import { eventually } from '../support/eventually.ts'
@@ -91,11 +90,19 @@ describe('serve says why it cannot start, and ends with 3', { timeout: 60_000 },
   })
 
   test('where its systems file is none', async () => {
-    const directory = fileURLToPath(new URL('.', import.meta.url))
     const env = { ...own('none'), SLUICE_SYSTEMS_FILE: directory }
     const { code, stderr } = await sluice(['serve'], { env })
     expect(code).toBe(3)
     expect(stderr).toContain(`Cannot read the systems file ${directory}. Is it a file,`)
+  })
+
+  test('where the systems file is a link that leads nowhere, and nothing would be real', async () => {
+    const place = join(directory, 'linked')
+    await mkdir(place)
+    await symlink(join(directory, 'gone.yaml'), join(place, 'systems.yaml'))
+    const { code, stderr } = await sluice(['serve'], { env: own('linked-data'), directory: place })
+    expect(code).toBe(3)
+    expect(stderr).toContain('Cannot read the systems file ./systems.yaml. Is it a file,')
   })
 
   test('where its host is not this machine', async () => {

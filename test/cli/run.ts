@@ -12,15 +12,24 @@ export interface Ran {
   readonly stderr: string
 }
 
+interface RunOptions {
+  readonly env?: Readonly<Record<string, string>>
+  /** What it reads from the standard input. */
+  readonly input?: string
+  /** Where it runs; here unless told. */
+  readonly directory?: string
+}
+
 /** A command that hangs is ended, and fails its test: its exit code is null then. */
 const DEADLINE_MS = 30_000
 
 /** Runs the real command in a process of its own, with nothing in its environment but `env`. */
 export async function sluice(
   args: readonly string[],
-  { env = {}, input = '' }: { readonly env?: Record<string, string>; readonly input?: string } = {},
+  { env = {}, input = '', directory }: RunOptions = {},
 ): Promise<Ran> {
   const child = spawn(process.execPath, [MAIN, ...args], {
+    cwd: directory,
     env,
     timeout: DEADLINE_MS,
     killSignal: 'SIGKILL',
