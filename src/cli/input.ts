@@ -1,4 +1,5 @@
 /** What is handed over: a file or stdin, as what its name or an option says. */
+import { constants } from 'node:buffer'
 import { createReadStream, openAsBlob } from 'node:fs'
 import { stat } from 'node:fs/promises'
 import { basename } from 'node:path'
@@ -43,6 +44,9 @@ export function inputOf(file: string, said: Format | undefined): Input {
   return { file, format: said ?? EXTENSIONS[extensions.at(-1) ?? ''] ?? 'json', encoding }
 }
 
+/** No text can be longer. */
+const TEXT_MAX = constants.MAX_STRING_LENGTH
+
 /**
  * All of it, as text.
  *
@@ -53,6 +57,7 @@ export async function readText({ file, encoding }: Input): Promise<string> {
     throw unreadable(file)
   })
   const plain = encoding === null ? bytes : await decompressed(bytes, file, encoding)
+  if (plain.length > TEXT_MAX) throw tooLarge(file)
   try {
     return new TextDecoder('utf-8', { fatal: true }).decode(plain)
   } catch {
@@ -93,10 +98,19 @@ const decompress = { gzip: promisify(gunzip), zstd: promisify(zstdDecompress) }
 
 async function decompressed(bytes: Buffer, file: string, encoding: Encoding): Promise<Buffer> {
   try {
-    return await decompress[encoding](bytes)
-  } catch {
+    return await decompress[encoding](bytes, { maxOutputLength: TEXT_MAX })
+  } catch (error) {
+    const isLong =
+      error instanceof Error && 'code' in error && error.code === 'ERR_BUFFER_TOO_LARGE'
+    if (isLong) throw tooLarge(file)
     throw new UnusableFile(`${file} is not compressed by ${encoding}, as its name says.`)
   }
+}
+
+function tooLarge(file: string): UnusableFile {
+  return new UnusableFile(
+    `${file} is too large to be read as JSON. Make it NDJSON, a mapping a line, which may be of any size.`,
+  )
 }
 
 function unreadable(file: string): UnusableFile {

@@ -1,8 +1,9 @@
-import { appendFile, writeFile } from 'node:fs/promises'
+import { constants } from 'node:buffer'
+import { appendFile, truncate, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { handOver } from '../../src/cli/hand-over.ts'
-import { inputOf } from '../../src/cli/input.ts'
+import { inputOf, readText } from '../../src/cli/input.ts'
 import { temporaryDirectory } from '../support/process.ts'
 
 test('a file that grows while it is handed over is told of, and nothing of it is taken', async () => {
@@ -20,6 +21,15 @@ test('a file that grows while it is handed over is told of, and nothing of it is
     },
   )
   await expect(handing).rejects.toThrow(`${file} changed, or could not be read on,`)
+})
+
+test('JSON that is longer than any text is told of as such', async () => {
+  const file = join(await temporaryDirectory(), 'mappings.json')
+  await writeFile(file, '')
+  // A hole, which takes no room on the disk.
+  await truncate(file, constants.MAX_STRING_LENGTH + 1)
+  const reading = readText(inputOf(file, undefined))
+  await expect(reading).rejects.toThrow(`${file} is too large to be read as JSON. Make it NDJSON,`)
 })
 
 test.each([
