@@ -7,8 +7,8 @@ export interface SluiceOptions {
   readonly fetch?: typeof fetch
   /**
    * How long Sluice may be silent; 30 s unless told. One short call takes no longer than that,
-   * however it ends; a stream may take any time, as long as it moves, and what is streamed to Sluice from a
-   * browser, which does not tell that, however it moves.
+   * however it ends; a stream may take any time, as long as it moves. Whether one to Sluice moves is not
+   * told in browsers: there it may take any time.
    */
   readonly timeoutMs?: number
 }
