@@ -70,12 +70,16 @@ export class Gates {
     return failed ? 'failed' : 'fine'
   }
 
-  /** The store says that a gate is closed, in answer to a claim. */
+  /**
+   * The store says that a gate is closed, in answer to a claim. One that may be probed and was not has
+   * nothing that waits for it: to ask again at once would be to ask for ever.
+   */
   heed(access: Access, closed: ClosedGate): void {
-    const { gate } = access
+    const { gate, system } = access
+    const { clock, wakeAt } = this.#ports
     gate.closed = closed
     gate.closedUntil = Math.max(gate.closedUntil, closed.until)
-    this.#ports.wakeAt(access.system, gate.closedUntil)
+    if (clock.now() < gate.closedUntil) wakeAt(system, gate.closedUntil)
   }
 
   /**

@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, test } from 'vitest'
 import { type ClosedGate, PROBE_EVERY_MS } from '../../src/core/gate.ts'
-import { LANE } from '../support/requests.ts'
+import { LANE, TENANT } from '../support/requests.ts'
 import { DELIVERED, refused, Stage } from './stage.ts'
 
 const RETRY_AFTER_MS = 30_000
@@ -102,6 +102,20 @@ describe('a system that refuses our credentials', () => {
     expect(Math.min(...others)).toBeGreaterThan(probe)
     expect(Math.max(...others)).toBeLessThan(probe + 2000)
     expect(stage.events).toContainEqual({ event: 'gate_opened', system: LANE })
+  })
+
+  test('is not asked for again and again where nothing is left to probe it with', async () => {
+    stage.answer = () => refused(401)
+    stage.start()
+    const { id } = await stage.post({ total: TOTAL })
+    await stage.until(() => wasClosed('held'))
+    await stage.store.cancel(TENANT, id, stage.clock.now())
+    await stage.pass(PROBE_EVERY_MS / 2)
+    const counted = stage.countClaims()
+    await stage.pass(PROBE_EVERY_MS)
+    expect(counted.claims).toBeLessThan(10)
+    stage.answer = () => DELIVERED
+    await stage.finished(await stage.post({ total: TOTAL }))
   })
 
   test('is left alone by everybody when a probe is refused as too many', async () => {

@@ -129,6 +129,19 @@ export class Stage {
     return request
   }
 
+  /** Counts the claims that are made from now on. */
+  countClaims(): { readonly claims: number } {
+    const counted = { claims: 0 }
+    const { claim } = this.store
+    Object.assign(this.store, {
+      claim: (...parameters: Parameters<typeof claim>) => {
+        counted.claims += 1
+        return claim(...parameters)
+      },
+    })
+    return counted
+  }
+
   pass(duration: DurationMs): Promise<void> {
     return pass(this.clock, duration)
   }
