@@ -159,7 +159,11 @@ export class Gates {
   #probed(access: Access, answer: Answer): void {
     const { gate, system } = access
     gate.probing = false
-    if (!isAnswer(answer)) return
+    if (!isAnswer(answer)) {
+      // Its batch may hold more mappings, and they are not to be tried one after another.
+      this.#ports.stop(system)
+      return
+    }
     this.#set(access, null)
     gate.changedAt = this.#ports.clock.now()
     this.#ports.emit({ event: 'gate_opened', system })

@@ -1,5 +1,6 @@
 import { beforeEach, describe, expect, test } from 'vitest'
 import { type ClosedGate, PROBE_EVERY_MS } from '../../src/core/gate.ts'
+import type { WriteAnswer } from '../../src/deliver/kind.ts'
 import { LANE, TENANT } from '../support/requests.ts'
 import { DELIVERED, refused, Stage } from './stage.ts'
 
@@ -104,6 +105,22 @@ describe('a system that refuses our credentials', () => {
     expect(stage.events).toContainEqual({ event: 'gate_opened', system: LANE })
   })
 
+  test('is probed with one mapping a minute while its probes have no answer, and opens with the first', async () => {
+    stage.answer = () => refused(401)
+    stage.start()
+    const request = await stage.post({ total: TOTAL, batchSize: TOTAL })
+    await stage.until(() => wasClosed('held'))
+    stage.answer = () => UNANSWERED
+    await stage.pass(PROBE_EVERY_MS / 2)
+    const before = stage.calls.length
+    await stage.pass(2 * PROBE_EVERY_MS)
+    expect(stage.calls.length - before).toBe(2)
+    stage.answer = () => DELIVERED
+    const mendedAt = stage.clock.now()
+    await stage.finished(request)
+    expect(stage.clock.now() - mendedAt).toBeLessThan(PROBE_EVERY_MS)
+  })
+
   test('is not asked for again and again where nothing is left to probe it with', async () => {
     stage.answer = () => refused(401)
     stage.start()
@@ -159,6 +176,13 @@ describe('a system that refuses our credentials', () => {
     expect((await stage.store.system(LANE)).gate).toMatchObject({ state: 'throttled' })
   })
 })
+
+const UNANSWERED: WriteAnswer = {
+  kind: 'unanswered',
+  stage: 'write',
+  code: 'timeout',
+  message: 'There was no answer',
+}
 
 /** Whether a gate was closed for this reason. */
 function wasClosed(state: ClosedGate['state']): boolean {
