@@ -184,10 +184,7 @@ export class Limiter {
     const now = this.#clock.now()
     const wait = Math.max(this.#rateWait(now), this.#allowanceWait(now), this.#pacer.wait(now))
     if (wait === 0) return true
-    this.#timer ??= this.#clock.after(wait, () => {
-      this.#timer = null
-      this.#freed()
-    })
+    this.#timer ??= this.#clock.after(wait, () => this.#freed())
     return false
   }
 
@@ -227,7 +224,10 @@ export class Limiter {
     }
   }
 
+  /** Looks anew, for the wait that a timer was set for may have become shorter. */
   #freed(): void {
+    this.#timer?.()
+    this.#timer = null
     this.#serve()
     if (this.#waiting.length === 0) this.#onFree()
   }

@@ -165,6 +165,21 @@ describe('a rate', () => {
     expect(own.open).toBe(true)
   })
 
+  test('that was slow holds up nobody when it is raised', async () => {
+    const own = limiter(1, { count: 1, per: 3_600_000, burst: 1 })
+    queue(own, ['a'])
+    own.give()
+    expect(own.open).toBe(false)
+    own.change({ concurrency: 1, rate: [{ count: 1, per: 1000, burst: 1 }] })
+    queue(own, ['b'])
+    own.give()
+    expect(own.open).toBe(false)
+    freed = 0
+    await pass(clock, 1000)
+    expect(freed).toBe(1)
+    expect(own.open).toBe(true)
+  })
+
   test('is never exceeded by more than a fiftieth and a call, however callers come', async () => {
     const anyRate = fc.record({
       count: fc.integer({ min: 1, max: 100 }),
