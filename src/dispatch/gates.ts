@@ -16,6 +16,9 @@ const GATE_STEP_MS: DurationMs = 500
 /** A worker that steps back for less than this keeps what it has in hand. */
 const GIVE_BACK_FROM_MS: DurationMs = 1000
 
+/** The clocks of the threads of one process differ by less: what an operator says is over now is over. */
+const CLOCKS_APART_MS: DurationMs = 10
+
 /** How soon to ask again for the right to probe that another worker has. */
 const ASK_AGAIN_MS: DurationMs = 1000
 
@@ -96,8 +99,11 @@ export class Gates {
       return
     }
     if (closed.until === gate.closedUntil && gate.closed !== null) return
+    const now = this.#ports.clock.now()
+    const isHastened = gate.closed !== null && closed.until <= now + CLOCKS_APART_MS
+    if (isHastened && now < gate.closedUntil) access.limiter.goOn()
     this.#set(access, closed)
-    if (this.#ports.clock.now() < closed.until) this.#ports.stop(system)
+    if (now < closed.until) this.#ports.stop(system)
     this.#ports.wakeAt(system, closed.until)
   }
 

@@ -134,6 +134,13 @@ export class Limiter {
     return this.#pacer.refused(asked, this.#taken, this.#part ?? WHOLE, this.#clock.now())
   }
 
+  /** An operator wants it called now, for however long it asked to be left alone. */
+  goOn(): void {
+    this.#allowance = null
+    this.#pacer.goOn(this.#clock.now())
+    this.#freed()
+  }
+
   /** Whether a turn could be had now. Where only the time forbids it, `onFree` will be called. */
   get open(): boolean {
     return this.#waiting.length === 0 && this.#free()

@@ -104,6 +104,11 @@ export class Pacer {
     return { wait, forAll }
   }
 
+  /** Waits no longer; what was learned of its rate is kept. */
+  goOn(now: EpochMs): void {
+    if (this.wait(now) > 0) this.#start(now)
+  }
+
   /** Counts from then on. */
   #start(at: EpochMs): void {
     this.#since = at

@@ -283,6 +283,12 @@ describe('a target of which too many calls fail', () => {
   })
 })
 
+/** No call is left, for an hour. */
+function nothingLeft() {
+  const resetsAt = stage.clock.now() + 3_600_000
+  return { limit: 100, window: 3_600_000, remaining: 0, resetsAt }
+}
+
 describe('an operator', () => {
   beforeEach(async () => {
     stage.start()
@@ -339,5 +345,20 @@ describe('an operator', () => {
     await stage.store.resume(LANE, stage.clock.now())
     await stage.pass(1000)
     expect(stage.calls.length).toBeGreaterThan(before + 10)
+  })
+
+  test.each([
+    ['by its Retry-After', () => refused(429, 3_600_000)],
+    ['by what its answers say is left', () => ({ ...DELIVERED, learned: nothingLeft() })],
+  ])('has a system go on at once that is throttled %s', async (_, answer) => {
+    stage.answer = answer
+    await stage.pass(5000)
+    const before = stage.calls.length
+    stage.answer = () => DELIVERED
+    await stage.pass(5000)
+    expect(stage.calls.length).toBe(before)
+    await stage.store.resume(LANE, stage.clock.now())
+    await stage.pass(1000)
+    expect(stage.calls.length).toBeGreaterThan(before)
   })
 })
