@@ -85,7 +85,7 @@ export class Bundles {
     }
     const answers = await this.#deliver(wanted)
     const told = answers.find(({ kind }) => TELLING.has(kind)) ?? answers[0] ?? INTERRUPTED
-    this.#turns.give(this.#system, 'write', told)
+    this.#turns.give(this.#system, 'write', mayCall ? told : null)
     if (wanted.length > 1 && answers.some(isDivisible)) this.#divide(wanted)
     else for (const [place, { resolve }] of wanted.entries()) resolve(answers[place] ?? MISSING)
   }

@@ -49,9 +49,9 @@ export function deliverer(find: FindConnection, transform: Transform, clock: Clo
     if (task.closed.aborted) return INTERRUPTED
     const system = call.mapping.source
     const turn = turns.take(system, 'read', task.closed)
-    const mayCall = typeof turn === 'boolean' ? turn : await turn
+    const mayCall: boolean = typeof turn === 'boolean' ? turn : await turn
     const answer = mayCall && !isCalledOff(call, task.closed) ? await read(call) : INTERRUPTED
-    turns.give(system, 'read', answer)
+    turns.give(system, 'read', mayCall ? answer : null)
     return answer.kind === 'record'
       ? shapeAndWrite(target, task, call, answer.record, turns)
       : answer
@@ -119,10 +119,10 @@ async function writeAlone(
 ): Promise<Outcome> {
   const system = call.mapping.target
   const turn = turns.take(system, 'write', closed)
-  const mayCall = typeof turn === 'boolean' ? turn : await turn
+  const mayCall: boolean = typeof turn === 'boolean' ? turn : await turn
   const isWanted = mayCall && !isCalledOff(call, closed)
   const answer = isWanted ? await target.write(call, body) : INTERRUPTED
-  turns.give(system, 'write', answer)
+  turns.give(system, 'write', mayCall ? answer : null)
   return answer
 }
 

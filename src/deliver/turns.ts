@@ -9,8 +9,11 @@ export interface Turns {
    * @param closed ends the wait for a turn: it comes, and no call is to be made of it
    */
   take(system: string, step: Step, closed?: AbortSignal): boolean | Promise<boolean>
-  /** Gives a turn back, with what the call brought: whoever comes next shall know it. */
-  give(system: string, step: Step, answer: Answer): void
+  /**
+   * Gives a turn back, with what the call brought: whoever comes next shall know it. Null where the call
+   * was not to be made.
+   */
+  give(system: string, step: Step, answer: Answer | null): void
 }
 
 /** What a call to a system brought. */

@@ -7,6 +7,7 @@ import {
 } from '../core/breaker.ts'
 import type { ClosedGate, Gate } from '../core/gate.ts'
 import type { DurationMs, EpochMs } from '../core/units.ts'
+import type { Step } from '../deliver/turns.ts'
 import type { Limiter } from './limiter.ts'
 import { Tally } from './tally.ts'
 
@@ -44,8 +45,11 @@ export class SystemGate {
   closed: Gate = null
   /** Nothing starts before this moment. */
   closedUntil: EpochMs = 0
-  /** One call is out to see whether it may open; nothing else is tried until that one is back. */
-  probing = false
+  /**
+   * What is out to see whether it may open, a read or a batch to write; nothing else is tried until that
+   * is back. Null for nothing.
+   */
+  probing: Step | null = null
   /** An operator wants nothing to start. */
   paused = false
   /** When this worker last learned of it from an answer. What was asked before then is old. */
@@ -56,8 +60,13 @@ export class SystemGate {
     return !this.paused && now >= this.closedUntil
   }
 
+  /** Whether a read may start now, or ask to be the probe. */
+  letsRead(now: EpochMs): boolean {
+    return this.lets(now) && this.probing === null
+  }
+
   get isPlain(): boolean {
-    return this.closed === null && !this.probing && !this.paused
+    return this.closed === null && this.probing === null && !this.paused
   }
 }
 
@@ -65,9 +74,9 @@ export class SystemGate {
 const PUT_OFF_MAX_MS: DurationMs = 5000
 
 /** When to try again what a closed gate keeps from being read. */
-export function putOffUntil({ paused, closedUntil }: SystemGate, now: EpochMs): EpochMs {
+export function putOffUntil({ paused, probing, closedUntil }: SystemGate, now: EpochMs): EpochMs {
   const latest = now + PUT_OFF_MAX_MS
-  return paused ? latest : Math.min(latest, Math.max(now, closedUntil))
+  return paused || probing !== null ? latest : Math.min(latest, Math.max(now, closedUntil))
 }
 
 /** Counts the calls that fail, and says when they are too many. */
@@ -81,7 +90,8 @@ class Breaker {
 
   /** The gate that this call closes; null where it closes none. */
   hear(failed: boolean, gate: SystemGate, now: EpochMs): ClosedGate | null {
-    if (gate.probing) return failed && isTripped(gate) ? trippedAgain(this.#policy, now) : null
+    if (gate.probing !== null)
+      return failed && isTripped(gate) ? trippedAgain(this.#policy, now) : null
     // Calls that were under way when it closed say nothing new.
     if (!gate.lets(now)) return null
     this.#counts = counted(this.#counts, this.#policy, failed, now)

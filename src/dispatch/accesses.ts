@@ -56,7 +56,7 @@ export class Accesses {
   /** The gate that keeps a source from being read now; null where nothing does. */
   closedSource(source: string | null, now: EpochMs): SystemGate | null {
     const access = source === null ? undefined : this.#accesses.get(source)
-    return access?.readable && !access.gate.lets(now) ? access.gate : null
+    return access?.readable && !access.gate.letsRead(now) ? access.gate : null
   }
 
   assign(part: Part | null): void {

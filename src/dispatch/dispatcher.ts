@@ -115,16 +115,7 @@ export class Dispatcher {
       leases: () => this.#leases.values(),
       close: (lease) => this.#close(lease),
     })
-    this.#turns = {
-      take: (system, step, closed) => {
-        const access = this.#accesses.of(system)
-        const turn = access.limiter.take(step, closed)
-        return turn === null
-          ? this.#mayCall(access, step)
-          : turn.then(() => this.#mayCall(access, step))
-      },
-      give: (system, step, answer) => this.#give(system, step, answer),
-    }
+    this.#turns = this.#turnsOf(null)
   }
 
   /** Resolves when this worker is known to the store, or is waiting for a store that is away. */
@@ -164,6 +155,21 @@ export class Dispatcher {
     return lane
   }
 
+  /** @param probe the system that a mapping probes: it may read from that one as well */
+  #turnsOf(probe: Access | null): Turns {
+    return {
+      take: (system, step, closed) => {
+        const access = this.#accesses.of(system)
+        const isProbe = access === probe
+        const turn = access.limiter.take(step, closed)
+        return turn === null
+          ? this.#mayCall(access, step, isProbe)
+          : turn.then(() => this.#mayCall(access, step, isProbe))
+      },
+      give: (system, step, answer) => this.#give(system, step, answer),
+    }
+  }
+
   /** Does as callers, operators and other workers have said. */
   #follow(work: Work, askedAt: EpochMs): void {
     const { systems, epoch } = work
@@ -184,13 +190,12 @@ export class Dispatcher {
     this.#pump(lane)
   }
 
-  #give(system: string, step: Step, answer: Answer): void {
+  #give(system: string, step: Step, answer: Answer | null): void {
     const access = this.#accesses.of(system)
-    const end = this.#gates.hear(access, answer)
-    access.limiter.give(end)
+    access.limiter.give(answer === null ? 'fine' : this.#gates.hear(access, step, answer))
     const lane = this.#lanes.get(system)
     // A mapping that was written is judged first; then it starts the next one itself.
-    if (lane !== undefined && (step === 'read' || answer.kind === 'record')) this.#pump(lane)
+    if (lane !== undefined && step === 'read') this.#pump(lane)
   }
 
   #accept(worker: string, { batches, closed }: Claim): void {
@@ -202,7 +207,7 @@ export class Dispatcher {
       const lane = this.#lane(batch.lane)
       const lease = new Lease(batch, now)
       if (lease.isolated) condemn(lease, this.#ports.rules(batch.lane).retry, now)
-      if (batch.probe) lane.gate.probing = true
+      if (batch.probe) lane.gate.probing = 'write'
       // What was on its way while the gate closed goes back: a probe must find nothing else in hand.
       if (this.#stopping || !lane.gate.lets(now)) lease.stop()
       if (this.#upkeep.isClosing(batch)) lease.close()
@@ -215,11 +220,11 @@ export class Dispatcher {
   }
 
   /** Time may have passed since the call was thought of: what held then may hold no more. */
-  #mayCall(access: Access, step: Step): boolean | Promise<boolean> {
+  #mayCall(access: Access, step: Step, isProbe: boolean): boolean | Promise<boolean> {
     const now = this.#ports.clock.now()
     // A worker that is no longer alive has aborted its calls when this returns.
     if (!this.#membership.checkAlive(now)) return false
-    return step === 'read' ? this.#gates.mayRead(access) : access.gate.lets(now)
+    return step === 'read' && !isProbe ? this.#gates.mayRead(access) : access.gate.lets(now)
   }
 
   #pump(lane: Lane): void {
@@ -239,7 +244,8 @@ export class Dispatcher {
 
   async #carryOut(lane: Lane, lease: Lease, position: number, began: EpochMs): Promise<void> {
     const task = lease.task(position)
-    const outcome = await this.#ports.deliver(task, this.#turns, this.#calls.signal)
+    const turns = lease.batch.probe ? this.#turnsOf(lane.access) : this.#turns
+    const outcome = await this.#ports.deliver(task, turns, this.#calls.signal)
     lane.inFlight -= 1
     if (this.#isHeld(lease)) {
       this.#judge(lane, lease, position, outcome, began)
@@ -294,7 +300,9 @@ export class Dispatcher {
     attempts: number,
     now: EpochMs,
   ): boolean {
-    const gate = this.#accesses.closedSource(lease.source(position), now)
+    const source = lease.source(position)
+    if (lease.batch.probe && source === lane.name) return false
+    const gate = this.#accesses.closedSource(source, now)
     if (gate === null) return false
     const runAt = putOffUntil(gate, now)
     lease.end(position, { kind: 'snooze', runAt, error: null }, attempts, 0, now)
@@ -321,7 +329,7 @@ export class Dispatcher {
   /** Settles a lease that has ended; the second time it does nothing. */
   #end(lane: Lane, lease: Lease): void {
     if (!lane.remove(lease)) return
-    if (lease.batch.probe) lane.gate.probing = false
+    if (lease.batch.probe) lane.gate.probing = null
     const settlement = lease.settlement(this.#ports.clock.now())
     void this.#settler.write(settlement).then(() => this.#settled(lease, settlement.next))
   }
@@ -348,7 +356,7 @@ export class Dispatcher {
     if (lease?.batch.token !== token) return
     this.#leases.delete(id)
     const lane = this.#lanes.get(lease.batch.lane)
-    if (lane?.remove(lease) && lease.batch.probe) lane.gate.probing = false
+    if (lane?.remove(lease) && lease.batch.probe) lane.gate.probing = null
   }
 
   /** Ends the calls under way, and those that wait for their turn. */
@@ -363,7 +371,7 @@ export class Dispatcher {
     this.#calls = new AbortController()
     this.#settler.drop()
     for (const { batch } of [...this.#leases.values()]) this.#forget(batch)
-    for (const { gate } of this.#accesses.all()) gate.probing = false
+    for (const { gate } of this.#accesses.all()) gate.probing = null
   }
 
   /** Forgets the lanes and systems that say nothing any more: names come and go. */

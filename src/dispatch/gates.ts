@@ -2,7 +2,7 @@ import type { AnswerPolicy } from '../core/answers.ts'
 import { mayPass } from '../core/decide.ts'
 import { type ClosedGate, type Gate, gateAfter, gateOfQuota, PROBE_EVERY_MS } from '../core/gate.ts'
 import type { DurationMs, EpochMs } from '../core/units.ts'
-import type { Answer } from '../deliver/turns.ts'
+import type { Answer, Step } from '../deliver/turns.ts'
 import type { Clock } from '../lib/clock.ts'
 import type { Emit } from '../observe/events.ts'
 import type { DispatchStore } from '../store/store.ts'
@@ -45,12 +45,16 @@ export class Gates {
   }
 
   /** Hears what a system answered, before anyone else gets a turn with it. */
-  hear(access: Access, answer: Answer): CallEnd {
+  hear(access: Access, step: Step, answer: Answer): CallEnd {
     const { gate, breaker } = access
     const learned = 'learned' in answer ? answer.learned : undefined
     const isGood = answer.kind === 'delivered' || answer.kind === 'record'
-    if (isGood && !gate.probing && breaker === null && learned === undefined) return 'fine'
-    if (answer.kind === 'interrupted' || answer.kind === 'impossible') return 'fine'
+    if (isGood && gate.probing === null && breaker === null && learned === undefined) return 'fine'
+    if (answer.kind === 'interrupted' || answer.kind === 'impossible') {
+      // Of a batch that probes another mapping may have an answer; a read was all there was.
+      if (step === 'read' && gate.probing === 'read') gate.probing = null
+      return 'fine'
+    }
     const { answers, clock } = this.#ports
     const now = clock.now()
     const policy = answers(access.system)
@@ -68,7 +72,7 @@ export class Gates {
       (isTooMuch ? null : breaker?.hear(failed, gate, now)) ??
       null
     if (closed !== null) this.#close(access, closed, now)
-    else if (gate.probing) this.#probed(access, answer)
+    else if (gate.probing !== null) this.#probed(access, step, answer)
     if (isTooMuch) return 'throttled'
     return failed ? 'failed' : 'fine'
   }
@@ -91,7 +95,7 @@ export class Gates {
    */
   follow(access: Access, closed: Gate, askedAt: EpochMs): void {
     const { gate, system } = access
-    if (gate.probing || gate.changedAt >= askedAt) return
+    if (gate.probing !== null || gate.changedAt >= askedAt) return
     if (closed === null) {
       if (gate.closed === null) return
       this.#set(access, null)
@@ -110,17 +114,16 @@ export class Gates {
   /** Whether a system may be read from now; where only one may try, that one has the right to. */
   mayRead({ gate, system }: Access): boolean | Promise<boolean> {
     const now = this.#ports.clock.now()
-    if (!gate.lets(now)) return false
+    if (!gate.letsRead(now)) return false
     if (gate.closed === null || gate.closed.state === 'throttled') return true
-    if (gate.probing) return false
-    gate.probing = true
+    gate.probing = 'read'
     return this.#mayProbe(gate, system, now)
   }
 
   async #mayProbe(gate: Access['gate'], system: string, now: EpochMs): Promise<boolean> {
     const { store, emit } = this.#ports
     const mayProbe = (await orUnavailable(() => store.probe(system, now), emit)) ?? false
-    gate.probing = mayProbe
+    gate.probing = mayProbe ? 'read' : null
     gate.closedUntil = now + (mayProbe ? PROBE_EVERY_MS : ASK_AGAIN_MS)
     return mayProbe
   }
@@ -129,8 +132,9 @@ export class Gates {
     const { gate, system } = access
     const { emit, stop, wakeAt } = this.#ports
     const isOpen = now >= gate.closedUntil
-    const isNews = isOpen || gate.probing || closed.until >= gate.closedUntil + GATE_STEP_MS
-    gate.probing = false
+    const isNews =
+      isOpen || gate.probing !== null || closed.until >= gate.closedUntil + GATE_STEP_MS
+    gate.probing = null
     stop(system)
     // Every call under way hears the same thing: the store need not be told each time.
     if (!isNews) return
@@ -151,7 +155,7 @@ export class Gates {
     const retryAfter = answer.kind === 'refused' ? answer.retryAfter : null
     const { wait, forAll } = access.limiter.refused(retryAfter)
     // What a probe is told is news, and for all: nobody else gets through meanwhile.
-    if (access.gate.probing) return wait === 0 ? asked : { ...asked, until: now + wait }
+    if (access.gate.probing !== null) return wait === 0 ? asked : { ...asked, until: now + wait }
     if (wait === 0) return null
     if (forAll) return { ...asked, until: now + wait }
     if (wait < GIVE_BACK_FROM_MS) return null
@@ -162,9 +166,11 @@ export class Gates {
     return null
   }
 
-  #probed(access: Access, answer: Answer): void {
+  #probed(access: Access, step: Step, answer: Answer): void {
     const { gate, system } = access
-    gate.probing = false
+    // A mapping may read from the system that it is to write to: then its write tells.
+    if (isAnswer(answer) && step !== gate.probing) return
+    gate.probing = null
     if (!isAnswer(answer)) {
       // Its batch may hold more mappings, and they are not to be tried one after another.
       this.#ports.stop(system)

@@ -151,7 +151,7 @@ export class Lane {
   /** What to ask the store for now; null where there is no room, or no hope of any. */
   want(now: EpochMs): Want | null {
     const { concurrency } = this.limiter
-    if (concurrency === 0 || this.gate.probing || !this.gate.lets(now)) return null
+    if (concurrency === 0 || this.gate.probing !== null || !this.gate.lets(now)) return null
     if (now < this.restsUntil) return null
     const { name: lane, unstarted } = this
     const turn = this.#claimed

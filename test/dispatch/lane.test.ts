@@ -185,7 +185,7 @@ describe('what a lane wants', () => {
     lane.gate.closedUntil = NOW + 1
     expect(lane.want(NOW)).toBeNull()
     expect(lane.want(NOW + 1)).not.toBeNull()
-    lane.gate.probing = true
+    lane.gate.probing = 'write'
     expect(lane.want(NOW + 1)).toBeNull()
   })
 })

@@ -4,7 +4,7 @@ import { PROBE_EVERY_MS } from '../../src/core/gate.ts'
 import { pack } from '../../src/core/packed.ts'
 import type { ReadAnswer } from '../../src/deliver/kind.ts'
 import { newBatch } from '../support/requests.ts'
-import { Stage } from './stage.ts'
+import { DELIVERED, refused as refusedWrite, Stage } from './stage.ts'
 
 const RETRY_AFTER_MS = 30_000
 
@@ -27,16 +27,23 @@ function refusedRead(httpStatus: number, retryAfter: number | null = null): Read
 
 const RECORD: ReadAnswer = { kind: 'record', record: {} }
 
+const NO_RECORD: ReadAnswer = {
+  kind: 'impossible',
+  stage: 'read',
+  code: 'record_not_found',
+  message: 'There is none',
+}
+
 /** A request whose mappings read from these sources, in turn. */
-function reading(total: number, sources: readonly string[]) {
+function reading(total: number, sources: readonly string[], target = 'crm') {
   const batches = Array.from({ length: total / 5 }, (_, n) => {
     const ordinals = Array.from({ length: 5 }, (_, at) => n * 5 + at)
     const mappings = ordinals.map((ordinal) => ({
       id: `map_${ordinal}`,
       source: sources[ordinal % sources.length] ?? '',
-      target: 'crm',
+      target,
     }))
-    return newBatch(ordinals, { mappings: pack(mappings) })
+    return newBatch(ordinals, { lane: target, mappings: pack(mappings) })
   })
   return stage.post({ batches })
 }
@@ -104,6 +111,57 @@ describe('a source that refuses our credentials', () => {
       expect({ state, attempts }).toEqual({ state: 'completed', attempts: 1 })
     }
     expect(stage.clock.now() - mendedAt).toBeLessThan(1.5 * PROBE_EVERY_MS)
+  })
+})
+
+describe('a source whose probe comes to nothing', () => {
+  test('is probed again a minute later, and is not stuck', async () => {
+    stage.read = () => refusedRead(401)
+    stage.start()
+    const request = await reading(20, ['erp'])
+    await stage.pass(PROBE_EVERY_MS / 2)
+    const before = stage.reads.length
+    stage.read = () => (stage.reads.length > before + 1 ? RECORD : NO_RECORD)
+    const counted = stage.countClaims()
+    const results = await stage.finished(request)
+    expect(results.filter(({ state }) => state === 'completed')).toHaveLength(19)
+    const [probe, second] = stage.reads.slice(before).map(({ at }) => at)
+    expect((second ?? 0) - (probe ?? 0)).toBeGreaterThanOrEqual(PROBE_EVERY_MS)
+    expect(counted.claims).toBeLessThan(200)
+  })
+})
+
+describe('a system that is read from and written to', () => {
+  test('keeps nobody busy who waits to read from it while it is probed by a write', async () => {
+    stage.read = () => RECORD
+    stage.answer = ({ target }) => (target === 'crm' ? refusedWrite(401) : DELIVERED)
+    stage.start()
+    await reading(20, ['erp'])
+    await stage.pass(PROBE_EVERY_MS / 2)
+    const before = stage.calls.length
+    stage.answer = () => DELIVERED
+    stage.latencyOf = ({ target }) => (target === 'crm' ? 20_000 : 10)
+    await stage.until(() => stage.calls.length > before)
+    const waiting = await reading(20, ['crm'], 'shop')
+    const counted = stage.countClaims()
+    await stage.pass(15_000)
+    expect(stage.calls).toHaveLength(before + 1)
+    expect(counted.claims).toBeLessThan(100)
+    await stage.finished(waiting)
+  })
+
+  test('is probed by a mapping that does both, of which the write tells', async () => {
+    stage.read = () => RECORD
+    stage.answer = () => refusedWrite(401)
+    stage.start()
+    const request = await reading(20, ['crm'])
+    await stage.pass(PROBE_EVERY_MS / 2)
+    const before = stage.calls.length
+    await stage.pass(3 * PROBE_EVERY_MS)
+    expect(stage.calls).toHaveLength(before + 3)
+    expect(stage.events).not.toContainEqual({ event: 'gate_opened', system: 'crm' })
+    stage.answer = () => DELIVERED
+    await stage.finished(request)
   })
 })
 
