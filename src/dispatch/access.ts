@@ -34,8 +34,9 @@ export class Access {
   }
 
   /** It says nothing that would be missed. */
-  get idle(): boolean {
-    return this.limiter.idle && this.gate.isPlain && this.tally.isEmpty
+  idle(now: EpochMs): boolean {
+    const { limiter, gate, tally, breaker } = this
+    return limiter.idle && gate.isPlain && tally.isEmpty(now) && (breaker?.isEmpty(now) ?? true)
   }
 }
 
@@ -86,6 +87,11 @@ class Breaker {
 
   constructor(policy: BreakerPolicy) {
     this.#policy = policy
+  }
+
+  /** Nothing was counted that still counts. */
+  isEmpty(now: EpochMs): boolean {
+    return this.#counts.every(({ since }) => since <= now - this.#policy.window)
   }
 
   /** The gate that this call closes; null where it closes none. */

@@ -86,8 +86,9 @@ export class Accesses {
 
   /** Forgets systems of which nothing would be missed, and which are not among `used`. */
   tidy(used: (system: string) => boolean): void {
+    const now = this.#ports.clock.now()
     for (const [system, access] of this.#accesses) {
-      if (access.idle && !used(system)) this.#accesses.delete(system)
+      if (access.idle(now) && !used(system)) this.#accesses.delete(system)
     }
   }
 

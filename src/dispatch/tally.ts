@@ -18,9 +18,10 @@ export class Tally {
   #lastError: SystemReport['lastError'] = null
   #told = ''
 
-  /** Nothing was counted in the last minute. */
-  get isEmpty(): boolean {
-    return this.#total === 0
+  /** Nothing was counted, and nothing heard, in the last minute. */
+  isEmpty(now: EpochMs): boolean {
+    const heardAt = Math.max(this.#learned?.at ?? 0, this.#lastError?.at ?? 0)
+    return this.#total === 0 && heardAt <= now - REPORTED_MS
   }
 
   /** Counts a mapping that was brought to its end. */

@@ -114,6 +114,36 @@ describe('a source that refuses our credentials', () => {
   })
 })
 
+describe('a source that is read from now and then', () => {
+  /** Reads five records, every two seconds. */
+  async function readsNowAndThen(times: number): Promise<void> {
+    for (let time = 0; time < times; time++) {
+      await reading(5, ['erp'])
+      await stage.pass(2000)
+    }
+  }
+
+  test('is left alone when too many of its calls fail', async () => {
+    const retry = { attempts: 1, first: 100, cap: 100 }
+    const breaker = { failureRatio: 0.5, window: 60_000, minimum: 20, cooldown: 60_000 }
+    stage.rules = { ...stage.rules, retry, breaker }
+    stage.read = () => refusedRead(500)
+    stage.start()
+    await readsNowAndThen(10)
+    expect(stage.reads).toHaveLength(breaker.minimum)
+    expect((await stage.store.system('erp')).gate).toMatchObject({ state: 'tripped' })
+  })
+
+  test('has its last error told after calls that went well', async () => {
+    stage.rules = { ...stage.rules, retry: { attempts: 1, first: 100, cap: 100 } }
+    stage.read = () => (stage.reads.length > 1 ? RECORD : refusedRead(500))
+    stage.start()
+    await readsNowAndThen(10)
+    const { reports } = await stage.store.system('erp')
+    expect(reports[0]?.lastError).toMatchObject({ httpStatus: 500, stage: 'read' })
+  })
+})
+
 describe('a source whose probe comes to nothing', () => {
   test('is probed again a minute later, and is not stuck', async () => {
     stage.read = () => refusedRead(401)
