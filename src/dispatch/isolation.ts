@@ -27,7 +27,7 @@ export class Isolation {
 /** In a batch that keeps killing its workers, a mapping that has spent its attempts is the cause. */
 export function condemn(lease: Lease, { attempts }: RetryPolicy, now: EpochMs): void {
   for (let position = 0; position < lease.size; position++) {
-    if (lease.attempts(position) < attempts || !lease.isOpen(position)) continue
+    if (lease.attempts(position) < attempts || !lease.isDue(position)) continue
     lease.condemn(position, POISONED, now)
   }
 }

@@ -131,8 +131,9 @@ export class Lease {
     return this.#standings[position]?.[1] ?? 0
   }
 
-  isOpen(position: number): boolean {
-    return !isFinal(this.#standings[position])
+  /** It may be tried: it is open, and does not wait for its time. */
+  isDue(position: number): boolean {
+    return isDue(this.#standings[position], this.since)
   }
 
   /** Counts an attempt before it is made. */

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { pack } from '../../src/core/packed.ts'
 import type { MappingError, Standing } from '../../src/core/verdict.ts'
+import { condemn } from '../../src/dispatch/isolation.ts'
 import { Lease } from '../../src/dispatch/lease.ts'
 import { NOW } from '../support/requests.ts'
 import { claimedBatch } from './batches.ts'
@@ -173,8 +174,16 @@ describe('isolation', () => {
   test('condemns one mapping, which is not tried, and leaves the others open', () => {
     const own = lease({ count: 3, rescues: 3 })
     own.condemn(1, ERROR, NOW)
-    expect([own.isOpen(0), own.isOpen(1), own.isOpen(2)]).toEqual([true, false, true])
+    expect([own.isDue(0), own.isDue(1), own.isDue(2)]).toEqual([true, false, true])
     expect(own.checkpoint()).toMatchObject({ failed: 1 })
     expect([own.unstarted, own.start(), own.start(), own.start()]).toEqual([2, 0, 2, null])
+  })
+
+  test('condemns nothing that waits for its time: how its last attempt ended is known', () => {
+    const waiting: Standing = ['pending', 3, NOW + 4000, ERROR]
+    const own = lease({ count: 3, standings: [waiting, null, waiting], rescues: 3 })
+    condemn(own, { attempts: 3, first: 100, cap: 100 }, NOW)
+    expect(own.checkpoint()).toMatchObject({ failed: 0 })
+    expect([own.unstarted, own.start(), own.start()]).toEqual([1, 1, null])
   })
 })
