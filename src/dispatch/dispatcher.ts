@@ -121,6 +121,7 @@ export class Dispatcher {
   /** Resolves when this worker is known to the store, or is waiting for a store that is away. */
   async start(): Promise<void> {
     await this.#membership.start()
+    if (this.#stopping) return
     this.#claimer.start()
     this.#upkeep.start()
     this.#reporter.start()
@@ -162,6 +163,8 @@ export class Dispatcher {
         const access = this.#accesses.of(system)
         const isProbe = access === probe
         const turn = access.limiter.take(step, closed)
+        // Nobody waits who was called off before it asked.
+        if (turn !== null && this.#calls.signal.aborted) access.limiter.letGo()
         return turn === null
           ? this.#mayCall(access, step, isProbe)
           : turn.then(() => this.#mayCall(access, step, isProbe))
@@ -252,7 +255,7 @@ export class Dispatcher {
       if (lease.ended) this.#end(lane, lease)
     }
     this.#pump(lane)
-    if (this.#stopping) this.#onQuiet()
+    this.#onQuiet()
   }
 
   async #carryOutAlone(lane: Lane, lease: Lease, position: number): Promise<void> {
@@ -261,7 +264,10 @@ export class Dispatcher {
     lease.spend(position, clock.now())
     await this.#settler.write(lease.checkpoint())
     if (this.#isHeld(lease)) await this.#carryOut(lane, lease, position, clock.now())
-    else lane.inFlight -= 1
+    else {
+      lane.inFlight -= 1
+      this.#onQuiet()
+    }
     if (lease.changed && this.#isHeld(lease)) await this.#settler.write(lease.checkpoint())
     else await this.#settler.written()
     this.#isolation.leave()

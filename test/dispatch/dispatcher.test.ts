@@ -144,4 +144,21 @@ describe('a worker that is told to stop', () => {
     }
     expect(stage.calls).toHaveLength(20)
   })
+
+  test('asks the store for nothing afterwards, though it was told before it had started', async () => {
+    const worker = stage.start()
+    const stopped = worker.stop(stage.clock.now())
+    await stage.pass(1000)
+    await stopped
+    let asked = 0
+    const { work } = stage.store
+    Object.assign(stage.store, {
+      work: (now: number) => {
+        asked += 1
+        return work(now)
+      },
+    })
+    await stage.pass(60_000)
+    expect(asked).toBe(0)
+  })
 })

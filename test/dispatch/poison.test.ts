@@ -1,4 +1,6 @@
 import { beforeEach, describe, expect, test } from 'vitest'
+import { sleep } from '../../src/lib/clock.ts'
+import type { NewRequest } from '../../src/store/store.ts'
 import { claimedOne, join, swept } from '../contract/steps.ts'
 import { LANE } from '../support/requests.ts'
 import { DELIVERED, Stage } from './stage.ts'
@@ -10,6 +12,19 @@ let stage: Stage
 beforeEach(async () => {
   stage = await Stage.open()
 })
+
+/** A request of one batch that three workers died with. */
+async function suspected(): Promise<NewRequest> {
+  const { store, clock } = stage
+  const request = await stage.post(BATCH)
+  for (const worker of ['doomed-1', 'doomed-2', 'doomed-3']) {
+    await join(store, worker, clock.now() + 1)
+    await claimedOne(store, { worker, now: clock.now() })
+    await stage.pass(2)
+    await swept(store, clock.now(), 0)
+  }
+  return request
+}
 
 describe('a mapping that kills its worker each time', () => {
   let deaths: number
@@ -50,15 +65,59 @@ describe('a mapping that kills its worker each time', () => {
   })
 })
 
+describe('a worker that is told to stop', () => {
+  test('waits for no turn after its deadline, for a mapping that it was about to try alone', async () => {
+    const { store, clock } = stage
+    stage.rules = {
+      ...stage.rules,
+      limits: { concurrency: 4, rate: [{ count: 1, per: 3_600_000, burst: 1 }] },
+    }
+    await suspected()
+    await stage.post({ total: 20, batchSize: 20 })
+    const { settle } = store
+    Object.assign(store, {
+      async settle(...parameters: Parameters<typeof settle>) {
+        await sleep(clock, 5000)
+        return settle(...parameters)
+      },
+    })
+    let isStopped = false
+    const worker = stage.start()
+    // The only turn for an hour.
+    await stage.until(() => stage.calls.length > 0)
+    void worker.stop(clock.now() + 100).then(() => {
+      isStopped = true
+    })
+    await stage.pass(60_000)
+    expect(isStopped).toBe(true)
+    expect(stage.calls).toHaveLength(1)
+  })
+
+  test('ends when it has lost the mapping that it was about to try alone', async () => {
+    const { store, clock } = stage
+    await suspected()
+    const { settle } = store
+    let isStopped = false
+    const worker = stage.start()
+    Object.assign(store, {
+      async settle(...parameters: Parameters<typeof settle>) {
+        Object.assign(store, { settle })
+        void worker.stop(clock.now() + 10_000).then(() => {
+          isStopped = true
+        })
+        // It is given up, and what it held with it.
+        await store.leave('worker-1-1')
+        return settle(...parameters)
+      },
+    })
+    await stage.pass(60_000)
+    expect(isStopped).toBe(true)
+    expect(stage.calls).toEqual([])
+  })
+})
+
 test('a batch whose workers died for other reasons is carried out, one mapping at a time', async () => {
-  const { store, clock } = stage
-  const request = await stage.post(BATCH)
-  for (const worker of ['doomed-1', 'doomed-2', 'doomed-3']) {
-    await join(store, worker, clock.now() + 1)
-    await claimedOne(store, { worker, now: clock.now() })
-    await stage.pass(2)
-    await swept(store, clock.now(), 0)
-  }
+  const request = await suspected()
   stage.start()
   const results = await stage.finished(request)
   for (const result of results) expect(result).toMatchObject({ state: 'completed', attempts: 1 })
