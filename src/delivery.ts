@@ -46,8 +46,13 @@ export function startDelivery({ threads, ready, data, emit }: DeliveryOptions): 
       workerData,
       transferList: transferable(workerData.store),
     })
-    running.push({ worker, ended: new Promise((resolve) => worker.once('exit', () => resolve())) })
+    const ended = new Promise<void>((resolve) => worker.once('exit', () => resolve()))
+    running.push({ worker, ended })
     worker.once('error', failed.reject)
+    // Whatever it runs may end it, without an error: a kind of somebody else's, for one.
+    worker.once('exit', () => {
+      if (!stopped) failed.reject(new Error('a delivery thread ended by itself.'))
+    })
     return new Promise((resolve) => {
       worker.on('message', (news: WorkerNews) => {
         if (news.kind === 'started') resolve()

@@ -54,7 +54,7 @@ export interface OwnConnection {
   write(call: Call, payload: Json): Promise<WriteAnswer>
   /** Hands over many at once. Leave it out where they are taken one by one. */
   readonly bulk?: Bulk
-  /** Lets go of what is open. */
+  /** Lets go of what is open, within a second. */
   close?(): Promise<void>
 }
 

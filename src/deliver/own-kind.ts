@@ -1,3 +1,4 @@
+import type { DurationMs } from '../core/units.ts'
 import type { DefinedKind, OwnConnection } from './define-kind.ts'
 import type { Bulk, Call, Connection, Kind, SystemContext } from './kind.ts'
 import { type CallStage, type Refusal, tooLate } from './kinds/endings.ts'
@@ -58,8 +59,17 @@ function keepingPromises(own: OwnConnection, system: SystemContext<unknown>): Co
       return asWrite(answer, secrets)
     },
     bulk: bulk === undefined ? null : keepingBulk(bulk, attempt, secrets),
-    close: async () => own.close?.(),
+    close: () => close(own, system),
   }
+}
+
+/** A close takes no longer. */
+const CLOSE_MAX_MS: DurationMs = 1000
+
+/** Lets it go of what is open. How that ends is nobody's concern: nothing is called afterwards. */
+async function close(own: OwnConnection, { clock }: SystemContext<unknown>): Promise<void> {
+  const { signal } = new AbortController()
+  await within({ clock, timeout: CLOSE_MAX_MS }, signal, async () => own.close?.())
 }
 
 function keepingBulk(bulk: Bulk, attempt: Attempt, secrets: Secrets): Bulk {

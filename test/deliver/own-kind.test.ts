@@ -47,6 +47,13 @@ describe('a kind of one’s own', () => {
     await connection.close()
   })
 
+  test.each([
+    ['throws', () => Promise.reject(new Error('no way to'))],
+    ['takes for ever', () => new Promise<never>(() => {})],
+  ])('is closed, although its close %s', async (_, close) => {
+    await connect({ close }).close()
+  })
+
   test('that throws, at once or later, has not answered; no secret of its config is told', async () => {
     const fail = () => {
       throw new Error('no way to\nhttps://user:canary-secret@x')

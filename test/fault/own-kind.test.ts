@@ -2,6 +2,7 @@
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
+import { Sluice } from '../../src/client/index.ts'
 import { startService, temporaryDirectory, writeSystems } from '../support/process.ts'
 
 const CANNOT_START = 3
@@ -21,3 +22,48 @@ test('a kind whose connect throws is told as what it is, with what it said', asy
   expect(code).toBe(CANNOT_START)
   expect(stderr).toBe('error: The kind of the system line cannot connect it: there is no db\n')
 }, 60_000)
+
+const ENDING = `import { defineKind, Type } from 'sluice/kind'
+export default defineKind({
+  config: Type.Object({}),
+  connect: () => ({ write: async () => process.exit(7) }),
+})
+`
+
+test('a kind that ends the thread it is in ends the service, which says so', async () => {
+  const directory = await temporaryDirectory()
+  await writeFile(join(directory, 'line-kind.ts'), ENDING)
+  await writeSystems(directory, { line: { kind: './line-kind.ts' } })
+  const service = startService({ directory })
+  await handIn(await service.started())
+  const { code, stderr } = await service.ended
+  expect(code).toBe(CANNOT_START)
+  expect(stderr).toBe('error: Sluice could not go on: a delivery thread ended by itself.\n')
+}, 60_000)
+
+const UNCLOSABLE = `import { defineKind, Type } from 'sluice/kind'
+export default defineKind({
+  config: Type.Object({}),
+  connect: () => ({
+    write: async () => ({ kind: 'delivered', result: null }),
+    close: async () => { throw new Error('it would not') },
+  }),
+})
+`
+
+test('a kind that cannot be closed keeps no service from starting, and none from ending in order', async () => {
+  const directory = await temporaryDirectory()
+  await writeFile(join(directory, 'line-kind.ts'), UNCLOSABLE)
+  await writeSystems(directory, { line: { kind: './line-kind.ts' } })
+  const service = startService({ directory })
+  await handIn(await service.started())
+  await service.logged('request_finished')
+  service.kill('SIGTERM')
+  expect(await service.ended).toEqual({ code: 0, stderr: '' })
+}, 60_000)
+
+/** Hands in one mapping for the system of the kind. */
+function handIn(baseUrl: string) {
+  const mappings = [{ id: 'map_1', source: 'line', target: 'line', data: {} }]
+  return new Sluice({ baseUrl }).submit({ mappings })
+}
