@@ -146,6 +146,18 @@ describe('a transformation', () => {
     })
   })
 
+  test('whose record is nested without bound fails, and takes nobody with it', async () => {
+    const depth = 300_000
+    const record: Json = JSON.parse('['.repeat(depth) + ']'.repeat(depth))
+    expect(await compute({ x: '{% id %}' }, record)).toMatchObject({
+      kind: 'impossible',
+      stage: 'transform',
+      code: 'transformation_failed',
+      message: expect.stringContaining('nested too deeply'),
+    })
+    expect(await computed('id')).toBe('map_001')
+  })
+
   test('nobody waits for any more is interrupted at once', async () => {
     const controller = new AbortController()
     const impatient = startTransformer(controller.signal)

@@ -66,7 +66,9 @@ export function openTransformer({ clock, onUnavailable }: TransformerPorts): Tra
     signal: AbortSignal,
   ): Promise<Transformed> {
     const template = JSON.stringify(transformation)
-    const text = `{"transformation":${template},"input":${JSON.stringify(input)}}`
+    const inputText = serialized(input)
+    if (inputText === null) return Promise.resolve(TOO_DEEP)
+    const text = `{"transformation":${template},"input":${inputText}}`
     if (text.length > INPUT_CHARACTERS_MAX) return Promise.resolve(TOO_LARGE)
     if (signal.aborted) return Promise.resolve(INTERRUPTED)
     return new Promise((resolve) => {
@@ -91,6 +93,15 @@ export function openTransformer({ clock, onUnavailable }: TransformerPorts): Tra
   }
 }
 
+/** Null where it cannot be: a record from a source may be nested without bound. */
+function serialized(input: Input): string | null {
+  try {
+    return JSON.stringify(input)
+  } catch {
+    return null
+  }
+}
+
 function judged(answer: Answer): Transformed {
   return answer.kind === 'payload' ? answer : impossible('failed', answer.message)
 }
@@ -109,5 +120,7 @@ const TOO_LARGE = impossible(
   'The record and the transformation are too large together to be computed with: ' +
     `more than ${grouped(INPUT_CHARACTERS_MAX)} characters.`,
 )
+
+const TOO_DEEP = impossible('failed', 'The record is nested too deeply to be computed with.')
 
 const INTERRUPTED = { kind: 'interrupted' } as const
