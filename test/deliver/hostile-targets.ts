@@ -187,6 +187,12 @@ export const UNFIT: readonly {
     is: 'encoded in a way that was not asked for',
   },
   {
+    target: 'says twice how the answer is encoded',
+    behave: (socket, status) =>
+      encoded(socket, status, 'gzip\r\ncontent-encoding: gzip', gzipSync('{}')),
+    is: 'encoded in a way that was not asked for',
+  },
+  {
     target: 'does not encode the answer as it says',
     behave: (socket, status) => encoded(socket, status, 'gzip', Buffer.from('canary')),
     is: 'not encoded in the way it says',

@@ -102,7 +102,8 @@ class Exchange implements Dispatcher.DispatchHandler, Cuttable {
     const whole = this.#chunks.length <= 1 ? first : Buffer.concat(this.#chunks, this.#size)
     const encoding = this.#headers['content-encoding']
     const isPlain = encoding === undefined
-    this.#answer(isPlain ? whole : decode(whole, encoding, this.#line.maxResponse))
+    // One that came twice is a list, whatever its type says: like two in one line, joined by a comma.
+    this.#answer(isPlain ? whole : decode(whole, String(encoding), this.#line.maxResponse))
   }
 
   onResponseError(_controller: Dispatcher.DispatchController | undefined, error: Error): void {
