@@ -64,16 +64,21 @@ export function adapted(state: Adaptive, { min, max }: AdaptiveBounds, round: Ro
   const { limit, doubling } = state
   const known = state.baseline ?? round.latency
   const bounded = (wanted: number) => Math.min(max, Math.max(min, wanted))
-  if (isTooMuch(round, known)) {
-    const baseline = Math.min(known * BASELINE_DRIFT, round.latency)
-    return { limit: bounded(Math.floor(limit * DECREASE)), baseline, doubling: false }
+  const less = { limit: bounded(Math.floor(limit * DECREASE)), doubling: false }
+  // What is refused, or fails, may be answered at once: it says nothing of how long a call takes.
+  if (isRefused(round)) return { ...less, baseline: state.baseline }
+  if (isSlow(round, known)) {
+    return { ...less, baseline: Math.max(known, LATENCY_NOISE_MS) * BASELINE_DRIFT }
   }
   const baseline = Math.min(known, round.latency)
   if (!round.full) return { limit: bounded(limit), baseline, doubling }
   return { limit: bounded(doubling ? limit * 2 : limit + 1), baseline, doubling }
 }
 
-function isTooMuch({ calls, failures, throttled, latency }: Round, baseline: DurationMs): boolean {
-  if (throttled || failures > FAILURES_MAX * calls) return true
+function isRefused({ calls, failures, throttled }: Round): boolean {
+  return throttled || failures > FAILURES_MAX * calls
+}
+
+function isSlow({ latency }: Round, baseline: DurationMs): boolean {
   return latency > LATENCY_FACTOR * baseline + LATENCY_NOISE_MS
 }

@@ -44,6 +44,8 @@ export class Limiter {
   #concurrency = 0
   #adaptive: Adaptive | null = null
   readonly #round: Round
+  /** So many calls were under way when there were too many, and are not back: they say nothing new. */
+  #old = 0
   /** This worker's part of each window, and its state. */
   #windows: { readonly rate: Rate; tat: EpochMs }[] = []
   #allowance: Allowance | null = null
@@ -240,8 +242,14 @@ export class Limiter {
   }
 
   #adapt(state: Adaptive, end: CallEnd): void {
+    if (this.#old > 0) {
+      this.#old -= 1
+      this.#round.restart()
+      return
+    }
     this.#round.ended(this.#taken, end)
     if (this.#round.calls < roundLength(state) && end !== 'throttled') return
+    if (end === 'throttled') this.#old = this.#taken - 1
     this.#adaptive = adapted(state, this.#bounds(), this.#round.close())
     this.#concurrency = this.#adaptive.limit
   }

@@ -39,7 +39,7 @@ export class Round {
     this.#throttled ||= end === 'throttled'
   }
 
-  /** What was seen; the next round begins. */
+  /** What was seen of at least one call; the next round begins. */
   close(): Seen {
     const latency = this.#area / this.#calls
     const seen = {
@@ -49,12 +49,18 @@ export class Round {
       full: this.#full,
       latency,
     }
+    this.restart()
+    return seen
+  }
+
+  /** Forgets what was seen: the next round begins. */
+  restart(): void {
     this.#calls = 0
     this.#failures = 0
     this.#throttled = false
     this.#full = false
     this.#area = 0
-    return seen
+    this.#lookedAt = this.#clock.now()
   }
 
   #look(underWay: number): void {

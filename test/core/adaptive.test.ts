@@ -72,6 +72,28 @@ describe('the number of calls at once', () => {
     expect(adapted(state, BOUNDS, { ...usual, ...round }).limit).toBe(limit)
   })
 
+  test.each([
+    ['refuses', { throttled: true }],
+    ['fails', { failures: 10 }],
+  ])(
+    'is found again after a time in which a target %s at once whatever it is asked',
+    (_, trouble) => {
+      let rounds = 0
+      const last = limits(100, ({ limit }) => {
+        rounds += 1
+        const isTroubled = rounds > 30 && rounds < 40
+        return isTroubled ? { ...seen(limit, 40, 50), latency: 0, ...trouble } : seen(limit, 40, 50)
+      }).at(-1)
+      expect(last).toBeGreaterThan(30)
+    },
+  )
+
+  test('is found for a target that answered at once, and takes its time from now on', () => {
+    let rounds = 0
+    const last = limits(300, ({ limit }) => seen(limit, 40, ++rounds > 3 ? 50 : 0)).at(-1)
+    expect(last).toBeGreaterThan(30)
+  })
+
   test('stays within its bounds, whatever happens', () => {
     const anyBounds = fc
       .tuple(fc.integer({ min: 1, max: 50 }), fc.nat({ max: 200 }))

@@ -210,6 +210,26 @@ describe('a target that answers 429 to what is too much', () => {
   })
 })
 
+test('a target that takes 40 calls at once, and refuses more, has that found out by trial', async () => {
+  stage.rules = { ...stage.rules, limits: { concurrency: 200, adaptiveFrom: 1, rate: null } }
+  stage.latency = 50
+  let underWay = 0
+  stage.answer = () => {
+    underWay += 1
+    stage.clock.after(stage.latency, () => {
+      underWay -= 1
+    })
+    return underWay > 40 ? refused(429) : DELIVERED
+  }
+  stage.start()
+  await stage.post({ total: 40_000, batchSize: 500 })
+  await stage.pass(30_000)
+  const before = stage.calls.length
+  await stage.pass(10_000)
+  const most = 40 * (10_000 / stage.latency)
+  expect(stage.calls.length - before).toBeGreaterThan(0.8 * most)
+})
+
 describe('a held target with 1,000 mappings waiting', () => {
   test('is probed once a minute at most, and completes all when it is mended', async () => {
     let isMended = false
