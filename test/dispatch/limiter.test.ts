@@ -222,6 +222,24 @@ describe('a rate', () => {
   })
 })
 
+test('of a rate that is shared, several workers may together begin one call more for each but the first', async () => {
+  const [workers, rate] = [4, { count: 10, per: 1000, burst: 3 }]
+  const starts: number[] = []
+  for (let position = 0; position < workers; position++) {
+    const own = limiter(1000, rate)
+    own.assign({ workers, position })
+    for (let call = 0; call < 30; call++) void started(own, starts)
+  }
+  await pass(clock, 5000)
+  starts.sort((a, b) => a - b)
+  for (const start of starts) {
+    const inWindow = starts.filter((at) => at >= start && at < start + rate.per)
+    expect(inWindow.length).toBeLessThanOrEqual(rate.count + rate.burst + workers - 1)
+  }
+  const atOnce = starts.filter((at) => at === starts[0])
+  expect(atOnce.length).toBeGreaterThan(rate.burst)
+})
+
 async function started(own: Limiter, starts: number[]): Promise<void> {
   await own.take()
   starts.push(clock.now())
