@@ -195,7 +195,7 @@ export class Dispatcher {
 
   #give(system: string, step: Step, answer: Answer | null): void {
     const access = this.#accesses.of(system)
-    access.limiter.give(answer === null ? 'fine' : this.#gates.hear(access, step, answer))
+    access.limiter.give(answer && this.#gates.hear(access, step, answer))
     const lane = this.#lanes.get(system)
     // A mapping that was written is judged first; then it starts the next one itself.
     if (lane !== undefined && step === 'read') this.#pump(lane)

@@ -165,13 +165,21 @@ export class Limiter {
     })
   }
 
-  /** Gives a turn back; whoever has waited longest gets it. */
-  give(end: CallEnd = 'fine'): void {
+  /**
+   * Gives a turn back; whoever has waited longest gets it.
+   *
+   * @param end null where no call was made of it
+   */
+  give(end: CallEnd | null = 'fine'): void {
+    if (end !== null) this.#ended(end)
+    this.#taken -= 1
+    this.#serve()
+  }
+
+  #ended(end: CallEnd): void {
     if (this.#adaptive !== null) this.#adapt(this.#adaptive, end)
     this.#pacer.ended(end === 'throttled', this.#clock)
     this.#stopwatch.ended(this.#taken)
-    this.#taken -= 1
-    this.#serve()
   }
 
   /** Gives a turn to everybody who waits, of whom none will make a call: they were called off. */

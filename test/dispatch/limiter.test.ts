@@ -222,6 +222,16 @@ describe('a rate', () => {
   })
 })
 
+test('a turn of which no call was made says nothing of the calls that were under way', () => {
+  const own = limiter(3)
+  queue(own, ['a', 'b'])
+  expect(own.refused(null).wait).toBe(1000)
+  own.give('throttled')
+  queue(own, ['denied'])
+  own.give(null)
+  expect(own.refused(null).wait).toBe(1000)
+})
+
 test('of a rate that is shared, several workers may together begin one call more for each but the first', async () => {
   const [workers, rate] = [4, { count: 10, per: 1000, burst: 3 }]
   const starts: number[] = []
