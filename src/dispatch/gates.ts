@@ -102,10 +102,12 @@ export class Gates {
       this.#ports.onOpen(system)
       return
     }
-    if (closed.until === gate.closedUntil && gate.closed !== null) return
+    const known = gate.closed?.until ?? Number.NEGATIVE_INFINITY
+    // What is no news leaves a worker alone that has stepped back for longer.
+    if (closed.until === known) return
     const now = this.#ports.clock.now()
-    const isHastened = gate.closed !== null && closed.until <= now + CLOCKS_APART_MS
-    if (isHastened && now < gate.closedUntil) access.limiter.goOn()
+    const soon = now + CLOCKS_APART_MS
+    if (soon < known && closed.until <= soon) access.limiter.goOn()
     this.#set(access, closed)
     if (now < closed.until) this.#ports.stop(system)
     this.#ports.wakeAt(system, closed.until)

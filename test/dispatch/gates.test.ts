@@ -52,6 +52,25 @@ describe('a system that asks to be left alone', () => {
   })
 })
 
+test('a worker that alone is refused leaves a system to the others, for longer each time', async () => {
+  const others = stage.start()
+  stage.start()
+  await stage.pass(JOINED_MS)
+  const refusedAt: number[] = []
+  stage.answer = (_, worker) => {
+    if (worker === others) return DELIVERED
+    refusedAt.push(stage.clock.now())
+    return refused(429)
+  }
+  await stage.post({ total: 100_000, batchSize: 500 })
+  await stage.pass(60_000)
+  const times = [...new Set(refusedAt)]
+  const rests = times.slice(1).map((at, n) => at - (times[n] ?? 0))
+  for (const [n, atLeast] of [2000, 2000, 4000, 8000, 10_000].entries()) {
+    expect(rests[n]).toBeGreaterThanOrEqual(atLeast)
+  }
+})
+
 describe('a system that fails, and refuses some calls as too many', () => {
   test('is left alone for those that failed: what was refused is no call that went well', async () => {
     const [crowd, minimum] = [20, 10]
