@@ -40,6 +40,7 @@ describe('what JSON.parse reads well is read the same', () => {
   test.each([
     ['a byte order mark', '\uFEFF[1]', [1]],
     ['a pair of surrogates', '["\\ud83d\\ude00"]', ['😀']],
+    ['a pair of surrogates after a backslash', '["\\\\\\ud83d\\ude00"]', ['\\😀']],
     ['an escaped backslash before u0000', '["\\\\u0000"]', ['\\u0000']],
     ['colons in keys and values', '{"a:b":"c:d","e":{"f":":"}}', { 'a:b': 'c:d', e: { f: ':' } }],
     ['an escaped colon', '{"a\\u003a":1}', { 'a:': 1 }],
@@ -108,6 +109,7 @@ describe('what JSON.parse drops, rounds or mangles is refused', () => {
     ['["\\ud800"]', 'invalid_string #/0'],
     ['["\\udc00\\ud800"]', 'invalid_string #/0'],
     ['["\\ud83d\\ude00\\ude00"]', 'invalid_string #/0'],
+    ['["\\\\ud83d\\ude00"]', 'invalid_string #/0'],
     ['["a\\u0000b"]', 'invalid_string #/0'],
     ['[9007199254740993]', 'unsafe_number #/0'],
     ['[-9007199254740993]', 'unsafe_number #/0'],

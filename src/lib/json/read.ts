@@ -101,9 +101,12 @@ function endOfString(text: string, start: number): number {
   return text.length
 }
 
-/** Escapes that may stand for a NUL, a colon (which would spoil the count) or half a character. */
+/**
+ * Escapes that may stand for a NUL, a colon (which would spoil the count) or half a character. What has
+ * another backslash in front may be no escape, and so is no first half of anything.
+ */
 const SUSPECT_ESCAPE =
-  /\\u(?:0000|003[aA]|[dD][89abAB]..(?!\\u[dD][c-fC-F])|(?<!\\u[dD][89abAB]..\\u)[dD][c-fC-F])/
+  /\\u(?:0000|003[aA]|[dD][89abAB]..(?!\\u[dD][c-fC-F])|(?<!(?<!\\)\\u[dD][89abAB]..\\u)[dD][c-fC-F])/
 
 /**
  * Whether nothing can be wrong. A key that is there twice is parsed once, so it leaves the text with
