@@ -8,6 +8,9 @@ const UNREAD_BYTES_MAX = 1_048_576
 /** Proxies take a connection for dead on which nothing comes for a minute, or half of one. */
 const KEEP_ALIVE_MS: DurationMs = 15_000
 
+/** How long a client may take to read what was left for it when the last events were sent. */
+const LAST_READ_MS: DurationMs = 60_000
+
 export const EVENT_STREAM = 'text/event-stream'
 
 const HEADERS = {
@@ -51,6 +54,13 @@ export function openEventStream(
     if (response.writableLength > UNREAD_BYTES_MAX) response.destroy()
   }
 
+  /** Nothing may be written after the end, however long the client takes to read it. */
+  function end(events: string): void {
+    cancel()
+    cancel = clock.after(LAST_READ_MS, () => response.destroy())
+    response.end(events)
+  }
+
   for (const [name, value] of Object.entries(reply.getHeaders())) {
     if (value !== undefined) response.setHeader(name, value)
   }
@@ -60,7 +70,7 @@ export function openEventStream(
     cancel()
     onClose()
   })
-  return { send, end: (events) => response.end(events) }
+  return { send, end }
 }
 
 /** One event as it is sent; `data` is of one line. */

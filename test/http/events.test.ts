@@ -1,4 +1,6 @@
 /** `GET /status/{id}/events` and `Prefer: wait`, over real sockets. */
+import { once } from 'node:events'
+import type { ServerResponse } from 'node:http'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import type { Store } from '../../src/store/store.ts'
 import { claimed, inserted, join } from '../contract/steps.ts'
@@ -247,6 +249,36 @@ describe('GET /status/{id}/events', () => {
     await goOn(4)
     await pass(clock, 250)
     expect(await quick.closed).toBe(true)
+  })
+
+  test('does not wait for ever for a client that never reads the end', async () => {
+    const clock = new SimulatedClock()
+    const metadata = { note: 'x'.repeat(50_000) }
+    let looks = 0
+    const { server, url, goOn } = await serverAtWork({
+      clock,
+      limits: { maxStreams: 1 },
+      wrap: (store) => ({
+        ...store,
+        async request(tenant, id) {
+          looks += 1
+          const request = await store.request(tenant, id)
+          return request && { ...request, metadata: { ...metadata, looks: String(looks) } }
+        },
+      }),
+    })
+    const answering = once(server.app.server, 'request')
+    const slow = await follow(url)
+    const [, response]: ServerResponse[] = await answering
+    slow.pause()
+    while ((response?.writableLength ?? 0) < 300_000) await pass(clock, 250)
+    await goOn(4)
+    await pass(clock, 59_000)
+    expect((await fetch(`${url}/events`)).status).toBe(503)
+    await pass(clock, 2000)
+    await eventually(async () => expect((await follow(url)).status).toBe(200))
+    slow.resume()
+    expect(await slow.closed).toBe(false)
   })
 
   function isOfLook(metadata: unknown, look: number): boolean {
