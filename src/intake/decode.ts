@@ -1,5 +1,5 @@
 import { pipeline, Readable } from 'node:stream'
-import { constants, createGunzip, createZstdDecompress } from 'node:zlib'
+import { constants, createGunzip, createZstdDecompress, type ZstdDecompress } from 'node:zlib'
 
 /** How a body is encoded for its way here. */
 export type Encoding = 'identity' | 'gzip' | 'zstd'
@@ -24,23 +24,82 @@ export async function* decode(
   encoding: Encoding,
 ): AsyncGenerator<Uint8Array, void> {
   if (encoding === 'identity') return yield* body
-  const decoder = encoding === 'gzip' ? gunzip() : unzstd()
-  // What goes wrong on either side comes out where it is read.
-  pipeline(Readable.from(body, { objectMode: false }), decoder, () => {})
   try {
-    yield* decoder
+    yield* encoding === 'gzip' ? gunzip(body) : unzstd(body)
   } catch (error) {
     throw isOfDecoder(error) ? new MalformedEncoding(String(error), { cause: error }) : error
   }
 }
 
-function gunzip() {
-  return createGunzip({ chunkSize: CHUNK_BYTES })
+async function* gunzip(body: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array, void> {
+  const decoder = createGunzip({ chunkSize: CHUNK_BYTES })
+  // What goes wrong on either side comes out where it is read.
+  pipeline(Readable.from(body, { objectMode: false }), decoder, () => {})
+  yield* decoder
 }
 
-function unzstd() {
-  const params = { [constants.ZSTD_d_windowLogMax]: ZSTD_WINDOW_LOG_MAX }
-  return createZstdDecompress({ chunkSize: CHUNK_BYTES, params })
+/** How many frames a body in zstd may have: each takes a tenth of a millisecond to begin, however short it is. */
+const ZSTD_FRAMES_MAX = 10_000
+
+/**
+ * A body in zstd may have several frames, and a decoder of Node's passes over whatever comes after the one
+ * that it has come to the end of: the rest is for another decoder.
+ */
+async function* unzstd(body: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array, void> {
+  const chunks = body[Symbol.asyncIterator]()
+  let rest: Uint8Array | null = new Uint8Array()
+  try {
+    for (let frames = 1; rest !== null; frames++) {
+      if (frames > ZSTD_FRAMES_MAX) throw new MalformedEncoding('too many frames')
+      const decoder = createZstdDecompress(ZSTD_OPTIONS)
+      const fed = feed(decoder, rest, chunks)
+      yield* decoder
+      rest = await fed
+    }
+  } finally {
+    // Not waited for: whoever makes the chunks may be waiting for a client.
+    chunks.return?.().catch(() => {})
+  }
+}
+
+const ZSTD_OPTIONS = {
+  chunkSize: CHUNK_BYTES,
+  params: { [constants.ZSTD_d_windowLogMax]: ZSTD_WINDOW_LOG_MAX },
+}
+
+/**
+ * Feeds a decoder as long as it takes what it gets. What goes wrong on either side comes out where it is read.
+ *
+ * @returns what it has left of a chunk; null where there is nothing left
+ */
+async function feed(
+  decoder: ZstdDecompress,
+  first: Uint8Array,
+  chunks: AsyncIterator<Uint8Array>,
+): Promise<Uint8Array | null> {
+  try {
+    let chunk = first
+    for (;;) {
+      const before = decoder.bytesWritten
+      await write(decoder, chunk)
+      const taken = decoder.bytesWritten - before
+      if (taken < chunk.length) return chunk.subarray(taken)
+      const next = await chunks.next()
+      if (next.done) break
+      chunk = next.value
+    }
+    decoder.end()
+  } catch (error) {
+    decoder.destroy(error instanceof Error ? error : new Error(String(error)))
+  }
+  return null
+}
+
+/** Resolves when the decoder is done with the bytes. */
+function write(decoder: ZstdDecompress, bytes: Uint8Array): Promise<void> {
+  return new Promise((resolve, reject) => {
+    decoder.write(bytes, (error) => (error ? reject(error) : resolve()))
+  })
 }
 
 function isOfDecoder(error: unknown): boolean {

@@ -78,5 +78,6 @@ async function collect(body: AsyncIterable<Uint8Array>): Promise<Buffer> {
 const BADLY_ENCODED = {
   pointer: '#',
   code: 'malformed_encoding',
-  detail: 'The body is not encoded as its Content-Encoding says, or it is cut off.',
+  detail:
+    'The body is not encoded as its Content-Encoding says, is cut off, or has more than 10,000 frames.',
 } as const

@@ -57,6 +57,11 @@ const ENCODED: readonly Row[] = [
     ...malformedEncoding,
   },
   {
+    name: 'zstd with something else behind it',
+    ...encoded('zstd', Buffer.concat([zstdCompressSync(ONE), Buffer.from(ONE)])),
+    ...malformedEncoding,
+  },
+  {
     name: 'zstd that would have us remember 128 MB',
     ...encoded('zstd', zstdFrame(ONE, 27)),
     ...malformedEncoding,
@@ -334,6 +339,13 @@ export const STREAMS_TAKEN: readonly Input[] = [
     ...encoded('x-gzip', Buffer.concat([gzipSync(ONE.slice(0, 9)), gzipSync(ONE.slice(9))])),
   },
   { name: 'JSON in zstd', ...encoded(' ZSTD ', zstdCompressSync(ONE)) },
+  {
+    name: 'JSON in zstd, of two frames',
+    ...encoded(
+      'zstd',
+      Buffer.concat([ONE.slice(0, 9), ONE.slice(9)].map((part) => zstdCompressSync(part))),
+    ),
+  },
   {
     name: 'JSON in zstd that looks back as far as HTTP allows',
     ...encoded('zstd', zstdFrame(ONE, 23)),
