@@ -139,10 +139,11 @@ export class Reception<Ending> {
     return this.#destination.makeRoom()
   }
 
-  #take(found: Found): void {
+  #take(asFound: Found): void {
+    const found = { ...asFound, candidate: withoutError(asFound.candidate) }
     const ordinal = this.#total
     this.#total += 1
-    const mapping = found.faults.length === 0 ? asMapping(withoutError(found.candidate)) : null
+    const mapping = found.faults.length === 0 ? asMapping(found.candidate) : null
     const faults = this.#faultsOf(found, mapping)
     const isGood = mapping !== null && faults.length === 0
     const twin = isGood ? this.#ids.add(mapping.id, ordinal) : null

@@ -129,6 +129,13 @@ describe('of a stream with something wrong in it nothing is there', () => {
     })
   })
 
+  test('and not why it had failed before, which is passed over', async () => {
+    const body = line(0, { id: 7, error: { code: 'target_rejected' } })
+    const acceptance = await received(body, { store })
+    if (acceptance.kind !== 'refused') throw new Error('it was taken')
+    expect(acceptance.problems.map(({ pointer }) => pointer)).toEqual(['#/mappings/0/id'])
+  })
+
   test('and it is not read any further then', async () => {
     let chunks = 0
     async function* endless() {
