@@ -87,6 +87,8 @@ function faultOf(names: readonly string[]): string | null {
   if (names.length > COLUMNS_MAX) return `A table may have at most ${COLUMNS_MAX} columns.`
   if (names.includes('')) return 'Each column needs a name in the first row.'
   if (new Set(names).size < names.length) return 'Give each column a name of its own.'
+  if (names.some((name) => name.includes('\0')))
+    return 'Leave the NUL character out of the first row.'
   if (names.includes('__proto__')) return 'No column may be called __proto__.'
   if (names.includes('data') && names.some(isField)) {
     return 'A record is either one column, data, in JSON, or a column for each of its fields.'

@@ -29,6 +29,8 @@ export class CsvReader implements Reader {
     this.#tell = tell
     this.#parser = new Parser({
       bom: true,
+      // Each is the end of a row wherever it is: files are put together from others.
+      record_delimiter: ['\r\n', '\n', '\r'],
       skip_empty_lines: true,
       // Rows of another length are told of one by one.
       relax_column_count: true,

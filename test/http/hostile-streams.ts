@@ -249,6 +249,7 @@ const STREAMS: readonly Row[] = [
     ['a column too few', 'id,source\na,b\n'],
     ['a column without a name', 'id,source,target,\na,b,c,d\n'],
     ['a column named twice', 'id,source,target,id\na,b,c,d\n'],
+    ['a NUL in the name of a column', 'id,source,target,a\0b\na,b,c,d\n'],
     ['a column called __proto__', 'id,source,target,__proto__\na,b,c,d\n'],
     ['records in two ways', 'id,source,target,data,email\na,b,c,1,d\n'],
     [

@@ -80,6 +80,13 @@ describe('in NDJSON', () => {
     expect(await read('ndjson', `${line} `)).toMatchObject([{ codes: ['line_too_long'] }])
   })
 
+  test('a line is as long as its bytes, however it is cut', async () => {
+    const line = JSON.stringify('é'.repeat(LINE_BYTES_MAX / 2))
+    for (const cuts of [[], [LINE_BYTES_MAX / 2], [LINE_BYTES_MAX + 1]]) {
+      expect(await read('ndjson', `${line}\n`, cuts)).toMatchObject([{ codes: ['line_too_long'] }])
+    }
+  })
+
   test('a line that is too long, and has no end, is told of once', async () => {
     const body = Buffer.alloc(3 * LINE_BYTES_MAX, ' ')
     const expected = [{ candidate: null, line: 1, codes: ['line_too_long'] }]
@@ -98,19 +105,20 @@ describe('in CSV', () => {
   test('each row is found, and the number of its first line, however it is cut', async () => {
     const anyCell = anyText.filter((cell) => !cell.includes('\0') && cell.isWellFormed())
     const anyRow = fc.array(anyCell, { minLength: HEAD.length, maxLength: HEAD.length })
-    const anyRows = fc.array(anyRow, { maxLength: 8 })
+    const anyEnd = fc.constantFrom('\n', '\r\n', '\r')
+    const anyRows = fc.array(fc.tuple(anyRow, anyEnd), { maxLength: 8 })
     await fc.assert(
       fc.asyncProperty(
-        ...[anyRows, fc.constantFrom('\n', '\r\n'), fc.boolean(), anyCuts],
+        ...[anyRows, anyEnd, fc.boolean(), anyCuts],
         async (rows, end, hasMark, cuts) => {
           let line = 2
-          const expected = rows.map((cells) => {
+          const expected = rows.map(([cells]) => {
             const found = { candidate: candidateOf(cells), line, codes: [] }
             line += row(cells, '\n').split(/\r\n|\n|\r/).length - 1
             return found
           })
-          const texts = [HEAD, ...rows.map((cells) => cells.map(defuse))]
-          const body = texts.map((cells) => row(cells, end)).join('')
+          const texts = rows.map(([cells, end]) => row(cells.map(defuse), end))
+          const body = [row(HEAD, end), ...texts].join('')
           expect(await read('csv', `${hasMark ? '\uFEFF' : ''}${body}`, cuts)).toEqual(expected)
         },
       ),
@@ -134,6 +142,19 @@ describe('in CSV', () => {
     expect(await read('csv', body)).toEqual([
       { candidate: { id: 'i', source: 's', target: 't', ...expected }, line: 2, codes: [] },
     ])
+  })
+
+  test('a row ends in its own way, whichever way the first one ends', async () => {
+    for (const head of ['id,source,target\n', 'id,source,target\r\n']) {
+      const body = `${head}a,s,t\r\n\nb,s,t\n\r\nc,s,t`
+      for (const cuts of [[], [head.length + 6]]) {
+        expect(await read('csv', body, cuts)).toEqual([
+          { candidate: { id: 'a', source: 's', target: 't' }, line: 2, codes: [] },
+          { candidate: { id: 'b', source: 's', target: 't' }, line: 4, codes: [] },
+          { candidate: { id: 'c', source: 's', target: 't' }, line: 6, codes: [] },
+        ])
+      }
+    }
   })
 
   test('a row that is wrong in itself is told of, and the others are read', async () => {
