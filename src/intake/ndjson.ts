@@ -98,9 +98,14 @@ export class NdjsonReader implements Reader {
 }
 
 function foundIn(text: string, line: number): Found {
-  if (text.length > LINE_BYTES_MAX) return unreadable([LINE_TOO_LONG], line)
+  if (isTooLong(text)) return unreadable([LINE_TOO_LONG], line)
   const read = readJsonText(text, LIMITS, line)
   if (!read.ok) return unreadable(faultsOfJson(read.problems), line)
   const mayCompute = mayBringExpressions(text)
   return { candidate: read.value, faults: NONE, line, weight: text.length, mayCompute }
+}
+
+/** It is counted only where it may be: a character takes three bytes at most. */
+function isTooLong(text: string): boolean {
+  return 3 * text.length > LINE_BYTES_MAX && Buffer.byteLength(text) > LINE_BYTES_MAX
 }
