@@ -176,6 +176,12 @@ describe('POST /requests/{id}/cancel', () => {
     expect(await fixture.store.request('acme', id)).toMatchObject({ closing: null })
   })
 
+  test('takes an empty body for none, whatever it says it is', async () => {
+    const fixture = await openServer()
+    const { id } = await inserted(fixture.store)
+    expect((await cancel(fixture, id, { body: '' })).status).toBe(200)
+  })
+
   test('takes no body and no parameters', async () => {
     const fixture = await openServer()
     const { id } = await inserted(fixture.store)

@@ -33,10 +33,10 @@ const schema = {
 export function cancelRoutes(app: FastifyInstance, ports: HttpPorts): void {
   const { store, tenant, clock, emit } = ports
 
-  app.post<{ Params: { id: string } }>('/requests/:id/cancel', {
+  app.post<{ Params: { id: string }; Body?: Buffer }>('/requests/:id/cancel', {
     schema,
     handler: async ({ params: { id }, body }, reply) => {
-      if (body !== undefined && body !== null) return sendBadInput(reply, NO_BODY)
+      if (body?.length) return sendBadInput(reply, NO_BODY)
       if (!isRequestId(id)) return sendProblem(reply, 'not-found', NO_REQUEST)
       const cancelled = await store.cancel(tenant, id, clock.now())
       if (cancelled.kind === 'unknown') return sendProblem(reply, 'not-found', NO_REQUEST)
