@@ -212,7 +212,8 @@ export class Reception<Ending> {
   /** By what a body that comes again is known, together with what its caller wants of it. */
   #fingerprint(): string | null {
     const { format, onInvalid, options } = this.#submission
-    const wanted = { format, onInvalid, options }
+    // In whichever order its address has them.
+    const wanted = { format, onInvalid, options: Object.entries(options).toSorted() }
     return this.#hash?.update(`\0${JSON.stringify(wanted)}`).digest('hex') ?? null
   }
 }

@@ -365,6 +365,14 @@ describe('the key of a stream', () => {
     expect(await listed(store)).toEqual([idOf(first)])
   })
 
+  test('finds the request again whatever the order of its options', async () => {
+    const one = { priority: 'LOW', batch_size: 7 } as const
+    const other = { batch_size: 7, priority: 'LOW' } as const
+    const first = await received(lines(3), { store, idempotencyKey, options: one })
+    const again = await received(lines(3), { store, idempotencyKey, options: other })
+    expect(again).toMatchObject({ kind: 'accepted', request: idOf(first), replayed: true })
+  })
+
   test.each([3, MANY])('with another body (of %i) is a conflict', async (count) => {
     const first = await received(lines(count), { store, idempotencyKey })
     const bodies = [lines(count - 1), lines(count + 1), lines(count, () => ({ source: 'x' }))]
