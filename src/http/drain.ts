@@ -10,6 +10,8 @@ const SWEEP_MS: DurationMs = 50
 export interface Drain {
   /** No new request is taken. */
   readonly isDraining: boolean
+  /** Whether an answer has begun to go out through this socket, and has not ended. */
+  isAnswering(socket: Socket): boolean
   /** Begins to drain; what is still open at the deadline is cut off. */
   begin(deadline: DurationMs): void
   /** Call when the server has closed. */
@@ -79,6 +81,7 @@ export function createDrain(
     get isDraining() {
       return isDraining
     },
+    isAnswering: (socket) => connections.get(socket)?.latest?.headersSent === true,
     begin(deadline) {
       isDraining = true
       for (const [socket, { latest }] of connections) {

@@ -73,7 +73,10 @@ export function createServer(ports: HttpPorts): HttpServer {
     genReqId: numbered(ports.newId(clock.now())),
     clientErrorHandler: (error, socket) => {
       const isPatient = error.code === 'ERR_HTTP_REQUEST_TIMEOUT' && uploads.isReceiving(socket)
-      if (!isPatient) answerClientError(error, socket)
+      if (isPatient) return
+      // Whatever was said now would be read as part of the answer that is under way.
+      if (drain.isAnswering(socket)) socket.destroy()
+      else answerClientError(error, socket)
     },
     frameworkErrors: answerRefusal,
   })

@@ -2,6 +2,7 @@
 import { describe, expect, test } from 'vitest'
 import { TIMEOUTS } from '../../src/http/ports.ts'
 import type { Inserted } from '../../src/store/store.ts'
+import { inserted } from '../contract/steps.ts'
 import { open } from './connection.ts'
 import { mapping, openServer } from './server.ts'
 
@@ -49,6 +50,18 @@ describe('slow clients are cut off', () => {
     expect((await store.totals()).activeRequests).toBe(0)
     expect(events.filter(({ event }) => event === 'http_failed')).toEqual([])
   })
+})
+
+test('what is no HTTP ends an answer that is under way, and puts nothing into it', async () => {
+  const { server, store } = await openServer()
+  const { id } = await inserted(store)
+  const start = `GET /status/${id}/events HTTP/1.1\r\nHost: localhost\r\n\r\n`
+  const client = await open(await server.listen(), start)
+  await client.received('event: status')
+  client.socket.write('no HTTP\r\n\r\n')
+  const answer = await client.closed
+  expect(answer).toMatch(/^HTTP\/1\.1 200 /)
+  expect(answer).not.toContain('malformed-request')
 })
 
 test('more connections than there may be are closed at once', async () => {
