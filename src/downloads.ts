@@ -52,9 +52,14 @@ export function openDownloads(share: () => StoreAccess): Downloads {
     current ??= start()
     const { worker, ended } = current
     worker.postMessage(message, [port2])
+    let isCut = false
+    port1.once('close', () => {
+      isCut = true
+    })
     try {
       for (;;) {
-        const answer = await ask(port1)
+        // The thread may have ended while nobody asked: then nobody answers.
+        const answer = isCut ? null : await ask(port1)
         if (answer === null) throw new Error('its thread has ended', { cause: await ended })
         if (answer.kind === 'end') return
         if (answer.kind === 'failed') throw toError(answer)

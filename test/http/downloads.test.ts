@@ -1,7 +1,9 @@
 /** The thread that writes results, on a store with threads of its own. */
+import { once } from 'node:events'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import type { Worker } from 'node:worker_threads'
 import { expect, onTestFinished, test } from 'vitest'
 import { openDownloads } from '../../src/downloads.ts'
 import { type DownloadOrder, download } from '../../src/http/results/download.ts'
@@ -79,4 +81,15 @@ test('a thread that dies takes its downloads along, and the next one has another
   await expect(all(downloads.download(order))).rejects.toThrow('has ended')
   expect((await all(downloads.download(order))).split('\n')).toHaveLength(TOTAL + 1)
   await downloads.close()
+})
+
+test('a thread that dies while a reader makes a pause takes that download along, too', async () => {
+  const { downloads, order } = await opened()
+  const started = once(process, 'worker')
+  const pieces = downloads.download(order)
+  await pieces.next()
+  const [thread]: Worker[] = await started
+  await thread?.terminate()
+  await expect(pieces.next()).rejects.toThrow('has ended')
+  expect((await all(downloads.download(order))).split('\n')).toHaveLength(TOTAL + 1)
 })
