@@ -13,6 +13,9 @@ import {
 } from './reader.ts'
 import { Utf8Watch } from './utf8.ts'
 
+/** The parser counts what is in cells, not how many there are: a row must end within so many bytes of them. */
+const ROW_BYTES_MAX = 4 * LINE_BYTES_MAX
+
 /**
  * Reads a mapping from each row (RFC 4180); the first one names the columns, and blank lines are passed
  * over. What is wrong within a row is told of that row. A quote that is out of place spoils all the rest.
@@ -24,6 +27,8 @@ export class CsvReader implements Reader {
   #columns: Columns | null = null
   /** Where the row that is being read begins, but for blank lines. */
   #nextLine = 1
+  /** About how many bytes of it have come. */
+  #begun = 0
 
   constructor(tell: (found: Found) => void) {
     this.#tell = tell
@@ -43,13 +48,22 @@ export class CsvReader implements Reader {
 
   async read(bytes: Uint8Array): Promise<void> {
     if (!this.#utf8.isFine(bytes)) throw new Unreadable(INVALID_UTF8)
+    const ended = this.#ended
     await this.#parse((done) => this.#parser.write(bytes, done))
+    this.#begun = ended === this.#ended ? this.#begun + bytes.length : 0
+    if (this.#begun > ROW_BYTES_MAX) throw new Unreadable(ROW_TOO_LONG, this.#nextLine)
   }
 
   async end(): Promise<void> {
     if (!this.#utf8.isWhole) throw new Unreadable(INVALID_UTF8)
     await this.#parse((done) => this.#parser.end(done))
     if (this.#columns === null) this.#columns = new Columns([], 1)
+  }
+
+  /** How many rows and blank lines have come to their end. */
+  get #ended(): number {
+    const { records, empty_lines } = this.#parser.info
+    return records + empty_lines
   }
 
   #parse(write: (done: (error?: Error | null) => void) => void): Promise<void> {

@@ -157,6 +157,25 @@ describe('in CSV', () => {
     }
   })
 
+  test('a row of empty cells that never ends is not read on', async () => {
+    const reader = new CsvReader(() => {})
+    await reader.read(Buffer.from('id,source,target\n'))
+    const commas = Buffer.alloc(65_536, ',')
+    let chunks = 0
+    async function readOn(): Promise<void> {
+      for (; chunks < 1000; chunks++) await reader.read(commas)
+    }
+    await expect(readOn()).rejects.toMatchObject({ name: 'Unreadable', line: 2 })
+    expect(chunks * commas.length).toBeLessThan(5 * LINE_BYTES_MAX)
+  })
+
+  test('blank lines are passed over, however many', async () => {
+    const body = `id,source,target\n${'\n'.repeat(5 * LINE_BYTES_MAX)}a,s,t\n`
+    const cuts = Array.from({ length: 80 }, (_, cut) => 65_536 * cut)
+    const line = 5 * LINE_BYTES_MAX + 2
+    expect(await read('csv', body, cuts)).toMatchObject([{ candidate: { id: 'a' }, line }])
+  })
+
   test('a row that is wrong in itself is told of, and the others are read', async () => {
     const body = 'id,source,target,data\na,s\nb,s,t,{\n\nc,s,t,1\n'
     expect(await read('csv', body, [30])).toMatchObject([
