@@ -426,5 +426,6 @@ describe('a download', () => {
     const answer = await fetch(url, { method: 'HEAD', headers: { accept: CSV } })
     expect(answer.status).toBe(200)
     expect(answer.headers.get('content-type')).toBe('text/csv; charset=utf-8; header=present')
+    expect(answer.headers.get('content-length')).toBeNull()
   })
 })

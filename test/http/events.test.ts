@@ -162,6 +162,7 @@ describe('GET /status/{id}/events', () => {
     expect(await answer.json()).toMatchObject({ detail: 'Accept text/event-stream.' })
     const head = await fetch(`${url}/events`, { method: 'HEAD' })
     expect(head.headers.get('content-type')).toBe('text/event-stream')
+    expect(head.headers.get('content-length')).toBeNull()
     expect(head.status).toBe(200)
   })
 

@@ -1,5 +1,6 @@
 import { Readable } from 'node:stream'
 import type { FastifyReply } from 'fastify'
+import { sendHead } from '../head.ts'
 import type { HttpPorts } from '../ports.ts'
 import { sendProblem } from '../problem.ts'
 import type { DownloadOrder } from './download.ts'
@@ -33,7 +34,7 @@ export function downloadSender({ download, limits, emit }: HttpPorts): SendDownl
       'content-type': order.form === 'csv' ? `${type}${CSV_PARAMETERS}` : type,
       'content-disposition': `attachment; filename="results.${order.form}"`,
     }
-    if (reply.request.method === 'HEAD') return reply.headers(headers).send()
+    if (reply.request.method === 'HEAD') return sendHead(reply.headers(headers))
     const body = await readableOf(counted(order), (error) => {
       emit({ event: 'download_cut', instance: reply.request.id, error })
     })

@@ -5,6 +5,7 @@ import { cursorOf, positionIn } from '../cursor.ts'
 import { refusals, STORE_PROBLEMS } from '../documented.ts'
 import { EVENT_STREAM, eventText, openEventStream } from '../event-stream.ts'
 import type { Following } from '../follow.ts'
+import { sendHead } from '../head.ts'
 import { NoParameters } from '../parameters.ts'
 import type { HttpPorts } from '../ports.ts'
 import { sendBadInput, sendProblem } from '../problem.ts'
@@ -78,7 +79,7 @@ export function eventsRoutes(app: FastifyInstance, ports: HttpPorts, following: 
       if (first === null) return sendProblem(reply, 'not-found', NO_REQUEST)
       if (seen === END) return reply.code(204).send()
       if (open >= limits.maxStreams) return sendProblem(reply, 'overloaded', tooMany(limits))
-      if (request.method === 'HEAD') return reply.type(EVENT_STREAM).send()
+      if (request.method === 'HEAD') return sendHead(reply.type(EVENT_STREAM))
 
       // It may have gone while the store was asked, and then nothing would tell of it any more.
       if (reply.raw.destroyed) return reply.hijack()
