@@ -19,6 +19,9 @@ import { sendRehearsal } from './rehearsal.ts'
 /** A body of JSON that is no larger is read here; every other one by a thread of its own. */
 const SMALL_BYTES_MAX = 1_000_000
 
+/** The same where bad mappings are skipped: all that is wrong with each is found out, however many they are. */
+const SMALL_BYTES_MAX_SKIPPING = 100_000
+
 interface Ingest {
   /** Undefined where there is none. */
   readonly Body: IncomingMessage | undefined
@@ -131,7 +134,8 @@ function lengthOf({ headers }: IngestRequest): number | null {
 function isSmall({ format, encoding }: UploadForm, request: IngestRequest): boolean {
   if (format !== 'json' || encoding !== 'identity') return false
   const length = lengthOf(request)
-  return length !== null && length <= SMALL_BYTES_MAX
+  const isSkipping = request.query.on_invalid === 'skip'
+  return length !== null && length <= (isSkipping ? SMALL_BYTES_MAX_SKIPPING : SMALL_BYTES_MAX)
 }
 
 function misplaced(name: string) {
