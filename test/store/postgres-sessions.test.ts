@@ -1,14 +1,26 @@
 /** Sessions that are in each other's way, and nodes that do not agree about the time: F17, F18. */
+import pg from 'pg'
 import { afterAll, beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest'
 import { BEAT_EVERY_MS, LIFETIME_MS } from '../../src/dispatch/membership.ts'
 import { systemClock } from '../../src/lib/clock.ts'
 import { migrate } from '../../src/store/postgres/migrate.ts'
 import { postgresStore } from '../../src/store/postgres/store.ts'
 import type { ClaimedBatch, Store } from '../../src/store/store.ts'
-import { audited, claimed, inserted, join, MINUTE, settled, swept, two } from '../contract/steps.ts'
+import {
+  audited,
+  claimed,
+  claimedOne,
+  inserted,
+  join,
+  MINUTE,
+  only,
+  settled,
+  swept,
+  two,
+} from '../contract/steps.ts'
 import { eventually } from '../support/eventually.ts'
 import { emptyTables, execute, postgresDatabase } from '../support/postgres.ts'
-import { done, LANE, NOW } from '../support/requests.ts'
+import { done, LANE, NOW, unfinished } from '../support/requests.ts'
 
 const { url, drop } = await postgresDatabase()
 await migrate(url)
@@ -49,6 +61,31 @@ describe('two sessions that are in each other’s way', () => {
     await eventually(() => expectLocked('requests'))
     await Promise.all([settled(store, [done(first)]), settled(store, [done(second)]), other])
     expect(await audited(store, request)).toMatchObject({ state: 'completed', completed: 10 })
+  })
+
+  test('in a claim that had to wait: what another had in hand meanwhile comes as that one left it', async () => {
+    const store = open(url)
+    await join(store)
+    await join(store, 'worker-2')
+    await inserted(store, { lane: 'probed' })
+    const request = await inserted(store, { total: 5 })
+    await store.gate('probed', { ...GATE, state: 'tripped', until: NOW })
+    const operator = await session()
+    await operator.query('BEGIN; SELECT 1 FROM systems FOR UPDATE')
+    const wants = ['probed', LANE].map((lane) => ({ lane, mappings: 5, below: null, turn: 0 }))
+    const waiting = store.claim('worker-1', wants, NOW)
+    await eventually(expectWaiting)
+    const release = unfinished(
+      await claimedOne(store, { worker: 'worker-2' }),
+      { state: 'ready' },
+      { completed: 3, failed: 1 },
+    )
+    await settled(store, [release])
+    await operator.query('COMMIT')
+    const batch = only((await waiting).batches.filter(({ lane }) => lane === LANE))
+    expect(batch).toMatchObject({ id: release.batch, verdicts: release.verdicts })
+    await settled(store, [done(batch, { failed: 2 })])
+    expect(await audited(store, request)).toMatchObject({ completed: 3, failed: 2 })
   })
 
   test('that finish requests at once: each has one callback, and no other is lost', async () => {
@@ -153,6 +190,19 @@ function open(at: string): Store {
   const store = postgresStore({ url: at, listenUrl: null, connections: 5, clock: 'caller' })
   onTestFinished(() => store.close())
   return store
+}
+
+/** A session that nothing of ours goes through. */
+async function session(): Promise<pg.Client> {
+  const client = new pg.Client(url)
+  await client.connect()
+  onTestFinished(() => client.end())
+  return client
+}
+
+async function expectWaiting(): Promise<void> {
+  const waiting = `SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock'`
+  expect(await execute(url, waiting)).not.toEqual([])
 }
 
 async function expectLocked(table: string): Promise<void> {

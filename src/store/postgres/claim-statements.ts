@@ -40,6 +40,9 @@ export const PROMOTE = `
  * Batches of closed requests are passed over: there are few such requests, and each is gone soon.
  *
  * The right to probe a lane is taken with the row of its system, so that of two only one has it.
+ *
+ * Rows are locked as they are then, and read beside it as they were when the statement began. Whatever was
+ * leased and let go of in between has other verdicts by now: its token has risen by more than one.
  */
 export const LEASE = `
   WITH wanted AS MATERIALIZED (
@@ -101,7 +104,11 @@ export const LEASE = `
     FROM probes p WHERE s.system = p.system AND p.system IN (SELECT lane FROM leased)
   )
   SELECT l.*, r.id AS request, r.tenant, r.metadata, v.verdicts,
-    r.callback_url IS NOT NULL AS callback, p.first, p.last, p.count, p.ordinals, p.mappings
+    r.callback_url IS NOT NULL AS callback, p.first, p.last, p.count, p.ordinals, p.mappings,
+    b.token + 1 < l.token AS "isStale"
   FROM leased l JOIN payloads p ON p.batch = l.id JOIN requests r ON r.seq = l.seq
-    LEFT JOIN verdicts v ON v.batch = l.id
+    JOIN batches b ON b.id = l.id LEFT JOIN verdicts v ON v.batch = l.id
   ORDER BY l.lane, l.at`
+
+/** Of batches that are leased to whoever asks: nobody else writes them now. */
+export const VERDICTS = 'SELECT batch, verdicts FROM verdicts WHERE batch = ANY ($1::bigint[])'

@@ -3,7 +3,7 @@ import { oldestTurns } from '../../core/rank.ts'
 import type { EpochMs } from '../../core/units.ts'
 import { type OrdinalsRow, toOrdinals } from '../rows.ts'
 import type { Claim, ClaimedBatch, Want } from '../store.ts'
-import { LEASE, LOOK, PROMOTE } from './claim-statements.ts'
+import { LEASE, LOOK, PROMOTE, VERDICTS } from './claim-statements.ts'
 import type { StoreClock } from './clock.ts'
 import type { Database } from './database.ts'
 import { type TimedSystemRow, toCallersControl } from './systems.ts'
@@ -18,7 +18,10 @@ interface LookRow extends TimedSystemRow {
   readonly due: EpochMs | null
 }
 
-interface LeasedRow extends OrdinalsRow, Omit<ClaimedBatch, 'ordinals' | 'probe'> {}
+interface LeasedRow extends OrdinalsRow, Omit<ClaimedBatch, 'ordinals' | 'probe'> {
+  /** Its verdicts are those before somebody else had it in hand. */
+  readonly isStale: boolean
+}
 
 /** A lane that may be claimed from, and how many batches to ask for. */
 interface Open extends Want {
@@ -42,7 +45,7 @@ export function claimOperations(database: Database, clock: StoreClock) {
 
   async function lease(worker: string, open: readonly Open[], now: EpochMs) {
     const picks = open.map(picksOf)
-    return database.query<LeasedRow>(LEASE, [
+    const rows = await database.query<LeasedRow>(LEASE, [
       clock.given(now),
       worker,
       open.map(({ lane }) => lane),
@@ -55,6 +58,16 @@ export function claimOperations(database: Database, clock: StoreClock) {
       ),
       open.map(({ probe }) => probe),
     ])
+    return rows.some(({ isStale }) => isStale) ? renewed(rows) : rows
+  }
+
+  /** With the verdicts as they are now. */
+  async function renewed(rows: readonly LeasedRow[]): Promise<readonly LeasedRow[]> {
+    const found = await database.query<{ batch: number; verdicts: string | null }>(VERDICTS, [
+      rows.map(({ id }) => id),
+    ])
+    const verdicts = new Map(found.map((row) => [row.batch, row.verdicts]))
+    return rows.map((row) => ({ ...row, verdicts: verdicts.get(row.id) ?? null }))
   }
 
   /**
