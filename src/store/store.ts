@@ -61,7 +61,8 @@ export interface DispatchStore extends UpkeepStore {
   keep(worker: string, held: readonly number[]): Promise<void>
   /**
    * Writes verdicts and what becomes of their batches, and finishes requests that are done. A batch
-   * that is let go of open is ended there and then, if its request was closed.
+   * that is let go of open is ended there and then, if its request was closed. What is settled stays so: a
+   * settlement that says less than is stored comes too late.
    *
    * Whatever finishes a request, here or anywhere else, also queues its callback: a request of the same
    * id, whose tenant and lane are what `core/callback.ts` makes of the tenant and the URL. Its mapping's
@@ -221,7 +222,7 @@ export type NextState =
   | { readonly state: 'waiting'; readonly runAt: EpochMs }
 
 export interface Settled {
-  /** Batches whose token was stale: nothing was written for them, and their holder must let go. */
+  /** Batches whose settlement came too late: nothing was written for them, and their holder must let go. */
   readonly refused: readonly number[]
   /** The requests this finished. */
   readonly finished: readonly Request[]

@@ -148,6 +148,23 @@ export const settle = {
     expect(await audited(store, request)).toMatchObject({ completed: 3, failed: 2 })
   },
 
+  async 'a checkpoint that a later one has overtaken on its way is refused, and takes nothing back'(
+    store,
+  ) {
+    await join(store)
+    const request = await inserted(store, { total: 5 })
+    const batch = await claimedOne(store)
+    const late = unfinished(batch, { state: 'leased' }, { completed: 1, failed: 1 })
+    const later = unfinished(batch, { state: 'leased' }, { completed: 2, failed: 2 })
+    await settled(store, [late])
+    await settled(store, [later])
+    const before = [await audited(store, request), await allBatches(store, request.id)]
+    await refused(store, [late])
+    expect([await audited(store, request), await allBatches(store, request.id)]).toEqual(before)
+    await settled(store, [done(batch, { failed: 3 })])
+    expect(await audited(store, request)).toMatchObject({ completed: 2, failed: 3 })
+  },
+
   async 'a checkpoint of every mapping does not finish the request, the settle after it does'(
     store,
   ) {

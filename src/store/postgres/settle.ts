@@ -12,7 +12,8 @@ import { closeFlows, closeFlowsAndTell } from './finish.ts'
 /**
  * Every settlement of a group at once, as parallel arrays. What a row held before is read under its
  * lock (`held`), so a settlement counts once though it is written twice, even by a statement that its
- * caller has given up.
+ * caller has given up. One that was on its way for so long that a later one overtook it says less than is
+ * stored, and is refused.
  */
 const settleAll = (close: typeof closeFlows, counting: string) => `
   WITH held AS MATERIALIZED (
@@ -23,6 +24,7 @@ const settleAll = (close: typeof closeFlows, counting: string) => `
         $8::bigint[], $9::text[])
         AS g (batch, token, state, delay, completed, failed, cancelled, verdicts)
       JOIN batches b ON b.id = g.batch AND b.token = g.token AND b.state = 'leased'
+        AND b.completed <= g.completed AND b.failed <= g.failed AND b.cancelled <= g.cancelled
     ORDER BY b.id FOR UPDATE OF b
   ), kept AS (
     UPDATE batches b

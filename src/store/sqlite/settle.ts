@@ -35,7 +35,8 @@ export function settleOperations(database: DatabaseSync, hint: (hint: WorkHint) 
   const findLeased = prepare<LeasedRow>(
     database,
     `SELECT request, lane, completed, failed, cancelled FROM batches
-     WHERE id = ? AND token = ? AND state = 'leased'`,
+     WHERE id = ? AND token = ? AND state = 'leased'
+       AND completed <= ? AND failed <= ? AND cancelled <= ?`,
   )
   const update = prepare(
     database,
@@ -50,7 +51,7 @@ export function settleOperations(database: DatabaseSync, hint: (hint: WorkHint) 
 
   function write(settlement: Settlement, settling: Map<number, Settling>): boolean {
     const { batch, token, verdicts, completed, failed, cancelled, next } = settlement
-    const row = findLeased.get(batch, token)
+    const row = findLeased.get(batch, token, completed, failed, cancelled)
     if (row === undefined) return false
     const runAt = next.state === 'waiting' ? next.runAt : null
     update.run(next.state, runAt, completed, failed, cancelled, batch)
