@@ -291,6 +291,53 @@ describe('a claim', () => {
   })
 })
 
+test.each(['C', 'en'])(
+  'flows are locked in one order for all, in a database whose language is %s',
+  async (language) => {
+    const at = await databaseIn(language)
+    const store = await open({ url: at })
+    await join(store)
+    const request = { batches: ['a', 'B', 'ä'].map((lane, at) => newBatch([at], { lane })) }
+    await inserted(store, request)
+    await execute(
+      at,
+      `CREATE TABLE locked (place serial, lane text);
+       CREATE FUNCTION note() RETURNS trigger LANGUAGE plpgsql AS $$
+       BEGIN
+         INSERT INTO locked (lane) VALUES (new.lane);
+         RETURN new;
+       END $$;
+       CREATE TRIGGER note BEFORE UPDATE ON flows FOR EACH ROW EXECUTE FUNCTION note()`,
+    )
+    const locked = async () => {
+      const noted =
+        'WITH noted AS (DELETE FROM locked RETURNING *) SELECT * FROM noted ORDER BY place'
+      const rows = await execute(at, noted)
+      return rows.map(({ lane }) => lane)
+    }
+    const order = ['B', 'a', 'ä']
+    await inserted(store, request)
+    expect(await locked()).toEqual(order)
+    const batches = await Promise.all(order.map((lane) => claimedOne(store, { lane })))
+    await store.settle(
+      batches.map((batch) => done(batch)),
+      NOW,
+    )
+    expect(await locked()).toEqual(order)
+    await received(store, request)
+    expect(await locked()).toEqual(order)
+    await released(store)
+    expect(await locked()).toEqual(order)
+    await execute(
+      at,
+      `DELETE FROM batches; UPDATE verdicts SET completed = 1;
+       INSERT INTO verdicts SELECT batch, 1, 0, 0 FROM payloads ON CONFLICT DO NOTHING`,
+    )
+    expect((await swept(store, NOW, 0)).repaired).toHaveLength(2)
+    expect(await locked()).toEqual([...order, ...order])
+  },
+)
+
 test('requests are listed from an index, whatever is asked for', async () => {
   await fill('requests')
   const wanted = [
@@ -306,6 +353,19 @@ test('requests are listed from an index, whatever is asked for', async () => {
   const rows = [...plan.matchAll(/"Actual Rows":([\d.]+)/g)].map(([, count]) => Number(count))
   expect(Math.max(...rows)).toBeLessThanOrEqual(10)
 })
+
+/** An empty database that sorts texts as a language does, until the test is over. */
+async function databaseIn(language: string): Promise<string> {
+  const name = `sorted_${language.toLowerCase()}`
+  const provider = language === 'C' ? '' : `LOCALE_PROVIDER icu ICU_LOCALE '${language}'`
+  await execute(url, `CREATE DATABASE ${name} TEMPLATE template0 ${provider}`)
+  onTestFinished(async () => {
+    await execute(url, `DROP DATABASE ${name} WITH (FORCE)`)
+  })
+  const at = new URL(url)
+  at.pathname = `/${name}`
+  return at.href
+}
 
 /** A hundred thousand rows of history. */
 function fill(table: string) {

@@ -29,7 +29,8 @@ export function closeFlows(settled: string): string {
       SELECT l.lane, r.tenant, r.priority, CASE WHEN r.release_at IS NULL THEN -1 ELSE 0 END, 0
       FROM counted r CROSS JOIN LATERAL json_array_elements_text(r.lanes::json) AS l (lane)
       WHERE r.open = 0) changes
-    GROUP BY lane, tenant, priority ORDER BY lane, tenant, priority
+    GROUP BY lane, tenant, priority
+    ORDER BY lane COLLATE "C", tenant COLLATE "C", priority COLLATE "C"
     ON CONFLICT (lane, tenant, priority) DO UPDATE
     SET requests = f.requests + excluded.requests, mappings = f.mappings + excluded.mappings
   )`

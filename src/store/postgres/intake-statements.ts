@@ -1,7 +1,8 @@
 /**
  * How requests come in, whole groups at a time, as parallel arrays. `given` and `parts` number their
  * rows as they come, so that ids rise in the order of ordinals; they are narrow and kept, while texts
- * stream past them. Rows that others wait for, those of `flows`, come last, and in one order for all.
+ * stream past them. Rows that others wait for, those of `flows`, come last, and in one order for all: that
+ * of bytes, as in the table, and not that of the database's language, in which a parameter is compared.
  */
 export const INSERT = `
   WITH given AS MATERIALIZED (
@@ -52,7 +53,8 @@ export const INSERT = `
     INSERT INTO flows AS f (lane, tenant, priority, requests, mappings)
     SELECT lane, tenant, priority, count(*) FILTER (WHERE release_at IS NULL), sum(mappings)
     FROM shares
-    GROUP BY lane, tenant, priority ORDER BY lane, tenant, priority
+    GROUP BY lane, tenant, priority
+    ORDER BY lane COLLATE "C", tenant COLLATE "C", priority COLLATE "C"
     ON CONFLICT (lane, tenant, priority) DO UPDATE
     SET requests = f.requests + excluded.requests, mappings = f.mappings + excluded.mappings
   )
