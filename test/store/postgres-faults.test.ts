@@ -115,14 +115,17 @@ test('a call that gets no connection is told so, and waits no longer', async () 
   expect(await holder.totals()).toEqual(await store.totals())
 })
 
-test('a transaction that got in another’s way is run again', async () => {
-  const store = await open()
-  await join(store)
-  const request = await inserted(store, { total: 5 })
-  const batches = await claimed(store)
-  await execute(
-    url,
-    `CREATE SEQUENCE attempts;
+test.each(['English', 'Czech'])(
+  'a transaction that got in another’s way is run again, by a server that speaks %s',
+  async (language) => {
+    const { store, proxy } = await behindProxy()
+    if (language === 'Czech') proxy.speakCzech()
+    await join(store)
+    const request = await inserted(store, { total: 5 })
+    const batches = await claimed(store)
+    await execute(
+      url,
+      `CREATE SEQUENCE attempts;
      CREATE FUNCTION fail_twice() RETURNS trigger LANGUAGE plpgsql AS $$
      BEGIN
        IF nextval('attempts') <= 2 THEN
@@ -132,19 +135,20 @@ test('a transaction that got in another’s way is run again', async () => {
      END $$;
      CREATE TRIGGER deadlock BEFORE UPDATE ON requests
      FOR EACH ROW EXECUTE FUNCTION fail_twice()`,
-  )
-  onTestFinished(async () => {
-    await execute(
-      url,
-      'DROP TRIGGER deadlock ON requests; DROP FUNCTION fail_twice; DROP SEQUENCE attempts',
     )
-  })
-  await settled(
-    store,
-    batches.map((batch) => done(batch)),
-  )
-  expect(await audited(store, request)).toMatchObject({ state: 'completed', completed: 5 })
-})
+    onTestFinished(async () => {
+      await execute(
+        url,
+        'DROP TRIGGER deadlock ON requests; DROP FUNCTION fail_twice; DROP SEQUENCE attempts',
+      )
+    })
+    await settled(
+      store,
+      batches.map((batch) => done(batch)),
+    )
+    expect(await audited(store, request)).toMatchObject({ state: 'completed', completed: 5 })
+  },
+)
 
 test('while the database is away every call is told so, and after its return all goes on', async () => {
   const store = await open({ listenUrl: url })

@@ -7,6 +7,9 @@ import { Messages } from './wire.ts'
 /** The server waits for a statement: it has taken the client in, or answered all of the last one. */
 const READY = 'Z'
 
+/** What was asked for could not be done. */
+const ERROR = 'E'
+
 /** The client takes its leave. */
 const FAREWELL = 'X'
 
@@ -50,6 +53,7 @@ export class Line {
   readonly #silenced = new Set<Socket>()
   #silent = false
   #turnsAway = false
+  #translates = false
   /** Which one from now on is lost; 0 when it has been. */
   #statement = NEVER
   #answer = NEVER
@@ -91,6 +95,11 @@ export class Line {
     this.#silent = false
   }
 
+  /** The server says what is an error in the language of its users: Czech, where the word is as long. */
+  speakCzech(): void {
+    this.#translates = true
+  }
+
   /** Cuts all connections. */
   cut(): void {
     for (const socket of this.#sockets) socket.destroy()
@@ -121,7 +130,7 @@ export class Line {
         if (isReady && isLost) client.destroy()
         if (client.destroyed) return
         if (isReady && !isTakenIn && this.#turnsAway) this.#end(client, bytes)
-        else if (!isLost) client.write(bytes)
+        else if (!isLost) client.write(this.#translates && type === ERROR ? inCzech(bytes) : bytes)
         isTakenIn ||= isReady
         isAwaited = isReady
       }
@@ -155,4 +164,8 @@ export class Line {
     this.#turnsAway = false
     client.end(Buffer.concat([ready, SHUTTING_DOWN]))
   }
+}
+
+function inCzech(error: Buffer): Buffer {
+  return Buffer.from(error.toString('latin1').replace('SERROR\0', 'SCHYBA\0'), 'latin1')
 }

@@ -46,9 +46,16 @@ const TRANSIENT = new Set(['40001', '40P01'])
 
 const UNIQUE_VIOLATION = '23505'
 
-/** Whether the server refused a statement and goes on with the connection. */
+/** What a server says when it ends a session: of the connection, of a shutdown, of one that stood idle. */
+const ENDS_SESSION = /^(08|57P|25P0[345])/
+
+/**
+ * Whether the server refused a statement and goes on with the connection. How grave an error is it tells
+ * in its own language (`lc_messages`), so only its code can be relied on.
+ */
 export function isOfStatement(cause: unknown): boolean {
-  return cause instanceof pg.DatabaseError && cause.severity === 'ERROR'
+  if (!(cause instanceof pg.DatabaseError) || ENDS_SESSION.test(sqlState(cause))) return false
+  return cause.severity !== 'FATAL' && cause.severity !== 'PANIC'
 }
 
 /** Whether a server will not let us in until somebody changes something: a user, a name, a right. */
