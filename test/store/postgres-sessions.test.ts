@@ -3,9 +3,12 @@ import pg from 'pg'
 import { afterAll, beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest'
 import { BEAT_EVERY_MS, LIFETIME_MS } from '../../src/dispatch/membership.ts'
 import { systemClock } from '../../src/lib/clock.ts'
+import { type Database, openDatabase } from '../../src/store/postgres/database.ts'
+import { intakeOperations } from '../../src/store/postgres/intake.ts'
+import { FIND_KEY } from '../../src/store/postgres/intake-statements.ts'
 import { migrate } from '../../src/store/postgres/migrate.ts'
 import { postgresStore } from '../../src/store/postgres/store.ts'
-import type { ClaimedBatch, Store } from '../../src/store/store.ts'
+import { type ClaimedBatch, type Store, StoreUnavailable } from '../../src/store/store.ts'
 import {
   audited,
   claimed,
@@ -20,7 +23,7 @@ import {
 } from '../contract/steps.ts'
 import { eventually } from '../support/eventually.ts'
 import { emptyTables, execute, postgresDatabase } from '../support/postgres.ts'
-import { done, LANE, NOW, unfinished } from '../support/requests.ts'
+import { done, LANE, NOW, newRequest, unfinished } from '../support/requests.ts'
 
 const { url, drop } = await postgresDatabase()
 await migrate(url)
@@ -86,6 +89,28 @@ describe('two sessions that are in each other’s way', () => {
     expect(batch).toMatchObject({ id: release.batch, verdicts: release.verdicts })
     await settled(store, [done(batch, { failed: 2 })])
     expect(await audited(store, request)).toMatchObject({ completed: 3, failed: 2 })
+  })
+
+  test('in a group of inserts: one whose key is forgotten as it is looked up takes no other with it', async () => {
+    const database = openDatabase(url, 2)
+    onTestFinished(() => database.close())
+    const forgetful: Database = {
+      ...database,
+      async query(sql, parameters) {
+        if (sql === FIND_KEY) await execute(url, 'DELETE FROM idempotency_keys')
+        return database.query(sql, parameters)
+      },
+    }
+    const { insert } = intakeOperations(forgetful, () => {})
+    const idempotency = { key: 'key', fingerprint: 'fingerprint' }
+    await insert(newRequest({ idempotency }))
+    const [, late, other] = await Promise.allSettled([
+      insert(newRequest()),
+      insert(newRequest({ idempotency })),
+      insert(newRequest()),
+    ])
+    expect(late).toMatchObject({ reason: expect.any(StoreUnavailable) })
+    expect(other).toEqual({ status: 'fulfilled', value: { kind: 'inserted' } })
   })
 
   test('that finish requests at once: each has one callback, and no other is lost', async () => {

@@ -11,11 +11,12 @@ interface Call<Item, Answer> {
  * Group commit: calls that come while a group is on its way make the next one, and share one
  * transaction. A group that fails is run again one by one, so that a call's error is its own.
  *
- * @param together carries out a whole group; answers in its order
+ * @param together carries out a whole group; answers in its order, and may still have to find out some of
+ *   the answers: what goes wrong then is that call's own
  * @param isWorthwhile whether a group that failed so may succeed one by one
  */
 export function gather<Item, Answer>(
-  together: (items: readonly Item[]) => Promise<readonly Answer[]>,
+  together: (items: readonly Item[]) => Promise<readonly (Answer | Promise<Answer>)[]>,
   isWorthwhile: (error: unknown) => boolean,
 ): (item: Item) => Promise<Answer> {
   let queue: Call<Item, Answer>[] = []

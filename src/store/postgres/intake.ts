@@ -12,7 +12,10 @@ const SMALL_MAX = 20
 
 /** @param hint told of every lane that got work, after the transaction is committed */
 export function intakeOperations(database: Database, hint: (hint: WorkHint) => void) {
-  async function insertAll(requests: readonly NewRequest[]): Promise<readonly Inserted[]> {
+  /** What there is to be found out of a key is that request's own: the others are inserted. */
+  async function insertAll(
+    requests: readonly NewRequest[],
+  ): Promise<readonly (Inserted | Promise<Inserted>)[]> {
     const parts = requests.flatMap(partsOf)
     const placed = placeAll(parts, await findFlows(parts))
     const rows = await database.query<{ id: string; place: number }>(
@@ -25,10 +28,8 @@ export function intakeOperations(database: Database, hint: (hint: WorkHint) => v
       if (batch !== part.batches[0] || !inserted.has(part.place)) continue
       hint(part.isEarly ? { lane: null, rank: null } : { lane: part.lane, rank })
     }
-    return Promise.all(
-      requests.map((request, index): Inserted | Promise<Inserted> => {
-        return inserted.has(index + 1) ? { kind: 'inserted' } : earlier(request)
-      }),
+    return requests.map((request, index) =>
+      inserted.has(index + 1) ? { kind: 'inserted' } : earlier(request),
     )
   }
 
