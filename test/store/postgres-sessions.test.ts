@@ -30,6 +30,11 @@ await migrate(url)
 afterAll(drop)
 beforeEach(() => emptyTables(url))
 
+const REPORT = {
+  ...{ at: NOW, concurrency: 1, perMinute: 1 },
+  ...{ learned: null, learnedRate: null, lastError: null },
+}
+
 const GATE = { state: 'throttled', until: NOW + MINUTE, reason: 'busy' } as const
 
 describe('two sessions that are in each other’s way', () => {
@@ -89,6 +94,22 @@ describe('two sessions that are in each other’s way', () => {
     expect(batch).toMatchObject({ id: release.batch, verdicts: release.verdicts })
     await settled(store, [done(batch, { failed: 2 })])
     expect(await audited(store, request)).toMatchObject({ completed: 3, failed: 2 })
+  })
+
+  test('a worker that is given up and one that reports: what it tells is forgotten with it', async () => {
+    const store = open(url)
+    await join(store, 'late', NOW)
+    await inserted(store)
+    await claimedOne(store, { worker: 'late' })
+    const other = await session()
+    await other.query('BEGIN; SELECT 1 FROM batches FOR UPDATE')
+    const rescue = swept(store, NOW + MINUTE, 0)
+    await eventually(expectWaiting)
+    await store.report('late', [{ system: LANE, report: REPORT }])
+    await other.query('COMMIT')
+    expect((await rescue).rescued).toEqual([{ worker: 'late', batches: 1 }])
+    await swept(store, NOW + MINUTE, 0)
+    expect((await store.system(LANE)).reports).toEqual([])
   })
 
   test('in a group of inserts: one whose key is forgotten as it is looked up takes no other with it', async () => {

@@ -5,15 +5,17 @@ import type { Database } from './database.ts'
 
 /**
  * Takes back what the dead hold, and what is leased to a worker that nobody knows: a claim that was
- * under way when its worker was given up. Has the batches of closed requests looked at again where more
- * are open than the living have in hand: they were given back by a worker that died, or went, after they
- * were looked at. Batches are locked before requests, as everywhere.
+ * under way when its worker was given up. Forgets what the dead, and those whom nobody knows, have told of
+ * systems. Has the batches of closed requests looked at again where more are open than the living have in
+ * hand: they were given back by a worker that died, or went, after they were looked at. Batches are locked
+ * before requests, as everywhere.
  */
 const RESCUE = `
   WITH dead AS (
     DELETE FROM workers WHERE deadline < ${NOW} RETURNING id
   ), forgotten AS (
-    DELETE FROM reports r USING dead WHERE r.worker = dead.id
+    DELETE FROM reports r WHERE r.worker IN (SELECT id FROM dead)
+      OR NOT EXISTS (SELECT 1 FROM workers w WHERE w.id = r.worker)
   ), held AS MATERIALIZED (
     SELECT b.id, b.worker FROM batches b
     WHERE b.state = 'leased' AND (b.worker IN (SELECT id FROM dead)
