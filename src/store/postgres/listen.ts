@@ -41,11 +41,10 @@ export function listen(url: string, onNotification: (told: Notification) => void
   /** Ends when the connection does. Tells whether it ever listened. */
   async function session(client: pg.Client): Promise<boolean> {
     let ended = false
-    const end = new Promise<void>((resolve) => {
-      client.once('end', () => {
-        ended = true
-        resolve()
-      })
+    let wake = () => {}
+    client.once('end', () => {
+      ended = true
+      wake()
     })
     let listened = false
     try {
@@ -53,7 +52,11 @@ export function listen(url: string, onNotification: (told: Notification) => void
       await client.query(`LISTEN ${CHANNEL}`)
       listened = true
       while (!ended && (await isListening(client))) {
-        await Promise.race([end, sleep(systemClock, CHECK_EVERY_MS)])
+        // No race with a promise of the end: that would remember every wait for as long as it listens.
+        await new Promise<void>((resolve) => {
+          wake = resolve
+          systemClock.after(CHECK_EVERY_MS, resolve)
+        })
       }
     } catch {
       // It is away, or half-open: the next session will tell.
