@@ -82,7 +82,7 @@ describe('two sessions that are in each other’s way', () => {
     await operator.query('BEGIN; SELECT 1 FROM systems FOR UPDATE')
     const wants = ['probed', LANE].map((lane) => ({ lane, mappings: 5, below: null, turn: 0 }))
     const waiting = store.claim('worker-1', wants, NOW)
-    await eventually(expectWaiting)
+    await eventually(() => expectWaiting())
     const release = unfinished(
       await claimedOne(store, { worker: 'worker-2' }),
       { state: 'ready' },
@@ -96,6 +96,35 @@ describe('two sessions that are in each other’s way', () => {
     expect(await audited(store, request)).toMatchObject({ completed: 3, failed: 2 })
   })
 
+  test('of which one deletes what is old: it waits for no flow that another has locked', async () => {
+    const store = open(url)
+    const flows = ['b', 'a'].map((lane) => `('${lane}', 'default', 'LOW', 0, 0)`)
+    await execute(url, `INSERT INTO flows VALUES ${flows.join(', ')}`)
+    const other = await session()
+    await other.query("BEGIN; SELECT 1 FROM flows WHERE lane = 'a' FOR UPDATE")
+    await store.deleteOld(NOW, 0)
+    await other.query('COMMIT')
+    expect(await execute(url, 'SELECT lane FROM flows')).toEqual([{ lane: 'a' }])
+  })
+
+  test('of which one leaves, and the other gives it up: nobody waits in a circle', async () => {
+    const patient = new URL(url)
+    patient.searchParams.set('options', '-c deadlock_timeout=1h')
+    const stores = [open(patient.href), open(patient.href)] as const
+    await join(stores[0], 'late', NOW)
+    await inserted(stores[0], { total: 10 })
+    const [, second] = two(await claimed(stores[0], { worker: 'late' }))
+    const other = await session()
+    await other.query(`BEGIN; SELECT 1 FROM batches WHERE id = ${second.id} FOR UPDATE`)
+    const leaving = stores[0].leave('late')
+    await eventually(() => expectWaiting(1))
+    const rescue = stores[1].rescue(NOW + MINUTE)
+    await eventually(() => expectWaiting(2))
+    await other.query('COMMIT')
+    await Promise.all([leaving, rescue])
+    expect(await claimed(stores[0], { worker: 'late' })).toEqual([])
+  })
+
   test('a worker that is given up and one that reports: what it tells is forgotten with it', async () => {
     const store = open(url)
     await join(store, 'late', NOW)
@@ -104,7 +133,7 @@ describe('two sessions that are in each other’s way', () => {
     const other = await session()
     await other.query('BEGIN; SELECT 1 FROM batches FOR UPDATE')
     const rescue = swept(store, NOW + MINUTE, 0)
-    await eventually(expectWaiting)
+    await eventually(() => expectWaiting())
     await store.report('late', [{ system: LANE, report: REPORT }])
     await other.query('COMMIT')
     expect((await rescue).rescued).toEqual([{ worker: 'late', batches: 1 }])
@@ -246,9 +275,10 @@ async function session(): Promise<pg.Client> {
   return client
 }
 
-async function expectWaiting(): Promise<void> {
-  const waiting = `SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock'`
-  expect(await execute(url, waiting)).not.toEqual([])
+async function expectWaiting(sessions = 1): Promise<void> {
+  const waiting = `SELECT 1 FROM pg_stat_activity
+    WHERE wait_event_type = 'Lock' AND datname = current_database()`
+  expect(await execute(url, waiting)).toHaveLength(sessions)
 }
 
 async function expectLocked(table: string): Promise<void> {

@@ -10,7 +10,8 @@ const DELETED_MAX = 500
 /**
  * Hides old requests, wholly and at once (`clear` takes away what they have left), and forgets what says
  * nothing any more: keys that were remembered long enough, gates that have opened, systems without a word,
- * flows without work, receivers of callbacks that were gone long ago.
+ * flows without work, receivers of callbacks that were gone long ago. Flows that another has locked get
+ * work at this moment, and are not waited for: whoever adds to several would wait for this in turn.
  */
 const DELETE = `
   WITH old AS MATERIALIZED (
@@ -37,8 +38,12 @@ const DELETE = `
   ), plain AS (
     DELETE FROM systems
     WHERE state IS NULL AND concurrency IS NULL AND rate IS NULL AND paused = 0
-  ), idle AS (
-    DELETE FROM flows WHERE requests <= 0 AND mappings <= 0
+  ), idle AS MATERIALIZED (
+    SELECT lane, tenant, priority FROM flows WHERE requests <= 0 AND mappings <= 0
+    FOR UPDATE SKIP LOCKED
+  ), emptied AS (
+    DELETE FROM flows f USING idle i
+    WHERE f.lane = i.lane AND f.tenant = i.tenant AND f.priority = i.priority
   )
   SELECT (SELECT count(*) FROM old) AS requests, (SELECT count(*) FROM expired) AS keys`
 

@@ -26,18 +26,20 @@ const BEAT = `
   GROUP BY r.epoch`
 
 /** What a worker holds, but for what it may keep, goes back. Locked in order, as all batches are. */
-const release = (which: string) => `
+const release = (worker: string, which = '') => `
   held AS MATERIALIZED (
-    SELECT id FROM batches WHERE state = 'leased' AND worker = $1 ${which} ORDER BY id FOR UPDATE
+    SELECT id FROM batches WHERE state = 'leased' AND worker = ${worker} ${which}
+    ORDER BY id FOR UPDATE
   )
   UPDATE batches b SET state = 'ready', worker = NULL FROM held WHERE b.id = held.id`
 
+/** The worker goes before its batches, as in a rescue, which may be about it at the same moment. */
 const LEAVE = `
-  WITH gone AS (DELETE FROM workers WHERE id = $1),
+  WITH gone AS (DELETE FROM workers WHERE id = $1 RETURNING id),
   forgotten AS (DELETE FROM reports WHERE worker = $1),
-  ${release('')}`
+  ${release('coalesce((SELECT id FROM gone), $1)')}`
 
-const KEEP = `WITH ${release('AND id <> ALL ($2::bigint[])')}`
+const KEEP = `WITH ${release('$1', 'AND id <> ALL ($2::bigint[])')}`
 
 const REPORT = `
   INSERT INTO reports (system, worker, report)
