@@ -3,6 +3,7 @@ import pg from 'pg'
 import { afterAll, beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest'
 import { BEAT_EVERY_MS, LIFETIME_MS } from '../../src/dispatch/membership.ts'
 import { systemClock } from '../../src/lib/clock.ts'
+import { callerClock } from '../../src/store/postgres/clock.ts'
 import { type Database, openDatabase } from '../../src/store/postgres/database.ts'
 import { intakeOperations } from '../../src/store/postgres/intake.ts'
 import { FIND_KEY } from '../../src/store/postgres/intake-statements.ts'
@@ -17,13 +18,14 @@ import {
   join,
   MINUTE,
   only,
+  opened,
   settled,
   swept,
   two,
 } from '../contract/steps.ts'
 import { eventually } from '../support/eventually.ts'
 import { emptyTables, execute, postgresDatabase } from '../support/postgres.ts'
-import { done, LANE, NOW, newRequest, unfinished } from '../support/requests.ts'
+import { done, LANE, NOW, newRequest, piecesOf, unfinished, wholeOf } from '../support/requests.ts'
 
 const { url, drop } = await postgresDatabase()
 await migrate(url)
@@ -151,7 +153,7 @@ describe('two sessions that are in each other’s way', () => {
         return database.query(sql, parameters)
       },
     }
-    const { insert } = intakeOperations(forgetful, () => {})
+    const { insert } = intakeOperations(forgetful, callerClock, () => {})
     const idempotency = { key: 'key', fingerprint: 'fingerprint' }
     await insert(newRequest({ idempotency }))
     const [, late, other] = await Promise.allSettled([
@@ -228,6 +230,31 @@ describe('two nodes whose clocks differ by an hour', () => {
         now,
       ),
     )
+  })
+
+  test('agree on when a request expires, whichever of them took it in', async () => {
+    for (const ahead of [-HOUR, HOUR]) {
+      const { does } = node(ahead)
+      const requests = await does(async (store, now) => {
+        const terms = { expiresAt: now + 30 * MINUTE }
+        const insert = await inserted(store, { createdAt: now, terms })
+        const streamed = newRequest({ createdAt: now, terms })
+        await opened(store, streamed, now, now + MINUTE)
+        for (const piece of piecesOf(streamed))
+          await store.stage(streamed, piece, now + MINUTE, now)
+        await store.complete(streamed, wholeOf(streamed))
+        expect(await store.closeSome(now)).toMatchObject({ expired: [] })
+        return [insert, streamed]
+      })
+      const [row] = await execute(
+        url,
+        `SELECT min(expires_at) AS first, max(expires_at) AS last FROM requests WHERE id = ANY ($1)`,
+        [requests.map(({ id }) => id)],
+      )
+      for (const at of [row?.['first'], row?.['last']]) {
+        expect(Math.abs(Number(at) - Date.now() - 30 * MINUTE)).toBeLessThan(10_000)
+      }
+    }
   })
 
   test('agree on when a gate may be tried, and that one of them tries', async () => {

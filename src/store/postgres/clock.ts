@@ -22,5 +22,9 @@ export const callerClock: StoreClock = { given: (now) => now, now: () => 0 }
  * The moment, in SQL. Looked at once for a statement (a sub-select), or no index could be used on it;
  * not the transaction's own time, which stands still while a statement waits for a lock.
  */
-export const NOW =
-  '(SELECT coalesce($1::bigint, floor(extract(epoch FROM clock_timestamp()) * 1000)::bigint))'
+export const NOW = `(SELECT ${nowOr('$1::bigint')})`
+
+/** The moment that is given in SQL, or else that of the database's clock. */
+export function nowOr(given: string): string {
+  return `coalesce(${given}, floor(extract(epoch FROM clock_timestamp()) * 1000)::bigint)`
+}

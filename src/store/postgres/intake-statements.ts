@@ -1,17 +1,20 @@
+import { nowOr } from './clock.ts'
+
 /**
  * How requests come in, whole groups at a time, as parallel arrays. `given` and `parts` number their
  * rows as they come, so that ids rise in the order of ordinals; they are narrow and kept, while texts
  * stream past them. Rows that others wait for, those of `flows`, come last, and in one order for all: that
  * of bytes, as in the table, and not that of the database's language, in which a parameter is compared.
+ * A request expires so long after it was made, by the store's clock.
  */
 export const INSERT = `
   WITH given AS MATERIALIZED (
     SELECT nextval('requests_seq_seq') AS seq, g.*
     FROM unnest($1::text[], $2::text[], $3::text[], $4::bigint[], $5::bigint[], $6::text[],
       $7::text[], $8::text[], $9::bigint[], $10::text[], $11::text[], $21::bigint[], $22::bigint[],
-      $23::text[], $24::text[], $25::bigint[]) WITH ORDINALITY
+      $23::text[], $24::text[], $25::bigint[], $26::bigint[]) WITH ORDINALITY
       AS g (id, tenant, priority, total, created_at, metadata, lanes, sources, open,
-        key, fingerprint, not_before, expires_at, callback_url, retry_of, release_at, place)
+        key, fingerprint, not_before, lifetime, callback_url, retry_of, release_at, now, place)
   ), keyed AS (
     INSERT INTO idempotency_keys (tenant, key, fingerprint, request, created_at)
     SELECT tenant, key, fingerprint, id, created_at FROM given WHERE key IS NOT NULL
@@ -24,7 +27,7 @@ export const INSERT = `
     INSERT INTO requests (seq, id, tenant, priority, state, total, open, created_at, metadata, lanes,
       sources, not_before, expires_at, callback_url, retry_of, release_at)
     SELECT seq, id, tenant, priority, 'pending', total, open, created_at, metadata, lanes, sources,
-      not_before, expires_at, callback_url, retry_of, release_at
+      not_before, ${nowOr('now')} + lifetime, callback_url, retry_of, release_at
     FROM fresh
   ), parts AS MATERIALIZED (
     SELECT nextval('batches_id_seq') AS id, p.*

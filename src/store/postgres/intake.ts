@@ -1,6 +1,7 @@
 import type { Request } from '../../core/request.ts'
 import { type KeyRow, type RequestRow, releaseAtOf, toEarlier, toRequest } from '../rows.ts'
 import { type Inserted, type NewRequest, StoreUnavailable, type WorkHint } from '../store.ts'
+import type { StoreClock } from './clock.ts'
 import { type Database, storableText } from './database.ts'
 import { AnswerLost, isUniqueViolation } from './fault.ts'
 import { gather } from './gather.ts'
@@ -11,7 +12,11 @@ import { type Flow, type Part, type Placed, partsOf, placeAll } from './places.t
 const SMALL_MAX = 20
 
 /** @param hint told of every lane that got work, after the transaction is committed */
-export function intakeOperations(database: Database, hint: (hint: WorkHint) => void) {
+export function intakeOperations(
+  database: Database,
+  clock: StoreClock,
+  hint: (hint: WorkHint) => void,
+) {
   /** What there is to be found out of a key is that request's own: the others are inserted. */
   async function insertAll(
     requests: readonly NewRequest[],
@@ -20,7 +25,7 @@ export function intakeOperations(database: Database, hint: (hint: WorkHint) => v
     const placed = placeAll(parts, await findFlows(parts))
     const rows = await database.query<{ id: string; place: number }>(
       INSERT,
-      parametersOf(requests, parts, placed),
+      parametersOf(requests, parts, placed, clock),
     )
     const inserted = new Set(rows.map(({ place }) => place))
     for (const { part, batch, rank } of placed) {
@@ -92,6 +97,7 @@ function parametersOf(
   requests: readonly NewRequest[],
   parts: readonly Part[],
   placed: readonly Placed[],
+  clock: StoreClock,
 ): readonly unknown[] {
   const lanes = Map.groupBy(parts, ({ request }) => request)
   return [
@@ -116,10 +122,11 @@ function parametersOf(
     placed.map(({ batch: { ordinals } }) => ordinals.list && JSON.stringify(ordinals.list)),
     placed.map(({ batch }) => batch.mappings),
     requests.map(({ terms }) => terms.notBefore),
-    requests.map(({ terms }) => terms.expiresAt),
+    requests.map(({ terms, createdAt }) => terms.expiresAt && terms.expiresAt - createdAt),
     requests.map(({ terms }) => terms.callbackUrl),
     requests.map(({ terms }) => terms.retryOf),
     requests.map(releaseAtOf),
+    requests.map(({ createdAt }) => clock.given(createdAt)),
   ]
 }
 
@@ -128,13 +135,17 @@ function namesOf(parts: readonly Part[]): readonly string[] {
   return [...new Set(parts.map(({ lane }) => storableText(lane)))]
 }
 
-/** Whether a stored request is this very one, and not another that has taken its id. */
+/**
+ * Whether a stored request is this very one, and not another that has taken its id. When it expires is told
+ * by another clock.
+ */
 function isSame(given: NewRequest, stored: Request): boolean {
+  const { expiresAt } = given.terms
   return (
     given.createdAt === stored.createdAt &&
     given.total === stored.total &&
     given.priority === stored.priority &&
     JSON.stringify(given.metadata) === JSON.stringify(stored.metadata) &&
-    JSON.stringify(given.terms) === JSON.stringify(stored.terms)
+    JSON.stringify(given.terms) === JSON.stringify({ ...stored.terms, expiresAt })
   )
 }

@@ -9,7 +9,7 @@ export const OPEN = `
   )
   INSERT INTO requests (id, tenant, priority, state, total, open, created_at, metadata, lanes, sources,
     not_before, expires_at, callback_url, retry_of, receiving_until)
-  SELECT $2, $3, $4, 'receiving', 0, 0, $5, $6, '[]', '{}', $7, $8, $9, $10, ${NOW} + $12
+  SELECT $2, $3, $4, 'receiving', 0, 0, $5, $6, '[]', '{}', $7, ${NOW} + $8, $9, $10, ${NOW} + $12
   WHERE $11::text IS NULL OR EXISTS (SELECT 1 FROM keyed)
   RETURNING id`
 

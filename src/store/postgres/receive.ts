@@ -44,7 +44,8 @@ export function receiveOperations(
     const { id, tenant, priority, metadata, terms, createdAt, key } = request
     const rows = await database.query(OPEN, [
       ...[clock.given(now), id, tenant, priority, createdAt, JSON.stringify(metadata)],
-      ...[terms.notBefore, terms.expiresAt, terms.callbackUrl, terms.retryOf],
+      ...[terms.notBefore, terms.expiresAt && terms.expiresAt - now],
+      ...[terms.callbackUrl, terms.retryOf],
       ...[key, until - now],
     ])
     return rows.length === 1 ? { kind: 'opened' } : earlier(request)

@@ -81,7 +81,7 @@ export function postgresStore(options: PostgresConnections, prepared?: Promise<v
 
   return {
     kind: 'postgres',
-    ...intakeOperations(database, hint),
+    ...intakeOperations(database, clock, hint),
     ...receiveOperations(database, clock, hint),
     ...releaseOperations(database, clock, hint),
     ...workerOperations(database, clock, hint),
