@@ -28,11 +28,13 @@ describe('when the answer to a commit is lost', () => {
 
   test('a settlement counts once, though it is written again', async () => {
     const { store, proxy } = await behindProxy()
-    await join(store)
-    const request = await inserted(store, { total: 10 })
-    const batches = (await claimed(store)).map((batch) => done(batch))
-    proxy.loseAnswer(1)
-    await expect(store.settle(batches, NOW)).rejects.toThrow(StoreUnavailable)
+    const other = await open()
+    await join(other)
+    const request = await inserted(other, { total: 10 })
+    const batches = (await claimed(other)).map((batch) => done(batch))
+    await expect(loseAnswerTo(proxy, store, () => store.settle(batches, NOW), 1)).rejects.toThrow(
+      StoreUnavailable,
+    )
     const again = await store.settle(batches, NOW)
     expect(again.refused).toHaveLength(2)
     expect(await audited(store, request)).toMatchObject({ state: 'completed', completed: 10 })
@@ -40,8 +42,9 @@ describe('when the answer to a commit is lost', () => {
 
   test('what was claimed is given back by who does not know of it', async () => {
     const { store, proxy } = await behindProxy()
-    await join(store)
-    await inserted(store, { total: 10 })
+    const other = await open()
+    await join(other)
+    await inserted(other, { total: 10 })
     await expect(loseAnswerTo(proxy, store, () => claimed(store))).rejects.toThrow(StoreUnavailable)
     await store.keep('worker-1', [])
     const again = await claimed(store)
@@ -205,9 +208,17 @@ async function behindProxy({ connections = 1 } = {}) {
   return { proxy, store }
 }
 
-/** Loses the answer to the second statement of a call: the first only reads. */
-async function loseAnswerTo<T>(proxy: Line, store: Store, call: () => Promise<T>): Promise<T> {
+/**
+ * Loses the answer to a statement of a call: mostly the second, for the first only reads. Nothing was done
+ * with the store before that others would be told of: that is a statement, too.
+ */
+async function loseAnswerTo<T>(
+  proxy: Line,
+  store: Store,
+  call: () => Promise<T>,
+  statement = 2,
+): Promise<T> {
   await store.totals()
-  proxy.loseAnswer(2)
+  proxy.loseAnswer(statement)
   return call()
 }
