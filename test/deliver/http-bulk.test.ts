@@ -265,6 +265,17 @@ describe('answers by id', () => {
     ])
   })
 
+  test('that no text can be made of name nobody, and harm nobody', async () => {
+    const odd = { toString: 7 }
+    const statusless = { ref: { id: 'b' }, status: odd }
+    const items = [item(odd, 200, 1), { status: 200 }, statusless, item('a', 200, 2)]
+    expect(await answers(bulk, items, ['a', 'b', 'undefined'])).toEqual([
+      taken(2),
+      unread('The answer to the bulk call cannot be read for this one.'),
+      NOT_MENTIONED,
+    ])
+  })
+
   test('that come twice go to mappings of that id in turn', async () => {
     expect(
       await answers(bulk, [item('a', 200, 1), item('a', 422, 2)], ['a', 'a', 'a']),

@@ -226,6 +226,13 @@ describe('a token endpoint', () => {
     })
   })
 
+  test('whose expires_in is no number has given a token all the same', async () => {
+    const tokens = await issuing({ expires_in: { toString: 7 } })
+    const target = await taking(() => 'canary-token-1')
+    const connection = connect({ base_url: target.url, auth: auth(tokens) })
+    expect(await connection.write(call(), {})).toMatchObject({ kind: 'delivered' })
+  })
+
   test('that recovers is asked again by the next call', async () => {
     const tokens = await replying((_, nth) =>
       nth === 1 ? { status: 500 } : { status: 200, body: { access_token: 'good' } },

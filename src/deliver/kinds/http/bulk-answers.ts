@@ -5,7 +5,7 @@ import { type Secrets, shortened } from '../../quote.ts'
 import { type Answer, answered, jsonOf, kept } from './answer.ts'
 import { serialize } from './body.ts'
 import type { AnswersConfig } from './bulk-config.ts'
-import { isList, type Pointer, parsePointer, pick } from './pointer.ts'
+import { isList, type Pointer, parsePointer, pick, wordOf } from './pointer.ts'
 import { parseRetryAfter } from './retry-after.ts'
 
 /** Reads what the answer to a bulk call says of each delivery, in the order of the deliveries. */
@@ -39,7 +39,7 @@ export function compileAnswers(config: AnswersConfig, ok: readonly StatusRange[]
 
 /** The items by the ids of the deliveries. Two of one id are taken to be in the order they were sent. */
 function inOrder(items: readonly Json[], id: Pointer, deliveries: readonly Delivery[]) {
-  const byId = Map.groupBy(items, (item) => String(pick(item, id)))
+  const byId = Map.groupBy(items, (item) => wordOf(pick(item, id)))
   return deliveries.map(({ call }) => byId.get(call.mapping.id)?.shift())
 }
 
@@ -72,7 +72,7 @@ function verdictOf(item: Json | undefined, places: Places, call: BulkCall): Writ
 }
 
 function statusOf(value: Json | undefined): number | null {
-  return /^[1-5]\d\d$/.test(String(value)) ? Number(value) : null
+  return /^[1-5]\d\d$/.test(wordOf(value) ?? '') ? Number(value) : null
 }
 
 function inWords(said: Json | undefined): string {

@@ -27,3 +27,11 @@ export function pick(value: Json, pointer: Pointer): Json | undefined {
 export function isList(value: Json | undefined): value is readonly Json[] {
   return Array.isArray(value)
 }
+
+/**
+ * A text, a number or a boolean as text; null for anything else. `String` throws where an object of
+ * somebody else's has a `toString` of its own.
+ */
+export function wordOf(value: Json | undefined): string | null {
+  return value === undefined || typeof value === 'object' ? null : String(value)
+}

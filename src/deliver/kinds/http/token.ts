@@ -5,7 +5,7 @@ import { type Answer, type Refused, refusalOf } from './answer.ts'
 import { basic, type OAuth } from './auth.ts'
 import { ACCEPTED_ENCODINGS } from './decode.ts'
 import { type Exchanged, exchange, type Line } from './exchange.ts'
-import { isList } from './pointer.ts'
+import { isList, wordOf } from './pointer.ts'
 
 /** Why there is no token. */
 export type NoToken =
@@ -125,7 +125,7 @@ function grantOf({ body }: Answer): { token: Token; lasts: DurationMs } | null {
   const { access_token: value, token_type: type = 'bearer', expires_in: seconds } = grant ?? {}
   if (typeof value !== 'string' || !/^[!-~]{1,8192}$/.test(value)) return null
   if (typeof type !== 'string' || type.toLowerCase() !== 'bearer') return null
-  const lasts = /^\d{1,9}$/.test(String(seconds)) ? Number(seconds) * 1000 : FOR_EVER
+  const lasts = /^\d{1,9}$/.test(wordOf(seconds) ?? '') ? Number(seconds) * 1000 : FOR_EVER
   const margin = Math.min(MARGIN.max, lasts * MARGIN.share)
   return { token: { kind: 'token', value }, lasts: lasts - margin }
 }
