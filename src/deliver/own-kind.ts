@@ -48,16 +48,14 @@ function keepingPromises(own: OwnConnection, system: SystemContext<unknown>): Co
     read:
       read === undefined
         ? null
-        : async (call) => {
-            const { signal } = call
-            const answer = await attempt('read', signal, (cut) => read.call(own, at(call, cut)))
-            return asRead(answer, secrets)
-          },
-    async write(call, payload) {
-      const { signal } = call
-      const answer = await attempt('write', signal, (cut) => own.write(at(call, cut), payload))
-      return asWrite(answer, secrets)
-    },
+        : (call) =>
+            attempt('read', call.signal, async (cut) =>
+              asRead(await read.call(own, at(call, cut)), secrets),
+            ),
+    write: (call, payload) =>
+      attempt('write', call.signal, async (cut) =>
+        asWrite(await own.write(at(call, cut), payload), secrets),
+      ),
     bulk: bulk === undefined ? null : keepingBulk(bulk, attempt, secrets),
     close: () => close(own, system),
   }
@@ -77,17 +75,19 @@ function keepingBulk(bulk: Bulk, attempt: Attempt, secrets: Secrets): Bulk {
     // At least one, or no call would ever be enough; and what is no number is one.
     max: Math.min(BULK_MAX, Math.max(1, Math.floor(bulk.max) || 1)),
     async writeMany(deliveries, signal) {
-      const answers = await attempt('write', signal, (cut) => bulk.writeMany(deliveries, cut))
-      const each = (place: number) => (Array.isArray(answers) ? answers[place] : answers)
-      return deliveries.map((_, place) => asWrite(each(place), secrets))
+      const answers = await attempt('write', signal, async (cut) => {
+        const given: unknown = await bulk.writeMany(deliveries, cut)
+        const each = (place: number) => (Array.isArray(given) ? given[place] : given)
+        return deliveries.map((_, place) => asWrite(each(place), secrets))
+      })
+      return 'kind' in answers ? deliveries.map(() => answers) : answers
     },
   }
 }
 
 function attempts(system: SystemContext<unknown>, secrets: Secrets): Attempt {
   return async (stage, signal, call) => {
-    // Async, because a function that promises something may throw before it does.
-    const ended = await within(system, signal, async (cut) => call(cut))
+    const ended = await within(system, signal, call)
     if (ended.kind === 'done') return ended.value
     if (ended.kind === 'interrupted') return ended
     if (ended.kind === 'timeout') return tooLate(stage, system.timeout)
@@ -98,7 +98,8 @@ function attempts(system: SystemContext<unknown>, secrets: Secrets): Attempt {
 }
 
 function wordsOf(error: unknown): string {
-  return error instanceof Error ? error.message : 'something that is no error'
+  const { message }: { message?: unknown } = error instanceof Error ? error : {}
+  return typeof message === 'string' ? message : 'something that is no error'
 }
 
 function at(call: Call, signal: AbortSignal): Call {

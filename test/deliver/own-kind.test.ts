@@ -71,6 +71,35 @@ describe('a kind of one’s own', () => {
     expect(await reading.read?.(call())).toMatchObject({ ...expected, stage: 'read' })
   })
 
+  test('that throws what has no words, or answers what cannot be looked at, has not answered', async () => {
+    const failed = { kind: 'unanswered', code: 'connection_failed' }
+    const fail = async () => {
+      throw Object.assign(new Error(), { message: { code: 7 } })
+    }
+    expect(await connect({ write: fail }).write(call(), 1)).toMatchObject({
+      ...failed,
+      message: 'The kind threw: something that is no error',
+    })
+    const opaque = {
+      get kind(): never {
+        throw new Error('not now')
+      },
+    }
+    const answer = async () => opaque as never
+    const connection = connect({ read: answer, write: answer, bulk: { max: 2, writeMany: answer } })
+    expect(await connection.read?.(call())).toMatchObject({ ...failed, stage: 'read' })
+    expect(await connection.write(call(), 1)).toMatchObject({ ...failed, stage: 'write' })
+    const answers = await connection.bulk?.writeMany([delivery('a', 1), delivery('b', 1)], NEVER)
+    expect(answers).toMatchObject([failed, failed])
+  })
+
+  test.each([
+    ['fails', () => Promise.reject(new Error('the client was never connected'))],
+    ['never ends', () => new Promise<void>(() => {})],
+  ])('whose close %s keeps nobody from starting or stopping', async (_, close) => {
+    await connect({ close }, { timeout: 20 }).close()
+  })
+
   test('that cannot connect says why, and for which system, without a secret of its config', () => {
     const config = { password: 'canary-secret' }
     const throwing = defineKind({
