@@ -38,7 +38,9 @@ export function within<T>(
     }
 
     signal.addEventListener('abort', interrupt)
-    work(cut.signal).then(
+    // Async, because it may throw before it promises anything.
+    const working = async () => work(cut.signal)
+    working().then(
       (value) => end({ kind: 'done', value }),
       (error: unknown) => end({ kind: 'thrown', error }),
     )
