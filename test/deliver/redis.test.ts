@@ -1,10 +1,13 @@
 import type { ChildProcess } from 'node:child_process'
+import { once } from 'node:events'
+import { type AddressInfo, createServer, type Socket } from 'node:net'
 import { createClient, type RedisClientType } from 'redis'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
 import type { RedisConfig } from '../../src/deliver/kinds/redis/config.ts'
 import { judge } from '../../src/deliver/kinds/redis/judge.ts'
 import { redis } from '../../src/deliver/kinds/redis.ts'
 import { end, findCommand, needing, startCommand } from '../support/command.ts'
+import { eventually } from '../support/eventually.ts'
 import { freePort } from '../support/postgres.ts'
 import { call } from './calls.ts'
 import {
@@ -28,6 +31,24 @@ function connect(port: number, config: Partial<RedisConfig> = {}, options = {}) 
 
 function connectOver(port: number, tls: RedisConfig['tls']) {
   return connect(port, { url: `rediss://:${PASSWORD}@127.0.0.1:${port}`, ...(tls && { tls }) })
+}
+
+/** A server that answers whatever it is told with `reply`, or not at all; and knows who is connected. */
+async function mute(reply = '') {
+  const sockets = new Set<Socket>()
+  const server = createServer((socket) => {
+    sockets.add(socket)
+    socket.on('data', () => socket.write(reply)).on('error', () => {})
+    socket.on('close', () => sockets.delete(socket))
+  })
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  onTestFinished(() => {
+    for (const socket of sockets) socket.destroy()
+    server.close()
+  })
+  const { port } = server.address() as AddressInfo
+  return { port, open: () => sockets.size }
 }
 
 describe.skipIf(COMMAND === null)(needing('redis-server', 'a Redis server'), () => {
@@ -145,6 +166,26 @@ test('a server that says nothing is given up in time, and an interrupted call at
   const interrupted = connect(silent.port).write(call({}, stop.signal), {})
   stop.abort()
   expect(await interrupted).toEqual({ kind: 'interrupted' })
+})
+
+test('no connection is kept to a server that takes it and says nothing', async () => {
+  const { port, open } = await mute()
+  const connection = connect(port, {}, { timeout: 50 })
+  for (let nth = 0; nth < 3; nth++) {
+    expect(await connection.write(call(), {})).toMatchObject({ code: 'timeout' })
+  }
+  await eventually(() => expect(open()).toBe(0))
+})
+
+test.each([
+  ['ERR max number of clients reached', { kind: 'declined', manner: 'unavailable' }],
+  ['ERR unknown command `HELLO`', { kind: 'misconfigured' }],
+  ['ERR AUTH <password> called without any password configured', { kind: 'misconfigured' }],
+  ['DENIED Redis is running in protected mode', { kind: 'misconfigured' }],
+  ['WRONGPASS invalid username-password pair', { kind: 'declined', manner: 'unauthorized' }],
+])('a server that receives us with "%s" has refused no payload', async (words, expected) => {
+  const { port } = await mute(`-${words}\r\n`)
+  expect(await connect(port).write(call(), {})).toMatchObject(expected)
 })
 
 test('an address that is not allowed is not connected to', async () => {

@@ -15,7 +15,7 @@ import { serialize } from './endings.ts'
 import { writing } from './many.ts'
 import { asItIs } from './names.ts'
 import { config, type RedisConfig } from './redis/config.ts'
-import { judge } from './redis/judge.ts'
+import { judge, NotConnected } from './redis/judge.ts'
 import { SharedLine, writeOver } from './shared-line.ts'
 import { together } from './shown.ts'
 import { compileTemplate } from './template.ts'
@@ -42,7 +42,7 @@ function connect(system: SystemContext<RedisConfig>): Connection {
           },
         }
   const line = new SharedLine<RedisClientType>({
-    open: (lose) => openClient(system, lose),
+    open: (lose, unwanted) => openClient(system, lose, unwanted),
     end: (client) => client.destroy(),
   })
 
@@ -90,6 +90,7 @@ function preview({ config: { stream, max_length } }: ShownSystem<RedisConfig>): 
 async function openClient(
   { config, timeout }: SystemContext<RedisConfig>,
   lose: () => void,
+  unwanted: AbortSignal,
 ): Promise<RedisClientType> {
   const { createClient } = await import('redis')
   const { tls, host, port, user, password } = addressOf(config, PORT)
@@ -112,6 +113,15 @@ async function openClient(
   })
   client.on('error', lose)
   client.on('end', lose)
-  await client.connect()
+  const giveUp = () => client.destroy()
+  unwanted.addEventListener('abort', giveUp)
+  try {
+    unwanted.throwIfAborted()
+    await client.connect()
+  } catch (error) {
+    throw new NotConnected(error)
+  } finally {
+    unwanted.removeEventListener('abort', giveUp)
+  }
   return client
 }

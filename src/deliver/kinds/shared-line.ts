@@ -4,8 +4,14 @@ import { type CallStage, type Refusal, refusalOf, serialize } from './endings.ts
 
 /** How one connection is made and ended. */
 export interface LineMaker<Line> {
-  /** Connects; `lose` is called when the connection is of no use any more, with the reason if any. */
-  open(lose: () => void): Promise<Line>
+  /**
+   * Connects.
+   *
+   * @param lose called when the connection is of no use any more
+   * @param unwanted aborted where it is ended before it is there: who never says that it is would
+   *   otherwise keep it for ever
+   */
+  open(lose: () => void, unwanted: AbortSignal): Promise<Line>
   end(line: Line): void
 }
 
@@ -13,6 +19,7 @@ export interface LineMaker<Line> {
 export class SharedLine<Line> {
   readonly #maker: LineMaker<Line>
   #current: Promise<Line> | null = null
+  #unwanted = new AbortController()
 
   constructor(maker: LineMaker<Line>) {
     this.#maker = maker
@@ -24,7 +31,8 @@ export class SharedLine<Line> {
     const lose = () => {
       if (this.#current === line) this.#current = null
     }
-    const line = this.#maker.open(lose)
+    this.#unwanted = new AbortController()
+    const line = this.#maker.open(lose, this.#unwanted.signal)
     this.#current = line
     line.catch(lose)
     return line
@@ -34,6 +42,7 @@ export class SharedLine<Line> {
   end(): void {
     const line = this.#current
     this.#current = null
+    this.#unwanted.abort()
     line?.then(this.#maker.end).catch(() => {})
   }
 }
