@@ -151,6 +151,22 @@ describe.skipIf(COMMAND === null)(needing('rabbitmq-server', 'a RabbitMQ broker'
     expect(JSON.stringify([wrong, elsewhere])).not.toContain('canary')
   })
 
+  test('never gets a routing key that is longer than AMQP has room for, and takes the others', async () => {
+    const { bulk } = connect({ routing_key: '{id}' })
+    const long = 'ü'.repeat(128)
+    const { signal } = new AbortController()
+    const answers = await bulk?.writeMany([delivery(long, 1), delivery('direct', 2)], signal)
+    expect(answers).toEqual([
+      {
+        kind: 'impossible',
+        stage: 'write',
+        code: 'invalid_routing_key',
+        message: 'With this mapping the routing key would be longer than 255 bytes.',
+      },
+      { kind: 'delivered', result: null },
+    ])
+  })
+
   test('whose connection breaks is found again', async () => {
     const way = await proxyTo(server.port)
     const connection = connect({}, { port: way.port })

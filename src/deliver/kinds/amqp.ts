@@ -23,7 +23,9 @@ function connect(system: SystemContext<AmqpConfig>): Connection {
   })
 
   async function publish(delivery: Delivery, text: string, publisher: Publisher) {
-    await publisher.publish(messageOf(delivery, text))
+    const message = messageOf(delivery, text)
+    if ('kind' in message) return message
+    await publisher.publish(message)
     return DELIVERED
   }
 
@@ -40,11 +42,17 @@ function preview({ config }: ShownSystem<AmqpConfig>): Preview {
     latency: null,
     read: null,
     write: together(
-      ({ payload }) => serialize(payload),
+      (delivery) => {
+        const text = serialize(delivery.payload)
+        const message = typeof text === 'string' ? messageOf(delivery, text) : text
+        return 'kind' in message ? message : message.content
+      },
       (texts, deliveries) => ({
         exchange: config.exchange ?? '',
-        messages: deliveries.map((delivery, place) => {
-          const { id, routingKey, content, headers } = messageOf(delivery, texts[place] ?? '')
+        messages: deliveries.flatMap((delivery, place) => {
+          const message = messageOf(delivery, texts[place] ?? '')
+          if ('kind' in message) return []
+          const { id, routingKey, content, headers } = message
           return { routing_key: routingKey, message_id: id, headers, body: content }
         }),
       }),

@@ -5,8 +5,8 @@ import { addressProperties } from '../address.ts'
 import { BulkConfig } from '../many.ts'
 import { NameConfig } from '../names.ts'
 
-/** What AMQP has room for in a name. */
-const NAME_LENGTH_MAX = 255
+/** What AMQP has room for in a name, in bytes. */
+export const NAME_LENGTH_MAX = 255
 
 /** What the systems file may say of an AMQP 0-9-1 broker, such as RabbitMQ. */
 export const config = Type.Object({
