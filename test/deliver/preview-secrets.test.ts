@@ -23,6 +23,7 @@ const OUTRIGHT: Readonly<Record<string, string>> = {
   'a query': `{kind: http, base_url: "https://a.example", write: {path: /c, query: {key: "${SECRET}"}}}`,
   'a query, beside the id': `{kind: http, base_url: "https://a.example", write: {path: /c, query: {key: "${SECRET}{id}"}}}`,
   'the query of a path': `{kind: http, base_url: "https://a.example", write: {path: "/c?a=1&key=${PLAIN}&b"}}`,
+  'the query of a path of bulk calls': `{kind: http, base_url: "https://a.example", bulk: {path: "/b?key=${PLAIN}", max: 9}}`,
   'a query without a name': `{kind: http, base_url: "https://a.example", write: {path: "/c?${PLAIN}"}}`,
   'a query with two marks': `{kind: http, base_url: "https://a.example", write: {path: "/c?a=b?${PLAIN}=x${PLAIN}"}}`,
   'the URL of a postgres': `{kind: postgres, url: "postgres://${PLAIN}:${PLAIN}@db.example/d", write: {table: t, key: id, columns: [a]}}`,

@@ -48,7 +48,7 @@ function masked({ auth, headers, read, write, bulk, ...config }: HttpConfig): Ht
     ...(headers && { headers: mapValues(headers, () => MASK) }),
     ...(read && { read: { ...read, ...maskedTemplates(read) } }),
     ...(write && { write: { ...write, ...maskedTemplates(write) } }),
-    ...(bulk && { bulk: { ...bulk, headers: mapValues(bulk.headers ?? {}, () => MASK) } }),
+    ...(bulk && { bulk: { ...bulk, ...maskedBulk(bulk) } }),
   }
 }
 
@@ -72,6 +72,11 @@ function maskedTemplates<T extends Templates>({ path, query, headers }: T): Temp
     ...(query && { query: mapValues(query, maskLiterals) }),
     ...(headers && { headers: mapValues(headers, maskLiterals) }),
   }
+}
+
+/** There are no templates in it. */
+function maskedBulk({ path, headers = {} }: NonNullable<HttpConfig['bulk']>) {
+  return { path: maskedPath(path), headers: mapValues(headers, () => MASK) }
 }
 
 /** A path may bring a query of its own. */
