@@ -2,6 +2,7 @@ import { createServer, type IncomingMessage } from 'node:http'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import type { HttpConfig } from '../../src/deliver/kinds/http/config.ts'
 import { systemClock } from '../../src/lib/clock.ts'
+import { eventually } from '../support/eventually.ts'
 import { call } from './calls.ts'
 import { connect, listen } from './targets.ts'
 
@@ -158,6 +159,24 @@ describe('a token', () => {
     })
   })
 
+  test('is not shown by a call that was made with it and ends after it was renewed', async () => {
+    const tokens = await issuing()
+    const late = Promise.withResolvers<void>()
+    const target = await replying(async ({ headers }, nth) => {
+      if (nth === 1) await late.promise
+      const sent = headers.authorization
+      return { status: nth === 2 ? 401 : 200, body: { sent } }
+    })
+    const connection = connect({ base_url: target.url, auth: auth(tokens) })
+    const first = connection.write(call(), {})
+    await eventually(() => expect(target.seen).toHaveLength(1))
+    const second = await connection.write(call(), {})
+    late.resolve()
+    const shown = { kind: 'delivered', result: { sent: 'Bearer [secret]' } }
+    expect([await first, second]).toEqual([shown, shown])
+    expect(tokens.seen).toHaveLength(2)
+  })
+
   test('replaces a header of our own', async () => {
     const tokens = await issuing()
     const target = await taking(() => 'canary-token-1')
@@ -210,6 +229,19 @@ describe('a token endpoint', () => {
       })
     },
   )
+
+  test.each(['header', 'body'])('shows nothing of our %s that it sends back', async (sentIn) => {
+    const tokens = await replying(({ headers, body }) => ({
+      status: 400,
+      body: { header: headers.authorization ?? null, body },
+    }))
+    const base_url = 'http://127.0.0.1:1'
+    const connection = connect({ base_url, auth: auth(tokens, { credentials_in: sentIn }) })
+    const ending = JSON.stringify(await connection.write(call(), {}))
+    expect(ending).toContain('[secret]')
+    expect(ending).not.toContain('canary')
+    expect(ending).not.toContain(Buffer.from('id%3A1:canary-secret%26').toString('base64'))
+  })
 
   test.each([
     [undefined],

@@ -160,6 +160,28 @@ describe('the result', () => {
     expect(await connection.write(call(), {})).toEqual({ kind: 'delivered', result: '[secret]' })
   })
 
+  test.each([
+    ['{"sent":"Bearer ab\\/cd+ef==gh\\n"}', { sent: 'Bearer [secret]\n' }],
+    ['{"sent":"Bearer ab/cd\\u002Bef\\u003d\\u003dgh"}', { sent: 'Bearer [secret]' }],
+    ['{"sent":"say \\"canary\\""}', { sent: '[secret]' }],
+    ['{"path":"C:\\\\temp", "n": 1.0}', { path: 'C:\\temp', n: 1 }],
+  ])('never holds our own secrets, however JSON spells them: %s', async (body, result) => {
+    const config = {
+      headers: { 'x-key': 'say "canary"' },
+      auth: { type: 'bearer', token: 'ab/cd+ef==gh' },
+    } as const
+    const { url } = await goodTarget(body)
+    const delivered = { kind: 'delivered', result }
+    expect(await connect({ base_url: url, ...config }).write(call(), {})).toEqual(delivered)
+    const refusing = await rawTarget((socket) =>
+      socket.write(answer('422 x\r\ncontent-type: application/json', body)),
+    )
+    const refused = await connect({ base_url: refusing, ...config }).write(call(), {})
+    const kept = JSON.stringify(result)
+    const message = `Answered 422 Unprocessable Entity: ${kept.includes('[secret]') ? kept : body}`
+    expect(refused).toMatchObject({ message })
+  })
+
   test('of a long answer in many pieces is whole', async () => {
     const body = JSON.stringify({ text: 'é'.repeat(1000) })
     const url = await rawTarget((socket) => {

@@ -1,5 +1,4 @@
 import Type, { type Static } from 'typebox'
-import { type Secrets, secretsAmong } from '../../quote.ts'
 import { BaseUrl, HeaderName, HeaderValue, Printable } from './forms.ts'
 
 /** How the systems file says who we are. */
@@ -49,7 +48,7 @@ export function authHeader(auth: Auth): Readonly<Record<string, string>> {
 }
 
 /** The credentials of RFC 7617, in UTF-8. */
-export function basic(username: string, password: string): string {
+function basic(username: string, password: string): string {
   return `Basic ${Buffer.from(`${username}:${password}`).toString('base64')}`
 }
 
@@ -65,16 +64,29 @@ interface SecretSources extends HeaderSource {
 }
 
 /** The values that may be secret and that a target could send back to us. */
-export function secretsOf({ auth, ...config }: SecretSources): Secrets {
+export function secretsOf({ auth, ...config }: SecretSources): readonly string[] {
   const sources = [config, config.read, config.write, config.bulk]
   const values = sources.flatMap((source) => Object.values(source?.headers ?? {}))
   if (auth?.type === 'bearer') values.push(auth.token)
-  if (auth?.type === 'basic') values.push(auth.password, basicToken(auth))
+  if (auth?.type === 'basic')
+    values.push(auth.password, encodedOf(basic(auth.username, auth.password)))
   if (auth?.type === 'header') values.push(auth.value)
-  if (auth?.type === 'oauth2_client_credentials') values.push(auth.client_secret)
-  return secretsAmong(values)
+  if (auth?.type === 'oauth2_client_credentials') values.push(...secretsOfClient(auth))
+  return values
 }
 
-function basicToken({ username, password }: Extract<Auth, { type: 'basic' }>): string {
-  return basic(username, password).slice('Basic '.length)
+/** The secret of a client, in each form in which it is sent. */
+export function secretsOfClient({ client_secret, ...auth }: OAuth): readonly string[] {
+  const inForm = encodeURIComponent(client_secret)
+  return [client_secret, inForm, encodedOf(basicOfClient({ client_secret, ...auth }))]
+}
+
+/** RFC 6749 section 2.3.1 wants both encoded as in a form, before they are put together. */
+export function basicOfClient({ client_id, client_secret }: OAuth): string {
+  return basic(encodeURIComponent(client_id), encodeURIComponent(client_secret))
+}
+
+/** What of the credentials nobody else says. */
+function encodedOf(credentials: string): string {
+  return credentials.slice('Basic '.length)
 }

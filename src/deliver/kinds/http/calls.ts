@@ -3,7 +3,7 @@ import type { Outcome } from '../../../core/outcome.ts'
 import type { EpochMs } from '../../../core/units.ts'
 import { openGuard, type Resolve } from '../../connect/guard.ts'
 import type { SystemContext } from '../../kind.ts'
-import type { Secrets } from '../../quote.ts'
+import { type Secrets, secretsAmong } from '../../quote.ts'
 import { refusalOf } from './answer.ts'
 import { secretsOf } from './auth.ts'
 import type { HttpConfig } from './config.ts'
@@ -46,11 +46,15 @@ export function openCalls(
       : null
   const send = tokens === null ? plainSender(line) : tokenSender(line, tokens, clock)
   const ok = parseStatuses(config.ok) ?? USUALLY_OK
-  const fixedSecrets = secretsOf(config)
+  const own = secretsOf(config)
+  let given: readonly string[] = []
+  let known = secretsAmong(own)
 
   function secrets(): Secrets {
-    const token = tokens?.secret() ?? null
-    return token === null ? fixedSecrets : [...fixedSecrets, token]
+    const latest = tokens?.secrets() ?? given
+    if (latest !== given) known = secretsAmong([...own, ...latest])
+    given = latest
+    return known
   }
 
   return {

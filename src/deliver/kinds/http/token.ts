@@ -1,8 +1,9 @@
 import type { Dispatcher } from 'undici'
 import type { DurationMs, EpochMs, Json, JsonObject } from '../../../core/units.ts'
 import type { Clock } from '../../../lib/clock.ts'
+import { secretsAmong } from '../../quote.ts'
 import { type Answer, type Refused, refusalOf } from './answer.ts'
-import { basic, type OAuth } from './auth.ts'
+import { basicOfClient, type OAuth, secretsOfClient } from './auth.ts'
 import { ACCEPTED_ENCODINGS } from './decode.ts'
 import { type Exchanged, exchange, type Line } from './exchange.ts'
 import { isList, wordOf } from './pointer.ts'
@@ -30,8 +31,11 @@ export interface Tokens {
    * @param spent a token that was refused, and must not be given again
    */
   get(spent: Token | null): Token | Promise<Token | NoToken>
-  /** What must not be seen of it; null where there is none. */
-  secret(): string | null
+  /**
+   * What must not be seen: the token given last, and the one before it, which calls may still be under
+   * way with. The same list until there is another token.
+   */
+  secrets(): readonly string[]
   close(): Promise<void>
 }
 
@@ -47,6 +51,7 @@ export function openTokens(auth: OAuth, line: Line, clock: Clock, userAgent: str
   const request = tokenRequest(auth, userAgent)
   let held: Held | null = null
   let asking: Promise<Token | NoToken> | null = null
+  let given: readonly string[] = []
 
   async function ask(): Promise<Token | NoToken> {
     const askedAt = clock.now()
@@ -57,6 +62,7 @@ export function openTokens(auth: OAuth, line: Line, clock: Clock, userAgent: str
     const granted = grantOf(ending)
     if (granted === null) return UNREADABLE
     held = { token: granted.token, until: askedAt + granted.lasts }
+    given = [granted.token.value, ...given.slice(0, 1)]
     return granted.token
   }
 
@@ -67,7 +73,7 @@ export function openTokens(auth: OAuth, line: Line, clock: Clock, userAgent: str
       asking ??= ask()
       return asking
     },
-    secret: () => held?.token.value ?? null,
+    secrets: () => given,
     close() {
       stop.abort()
       return line.pool.destroy()
@@ -84,15 +90,13 @@ function tokenRequest(auth: OAuth, userAgent: string): Dispatcher.DispatchOption
     ...(audience !== undefined && { audience }),
     ...(inBody && { client_id, client_secret }),
   })
-  // Section 2.3.1 wants both encoded as in a form, before they are put together.
-  const credentials = basic(encodeURIComponent(client_id), encodeURIComponent(client_secret))
   return {
     method: 'POST',
     path: new URL(token_url).pathname,
     headers: [
       ...['accept', 'application/json', 'accept-encoding', ACCEPTED_ENCODINGS],
       ...['user-agent', userAgent, 'content-type', 'application/x-www-form-urlencoded'],
-      ...(inBody ? [] : ['authorization', credentials]),
+      ...(inBody ? [] : ['authorization', basicOfClient(auth)]),
     ],
     body: form.toString(),
   }
@@ -101,8 +105,9 @@ function tokenRequest(auth: OAuth, userAgent: string): Dispatcher.DispatchOption
 /** Statuses with which it says that it cannot now; with any other, that it will not. */
 const TRANSIENT = /^(408|425|429|5\d\d)$/
 
-function refused(answer: Answer, { token_url, client_secret }: OAuth, now: EpochMs): NoToken {
-  const refusal = refusalOf(answer, 'write', token_url, [client_secret], now)
+function refused(answer: Answer, auth: OAuth, now: EpochMs): NoToken {
+  const secrets = secretsAmong(secretsOfClient(auth))
+  const refusal = refusalOf(answer, 'write', auth.token_url, secrets, now)
   const message = `The token endpoint did not give us a token. ${refusal.message}`
   return TRANSIENT.test(String(answer.status))
     ? { kind: 'unavailable', refusal: { ...refusal, message } }
