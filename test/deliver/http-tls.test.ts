@@ -3,7 +3,9 @@ import { createSecureServer } from 'node:http2'
 import { createServer as createTcpServer } from 'node:net'
 import { createServer, type TlsOptions } from 'node:tls'
 import { describe, expect, onTestFinished, test } from 'vitest'
+import { eventually } from '../support/eventually.ts'
 import { call } from './calls.ts'
+import { proxyTo } from './systems-under-test.ts'
 import { answer, connect, silentTarget } from './targets.ts'
 import { pem } from './tls/pem.ts'
 
@@ -187,5 +189,25 @@ describe('HTTP/2', () => {
     expect(await connection.write(call(), {})).toMatchObject({ code: 'timeout' })
     const calls = Array.from({ length: 3 }, () => connection.write(call(), {}))
     for (const ending of await Promise.all(calls)) expect(ending).toMatchObject(DELIVERED)
+  })
+
+  test('has a new connection after a call that was not answered, for the old one may be dead', async () => {
+    const server = createSecureServer(
+      { cert: pem('server.crt'), key: pem('server.key') },
+      (request, response) => void request.resume().on('end', () => response.end('{"id":7}')),
+    )
+    server.listen(0, '127.0.0.1')
+    await once(server, 'listening')
+    onTestFinished(() => {
+      server.close()
+    })
+    const way = await proxyTo(portOf(server))
+    const config = { base_url: `https://127.0.0.1:${way.port}`, http2: true, tls: { ca: CA } }
+    const connection = connect(config, { timeout: 500 })
+    expect(await connection.write(call(), {})).toMatchObject({ kind: 'delivered' })
+    way.hush()
+    expect(await connection.write(call(), {})).toMatchObject({ code: 'timeout' })
+    expect(await connection.write(call(), {})).toMatchObject({ kind: 'delivered' })
+    await eventually(() => expect(way.ends()).toBe(3))
   })
 })

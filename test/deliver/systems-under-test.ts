@@ -34,8 +34,18 @@ export function delivery(
   return { call: { ...call({ id }, signal), idempotencyKey: `request-1:${id}` }, payload }
 }
 
+interface Proxy {
+  readonly port: number
+  /** Ends all connections. */
+  cut(): void
+  /** Lets nothing through any more on those that there are, and tells nobody. */
+  hush(): void
+  /** How many ends of connections there are. */
+  ends(): number
+}
+
 /** A way to a server on loopback that can be cut, and a port that takes connections and says nothing. */
-export async function proxyTo(port: number | null): Promise<{ port: number; cut(): void }> {
+export async function proxyTo(port: number | null): Promise<Proxy> {
   const sockets = new Set<Socket>()
   const server = createServer((near) => {
     const pair = port === null ? [near] : [near, createConnection({ port, host: '127.0.0.1' })]
@@ -49,8 +59,11 @@ export async function proxyTo(port: number | null): Promise<{ port: number; cut(
   const cut = () => {
     for (const socket of sockets) socket.destroy()
   }
+  const hush = () => {
+    for (const socket of sockets) socket.unpipe().resume()
+  }
   onTestFinished(cut)
-  return { port: await portOf(server), cut }
+  return { port: await portOf(server), cut, hush, ends: () => sockets.size }
 }
 
 /** A way to a server on loopback that speaks TLS, and shows a certificate of the folder `tls`. */

@@ -15,8 +15,10 @@ export type Exchanged =
 
 /** What all calls to one system share. */
 export interface Line {
-  /** Whatever makes the connections. */
+  /** Whatever makes the connections; another one after `doubt`. */
   readonly pool: Dispatcher
+  /** A call over this pool had no answer in time. Left out where that has ended its connection. */
+  readonly doubt?: (pool: Dispatcher) => void
   readonly inFlight: InFlight
   /** From the start of a call to the last byte of its answer. */
   readonly timeout: DurationMs
@@ -35,7 +37,8 @@ export function exchange(
 ): Promise<Exchanged> {
   if (signal.aborted) return Promise.resolve(INTERRUPTED)
   return new Promise((resolve) => {
-    line.pool.dispatch(request, new Exchange(line, signal, resolve))
+    const { pool } = line
+    pool.dispatch(request, new Exchange(line, pool, signal, resolve))
   })
 }
 
@@ -52,6 +55,7 @@ const CUT_OFF = new Error('cut off')
 class Exchange implements Dispatcher.DispatchHandler, Cuttable {
   readonly signal: AbortSignal
   readonly #line: Line
+  readonly #pool: Dispatcher
   readonly #place: number
   readonly #resolve: (ending: Exchanged) => void
   #ended: boolean = false
@@ -61,8 +65,14 @@ class Exchange implements Dispatcher.DispatchHandler, Cuttable {
   #chunks: Buffer[] = []
   #size = 0
 
-  constructor(line: Line, signal: AbortSignal, resolve: (ending: Exchanged) => void) {
+  constructor(
+    line: Line,
+    pool: Dispatcher,
+    signal: AbortSignal,
+    resolve: (ending: Exchanged) => void,
+  ) {
     this.#line = line
+    this.#pool = pool
     this.signal = signal
     this.#resolve = resolve
     this.#place = line.inFlight.add(this)
@@ -71,6 +81,7 @@ class Exchange implements Dispatcher.DispatchHandler, Cuttable {
   cutOff(why: 'timeout' | 'interrupted'): void {
     this.#end(why === 'timeout' ? timedOut(this.#line.timeout) : INTERRUPTED)
     this.#controller?.abort(CUT_OFF)
+    if (why === 'timeout') this.#line.doubt?.(this.#pool)
   }
 
   onRequestStart(controller: Dispatcher.DispatchController): void {

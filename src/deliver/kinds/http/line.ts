@@ -44,13 +44,34 @@ export function openLineTo(
 ): Line {
   const { ca, cert, key } = config.tls ?? {}
   const allowH2 = config.http2 ?? false
-  const pool = new Pool(new URL(url).origin, {
-    ...CONNECTIONS,
-    allowH2,
-    connect: safeConnector(guard, { ca, cert, key, ...name, allowH2, preferH2: allowH2, timeout }),
+  const { origin } = new URL(url)
+  const connect = safeConnector(guard, {
+    ...{ ca, cert, key, ...name, allowH2, preferH2: allowH2, timeout },
   })
+  const open = () => new Pool(origin, { ...CONNECTIONS, allowH2, connect })
   const maxResponse = parseSize(config.max_response ?? MAX_RESPONSE_DEFAULT) ?? 0
-  return { pool, inFlight: new InFlight(clock, timeout), timeout, maxResponse }
+  const inFlight = new InFlight(clock, timeout)
+  const limits = { inFlight, timeout, maxResponse }
+  return Object.assign(allowH2 ? renewed(open) : { pool: open() }, limits)
+}
+
+/**
+ * Over HTTP/2 a call that is cut off leaves its connection as it is, and that may be dead without a word: all
+ * that come after it would find out one by one, for many minutes. So they get a new one, and the
+ * old one is closed when the calls on it have ended.
+ */
+function renewed(open: () => Pool): Pick<Line, 'pool' | 'doubt'> {
+  let pool = open()
+  return {
+    get pool() {
+      return pool
+    },
+    doubt(doubted) {
+      if (doubted !== pool) return
+      pool.close().catch(() => {})
+      pool = open()
+    },
+  }
 }
 
 /** What holds of every call, wherever it goes. */
