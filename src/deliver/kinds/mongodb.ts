@@ -39,11 +39,11 @@ function connect(system: SystemContext<MongodbConfig>): Connection {
       else answers[place] = replacement
     }
     if (replacements.length === 0) return answers
-    const ended = await within(system, signal, async () => {
+    const ended = await within(system, signal, async (cut) => {
       const opened = await line.get()
       try {
         const documents = opened.client.db(database).collection(collection)
-        await upsert(documents, replacements, key, answers)
+        await upsert(documents, replacements, { key, answers, cut })
       } catch (error) {
         throw opened.strayed ?? error
       }

@@ -70,8 +70,10 @@ export function writeOver<Line>(
   }
 
   return async (deliveries, signal) => {
-    const ended = await within(deadline, signal, async () => {
+    const ended = await within(deadline, signal, async (cut) => {
       const open = await line.get()
+      // Whoever was told that it came to nothing may have gone elsewhere meanwhile.
+      cut.throwIfAborted()
       return Promise.all(deliveries.map((delivery) => writeOne(delivery, open)))
     })
     if (ended.kind === 'done') return ended.value

@@ -37,17 +37,27 @@ export function operationOf<D extends Document>(replacement: D, key: string) {
   }
 }
 
+/** What all documents of one call share. */
+interface Upserting {
+  /** The field by which a document is known. */
+  readonly key: string
+  /** Each is noted as soon as it is known, for the work may be cut off in between. */
+  readonly answers: WriteAnswer[]
+  /** Nothing is sent any more: all have been told that it came to nothing. */
+  readonly cut: AbortSignal
+}
+
 /**
  * Writes all documents with one command; each gets its own answer, and where one spoils the command
- * for all, each its own command. An answer is noted as soon as it is known, for the work may be cut
- * off in between.
+ * for all, each its own command.
  */
 export async function upsert(
   collection: Collection,
   replacements: readonly Replacement[],
-  key: string,
-  answers: WriteAnswer[],
+  upserting: Upserting,
 ): Promise<void> {
+  const { key, answers, cut } = upserting
+  cut.throwIfAborted()
   const operations = replacements.map(({ document }) => operationOf(document, key))
   try {
     await collection.bulkWrite(operations, { ordered: false })
@@ -64,20 +74,19 @@ export async function upsert(
     const refusal = judge(error, 'write')
     const isAboutData = refusal.kind === 'declined' && refusal.manner === 'rejected'
     if (!isAboutData || replacements.length === 1) throw error
-    for (const one of replacements) await upsertAlone(collection, one, key, answers)
+    for (const one of replacements) await upsertAlone(collection, one, upserting)
   }
 }
 
 async function upsertAlone(
   collection: Collection,
   replacement: Replacement,
-  key: string,
-  answers: WriteAnswer[],
+  upserting: Upserting,
 ): Promise<void> {
   try {
-    await upsert(collection, [replacement], key, answers)
+    await upsert(collection, [replacement], upserting)
   } catch (error) {
-    answers[replacement.place] = judge(error, 'write')
+    upserting.answers[replacement.place] = judge(error, 'write')
   }
 }
 
