@@ -182,6 +182,21 @@ describe('the result', () => {
     expect(refused).toMatchObject({ message })
   })
 
+  test('never holds the query that we asked with, should the target quote the address', async () => {
+    const url = await rawTarget((socket) =>
+      socket.write(
+        answer(
+          '404 x\r\ncontent-type: text/plain',
+          'Cannot POST /c?token=canary-own&key=canary%2Bkey&of=map_001',
+        ),
+      ),
+    )
+    const write = { path: '/c?token=canary-own', query: { key: 'canary+key', of: '{id}' } }
+    expect(await connect({ base_url: url, write }).write(call(), {})).toMatchObject({
+      message: 'Answered 404 Not Found: Cannot POST /c?[secret]&[secret]&of=map_001',
+    })
+  })
+
   test('of a long answer in many pieces is whole', async () => {
     const body = JSON.stringify({ text: 'é'.repeat(1000) })
     const url = await rawTarget((socket) => {

@@ -1,5 +1,6 @@
 import Type, { type Static } from 'typebox'
 import { BaseUrl, HeaderName, HeaderValue, Printable } from './forms.ts'
+import { fixedPairs, type Query } from './path.ts'
 
 /** How the systems file says who we are. */
 export const Auth = Type.Union([
@@ -52,21 +53,29 @@ function basic(username: string, password: string): string {
   return `Basic ${Buffer.from(`${username}:${password}`).toString('base64')}`
 }
 
-interface HeaderSource {
+interface SecretSource {
+  readonly path?: string
+  readonly query?: Query
   readonly headers?: Readonly<Record<string, string>>
 }
 
-interface SecretSources extends HeaderSource {
+interface SecretSources extends SecretSource {
   readonly auth?: Auth
-  readonly read?: HeaderSource
-  readonly write?: HeaderSource
-  readonly bulk?: HeaderSource
+  readonly read?: SecretSource
+  readonly write?: SecretSource
+  readonly bulk?: SecretSource
 }
 
-/** The values that may be secret and that a target could send back to us. */
+/**
+ * The values that may be secret and that a target could send back to us. Those of a query with their names,
+ * as in an address: alone they may be any word.
+ */
 export function secretsOf({ auth, ...config }: SecretSources): readonly string[] {
   const sources = [config, config.read, config.write, config.bulk]
-  const values = sources.flatMap((source) => Object.values(source?.headers ?? {}))
+  const values = sources.flatMap(({ path = '', query, headers = {} }: SecretSource = {}) => [
+    ...Object.values(headers),
+    ...fixedPairs(path, query),
+  ])
   if (auth?.type === 'bearer') values.push(auth.token)
   if (auth?.type === 'basic')
     values.push(auth.password, encodedOf(basic(auth.username, auth.password)))

@@ -33,6 +33,13 @@ export function compilePath(prefix: string, path: string, query: Query = {}): Pa
   }
 }
 
+/** The pairs of a query as they are sent, each as far as it is the same for all mappings. */
+export function fixedPairs(path: string, query: Query = {}): readonly string[] {
+  const [, ...own] = (path + queryTemplate(path, query)).split('?')
+  const pairs = own.join('?').split('&')
+  return pairs.map((pair) => pair.replace(/\{.*/, '')).filter((pair) => !pair.endsWith('='))
+}
+
 /** Its literal parts are encoded here, and what is put in later. */
 function queryTemplate(path: string, query: Query): string {
   const pairs = Object.entries(query).map(([name, value]) => `${encoded(name)}=${literal(value)}`)
