@@ -214,6 +214,17 @@ describe('reading', () => {
     expect(JSON.stringify(wrong)).not.toContain('canary')
   })
 
+  test('does not take in a row that is nested too deeply', async () => {
+    const extra = '['.repeat(5000) + ']'.repeat(5000)
+    const insert = 'INSERT INTO "of crm".contacts (id, email, extra) VALUES ($1, $1, $2)'
+    await admin.query(insert, ['deep', extra])
+    const connection = connect({ read: { table: 'of crm.contacts', key: 'id' } })
+    expect(await connection.read?.(call({ id: 'deep' }))).toMatchObject({
+      kind: 'impossible',
+      code: 'invalid_record',
+    })
+  })
+
   test('does not take in a row that is too large', async () => {
     await admin.query(`INSERT INTO plain VALUES (2, repeat('x', 1000000))`)
     const answer = await connect({ read: PLAIN }).read?.(call({ id: '2' }))

@@ -56,7 +56,10 @@ function reader(
     const [row] = ended.value.rows
     if (row === undefined) return noRecord('The table has no row for this id.')
     if (row.record === null) return invalidRecord(`The row is over ${RECORD_BYTES_MAX} bytes.`)
-    return { kind: 'record', record: parseRecord(row.record) }
+    const record = parseRecord(row.record)
+    return record === null
+      ? invalidRecord('The row is nested too deeply.')
+      : { kind: 'record', record }
   }
 }
 
