@@ -2,7 +2,7 @@ import { availableParallelism } from 'node:os'
 import { defineConfig } from 'vitest/config'
 
 /** Each keeps both of two cores busy and measures time: beside another it would fail. */
-const ALONE = ['bulk', 'kill', 'transform'].map((name) => `test/fault/${name}.test.ts`)
+const ALONE = ['bulk', 'transform'].map((name) => `test/fault/${name}.test.ts`)
 
 export default defineConfig({
   test: {
