@@ -82,7 +82,8 @@ same cores, which has every commit on disk before it answers (${POSTGRES_SETTING
 as it comes). Figures are medians, with the lowest and the highest sample; a round to warm up is left out.
 A ratio says more than a rate: both halves of it met the same machine. \`npm run bench engine\` runs one
 bench, \`npm run bench\` runs all and writes this page. What Sluice is compared with in
-\`postgres-engine\` is run where its package is installed: \`npm ci\` in \`bench/\`.
+\`postgres-engine\` is run where its package is installed: \`npm ci\` in \`bench/\`, with
+Node 24, or npm leaves out what needs it.
 
 ${table(ran)}
 

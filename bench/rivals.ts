@@ -30,7 +30,7 @@ function missing({ name, keptIn }: Rival): string | null {
   try {
     import.meta.resolve(name)
   } catch {
-    return `${name} is not installed: \`npm ci\` in bench/`
+    return `${name} is not installed: \`npm ci\` in bench/, with Node 24`
   }
   return keptIn === 'Redis' && REDIS_SERVER === null ? 'there is no redis-server here' : null
 }
