@@ -125,12 +125,12 @@ const RULES: Readonly<Record<string, Rule>> = {
   'the environment is read in config': {
     check: ownEnvironment,
     caught: [
-      { 'cli/main.ts': "const url = process.env['SLUICE_URL']" },
-      { 'cli/main.ts': 'const { PORT } = process.env' },
+      { 'cli/main.js': "const url = process.env['SLUICE_URL']" },
+      { 'cli/main.js': 'const { PORT } = process.env' },
     ],
     allowed: {
       'config/environment.ts': 'const { PORT } = process.env',
-      'cli/main.ts': '/** What `process.env` says. */',
+      'cli/main.js': '/** What `process.env` says. */',
     },
   },
   'SQL is spoken in store': {
