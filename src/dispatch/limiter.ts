@@ -5,15 +5,7 @@ import {
   adaptiveStart,
   roundLength,
 } from '../core/adaptive.ts'
-import {
-  type Limits,
-  type Rate,
-  rateSpent,
-  rateTaken,
-  rateWait,
-  share,
-  shareOfRate,
-} from '../core/limits.ts'
+import { type Limits, share } from '../core/limits.ts'
 import { type Allowance, allowanceAfter, type Quota } from '../core/quota.ts'
 import type { DurationMs, EpochMs } from '../core/units.ts'
 import type { Cancel, Clock } from '../lib/clock.ts'
@@ -21,6 +13,7 @@ import { Pacer, type Rest } from './pacer.ts'
 import { type Part, WHOLE } from './part.ts'
 import { Round } from './round.ts'
 import { Stopwatch } from './stopwatch.ts'
+import { Windows } from './windows.ts'
 
 /** How a call went, as far as the number of calls at once is concerned. */
 export type CallEnd = 'fine' | 'failed' | 'throttled'
@@ -46,8 +39,7 @@ export class Limiter {
   readonly #round: Round
   /** So many calls were under way when there were too many, and are not back: they say nothing new. */
   #old = 0
-  /** This worker's part of each window, and its state. */
-  #windows: { readonly rate: Rate; tat: EpochMs }[] = []
+  readonly #windows: Windows
   #allowance: Allowance | null = null
   readonly #pacer = new Pacer()
   readonly #stopwatch: Stopwatch
@@ -61,7 +53,7 @@ export class Limiter {
     this.#onFree = onFree
     this.#round = new Round(clock)
     this.#stopwatch = new Stopwatch(clock)
-    this.#windows = this.#divided(0)
+    this.#windows = new Windows(limits.rate ?? [])
     this.#bound()
   }
 
@@ -84,16 +76,13 @@ export class Limiter {
       this.#adaptive === null &&
       this.#pacer.perSecond(now) === null &&
       (this.#allowance === null || this.#allowance.until <= now) &&
-      this.#windows.every(({ tat }) => tat <= now)
+      this.#windows.areIdle(now)
     )
   }
 
   assign(part: Part | null): void {
     this.#part = part
-    for (const [at, { rate }] of this.#divided(0).entries()) {
-      const window = this.#windows[at]
-      if (window !== undefined) this.#windows[at] = { rate, tat: window.tat }
-    }
+    this.#windows.assign(this.#workers)
     this.#bound()
     this.#freed()
   }
@@ -101,18 +90,17 @@ export class Limiter {
   /** Other limits are in force from now on; what comes now is spread evenly. */
   change(limits: Limits): void {
     this.#limits = limits
-    this.#windows = this.#divided(this.#clock.now())
+    this.#windows.change(limits.rate ?? [], this.#workers, this.#clock.now())
     this.#bound()
     this.#freed()
   }
 
   /** Keeps to what the system says of its own limit. */
   learn(quota: Quota): void {
-    const workers = this.#part?.workers ?? 1
     // The call whose answer it is has been counted already.
     const others = this.#taken - 1
     const now = this.#clock.now()
-    this.#allowance = allowanceAfter(this.#allowance, quota, workers, others, now)
+    this.#allowance = allowanceAfter(this.#allowance, quota, this.#workers, others, now)
   }
 
   /** How many calls a second its refusals have taught this worker to make, to a hundredth. */
@@ -197,18 +185,12 @@ export class Limiter {
 
   #free(): boolean {
     if (this.#taken >= this.#concurrency) return false
-    if (this.#windows.length === 0 && this.#allowance === null && !this.#pacer.paces) return true
+    if (this.#windows.areNone && this.#allowance === null && !this.#pacer.paces) return true
     const now = this.#clock.now()
-    const wait = Math.max(this.#rateWait(now), this.#allowanceWait(now), this.#pacer.wait(now))
+    const wait = Math.max(this.#windows.wait(now), this.#allowanceWait(now), this.#pacer.wait(now))
     if (wait === 0) return true
     this.#timer ??= this.#clock.after(wait, () => this.#freed())
     return false
-  }
-
-  #rateWait(now: EpochMs): number {
-    let wait = 0
-    for (const { rate, tat } of this.#windows) wait = Math.max(wait, rateWait(rate, tat, now))
-    return wait
   }
 
   #allowanceWait(now: EpochMs): number {
@@ -226,10 +208,8 @@ export class Limiter {
     if (this.#allowance !== null) {
       this.#allowance = { ...this.#allowance, calls: this.#allowance.calls - 1 }
     }
-    if (this.#windows.length === 0) return
-    const now = this.#clock.now()
-    const cost = this.#limits.cost?.[step] ?? 1
-    for (const window of this.#windows) window.tat = rateTaken(window.rate, window.tat, now, cost)
+    if (this.#windows.areNone) return
+    this.#windows.take(this.#limits.cost?.[step] ?? 1, this.#clock.now())
   }
 
   #serve(): void {
@@ -262,13 +242,9 @@ export class Limiter {
     this.#concurrency = this.#adaptive.limit
   }
 
-  /** The windows of the rate, as this worker's part of them. */
-  #divided(now: EpochMs): { rate: Rate; tat: EpochMs }[] {
-    const workers = this.#part?.workers ?? 1
-    return (this.#limits.rate ?? []).map((rate) => ({
-      rate: shareOfRate(rate, workers),
-      tat: now === 0 ? 0 : rateSpent(rate, now),
-    }))
+  /** How many workers share the limits; one, as long as it is not known. */
+  get #workers(): number {
+    return this.#part?.workers ?? 1
   }
 
   #bound(): void {
