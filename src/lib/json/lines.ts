@@ -1,5 +1,5 @@
 import { visit } from 'jsonc-parser'
-import { pointerTo } from './pointer.ts'
+import { type JsonPath, pointerTo } from './pointer.ts'
 
 /** Longer texts get no line numbers: they would cost more time than they are worth. */
 const TEXT_LENGTH_MAX = 4_000_000
@@ -12,23 +12,25 @@ export function linesOf(text: string, pointers: readonly string[]): ReadonlyMap<
   if (text.length > TEXT_LENGTH_MAX) return new Map()
   const wanted = new Set(pointers.flatMap(withParents))
   const found = new Map<string, number>()
-  const note = (path: readonly (string | number)[], line: number): boolean => {
-    const pointer = pointerTo(path)
+  const note = (pathOf: () => JsonPath, line: number): boolean => {
+    // Paths are what costs: none is put together once all is found.
+    if (found.size === wanted.size) return false
+    const pointer = pointerTo(pathOf())
     if (!wanted.has(pointer)) return false
     if (!found.has(pointer)) found.set(pointer, line + 1)
     return true
   }
   visit(text, {
     // False leaves out everything inside; it ends only where an end is listened to.
-    onObjectBegin: (_offset, _length, line, _column, pathOf) => note(pathOf(), line),
-    onArrayBegin: (_offset, _length, line, _column, pathOf) => note(pathOf(), line),
+    onObjectBegin: (_offset, _length, line, _column, pathOf) => note(pathOf, line),
+    onArrayBegin: (_offset, _length, line, _column, pathOf) => note(pathOf, line),
     onObjectEnd: () => {},
     onArrayEnd: () => {},
     onObjectProperty: (key, _offset, _length, line, _column, pathOf) => {
-      note([...pathOf(), key], line)
+      note(() => [...pathOf(), key], line)
     },
     onLiteralValue: (_value, _offset, _length, line, _column, pathOf) => {
-      note(pathOf(), line)
+      note(pathOf, line)
     },
   })
   return new Map(
