@@ -39,7 +39,7 @@ async function* gunzip(body: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Arr
 }
 
 /** How many frames a body in zstd may have: each takes a tenth of a millisecond to begin, however short it is. */
-const ZSTD_FRAMES_MAX = 10_000
+export const ZSTD_FRAMES_MAX = 10_000
 
 /**
  * A body in zstd may have several frames, and a decoder of Node's passes over whatever comes after the one

@@ -1,5 +1,6 @@
+import { grouped } from '../core/quantity.ts'
 import { type Acceptance, accept } from './accept.ts'
-import { decode, type Encoding, MalformedEncoding } from './decode.ts'
+import { decode, type Encoding, MalformedEncoding, ZSTD_FRAMES_MAX } from './decode.ts'
 import type { OnInvalid } from './parse.ts'
 import { type Planned, planWhole } from './plan.ts'
 import { planStream } from './plan-stream.ts'
@@ -79,5 +80,6 @@ const BADLY_ENCODED = {
   pointer: '#',
   code: 'malformed_encoding',
   detail:
-    'The body is not encoded as its Content-Encoding says, is cut off, or has more than 10,000 frames.',
+    'The body is not encoded as its Content-Encoding says, is cut off, ' +
+    `or has more than ${grouped(ZSTD_FRAMES_MAX)} frames (zstd).`,
 } as const
