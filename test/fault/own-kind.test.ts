@@ -15,10 +15,7 @@ export default defineKind({
 `
 
 test('a kind whose connect throws is told as what it is, with what it said', async () => {
-  const directory = await temporaryDirectory()
-  await writeFile(join(directory, 'line-kind.ts'), KIND)
-  await writeSystems(directory, { line: { kind: './line-kind.ts', host: 'db' } })
-  const { code, stderr } = await startService({ directory }).ended
+  const { code, stderr } = await (await serviceWith(KIND, { host: 'db' })).ended
   expect(code).toBe(CANNOT_START)
   expect(stderr).toBe('error: The kind of the system line cannot connect it: there is no db\n')
 }, 60_000)
@@ -31,10 +28,7 @@ export default defineKind({
 `
 
 test('a kind that ends the thread it is in ends the service, which says so', async () => {
-  const directory = await temporaryDirectory()
-  await writeFile(join(directory, 'line-kind.ts'), ENDING)
-  await writeSystems(directory, { line: { kind: './line-kind.ts' } })
-  const service = startService({ directory })
+  const service = await serviceWith(ENDING)
   await handIn(await service.started())
   const { code, stderr } = await service.ended
   expect(code).toBe(CANNOT_START)
@@ -52,15 +46,20 @@ export default defineKind({
 `
 
 test('a kind that cannot be closed keeps no service from starting, and none from ending in order', async () => {
-  const directory = await temporaryDirectory()
-  await writeFile(join(directory, 'line-kind.ts'), UNCLOSABLE)
-  await writeSystems(directory, { line: { kind: './line-kind.ts' } })
-  const service = startService({ directory })
+  const service = await serviceWith(UNCLOSABLE)
   await handIn(await service.started())
   await service.logged('request_finished')
   service.kill('SIGTERM')
   expect(await service.ended).toEqual({ code: 0, stderr: '' })
 }, 60_000)
+
+/** Starts a service that has one system, of a kind of its own. */
+async function serviceWith(kind: string, config: object = {}) {
+  const directory = await temporaryDirectory()
+  await writeFile(join(directory, 'line-kind.ts'), kind)
+  await writeSystems(directory, { line: { kind: './line-kind.ts', ...config } })
+  return startService({ directory })
+}
 
 /** Hands in one mapping for the system of the kind. */
 function handIn(baseUrl: string) {

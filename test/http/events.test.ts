@@ -13,6 +13,20 @@ import { type Changes, openServer } from './server.ts'
 
 const BATCH = 5
 
+/** A store in which the request is another one at each look, with a note of so many characters. */
+function withLargeLooks(length: number) {
+  const note = 'x'.repeat(length)
+  let looks = 0
+  return (store: Store) => ({
+    ...store,
+    async request(tenant: string, id: string) {
+      looks += 1
+      const request = await store.request(tenant, id)
+      return request && { ...request, metadata: { note, looks: String(looks) } }
+    },
+  })
+}
+
 /** A server that has one request of so many batches, all of them in hand; and counts reads of it. */
 async function serverAtWork({ batches = 4, ...changes }: Changes & { batches?: number } = {}) {
   let reads = 0
@@ -225,18 +239,9 @@ describe('GET /status/{id}/events', () => {
 
   test('cuts off who does not read, and nobody else', async () => {
     const clock = new SimulatedClock()
-    const metadata = { note: 'x'.repeat(200_000) }
-    let looks = 0
     const { url, goOn } = await serverAtWork({
       clock,
-      wrap: (store) => ({
-        ...store,
-        async request(tenant, id) {
-          looks += 1
-          const request = await store.request(tenant, id)
-          return request && { ...request, metadata: { ...metadata, looks: String(looks) } }
-        },
-      }),
+      wrap: withLargeLooks(200_000),
     })
     const [slow, quick] = [await follow(url), await follow(url)]
     slow.pause()
@@ -254,19 +259,10 @@ describe('GET /status/{id}/events', () => {
 
   test('does not wait for ever for a client that never reads the end', async () => {
     const clock = new SimulatedClock()
-    const metadata = { note: 'x'.repeat(50_000) }
-    let looks = 0
     const { server, url, goOn } = await serverAtWork({
       clock,
       limits: { maxStreams: 1 },
-      wrap: (store) => ({
-        ...store,
-        async request(tenant, id) {
-          looks += 1
-          const request = await store.request(tenant, id)
-          return request && { ...request, metadata: { ...metadata, looks: String(looks) } }
-        },
-      }),
+      wrap: withLargeLooks(50_000),
     })
     const answering = once(server.app.server, 'request')
     const slow = await follow(url)
