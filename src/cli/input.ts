@@ -5,9 +5,9 @@ import { stat } from 'node:fs/promises'
 import { basename } from 'node:path'
 import type { Readable } from 'node:stream'
 import { buffer } from 'node:stream/consumers'
-import { promisify } from 'node:util'
-import { gunzip, zstdDecompress } from 'node:zlib'
+import { gunzipSync } from 'node:zlib'
 import type { MappingSource } from '../client/index.ts'
+import { TooManyFrames, unzstd } from '../lib/zstd.ts'
 import { UnusableFile } from './unusable.ts'
 
 export const FORMATS = ['json', 'ndjson', 'csv'] as const
@@ -56,7 +56,7 @@ export async function readText({ file, encoding }: Input): Promise<string> {
   const bytes = await buffer(file === '-' ? process.stdin : createReadStream(file)).catch(() => {
     throw unreadable(file)
   })
-  const plain = encoding === null ? bytes : await decompressed(bytes, file, encoding)
+  const plain = encoding === null ? bytes : decompressed(bytes, file, encoding)
   if (plain.length > TEXT_MAX) throw tooLarge(file)
   try {
     return new TextDecoder('utf-8', { fatal: true }).decode(plain)
@@ -94,15 +94,20 @@ function piped(source: Readable): Opened {
   return { source, size: null, close: () => source.destroy() }
 }
 
-const decompress = { gzip: promisify(gunzip), zstd: promisify(zstdDecompress) }
+/** A tool that uses many processors makes a frame of each megabyte or so. */
+const FRAMES_MAX = 10_000
 
-async function decompressed(bytes: Buffer, file: string, encoding: Encoding): Promise<Buffer> {
+const DECOMPRESS: Readonly<Record<Encoding, (bytes: Buffer) => Buffer>> = {
+  gzip: (bytes) => gunzipSync(bytes, { maxOutputLength: TEXT_MAX }),
+  zstd: (bytes) => unzstd(bytes, { size: TEXT_MAX, frames: FRAMES_MAX }),
+}
+
+function decompressed(bytes: Buffer, file: string, encoding: Encoding): Buffer {
   try {
-    return await decompress[encoding](bytes, { maxOutputLength: TEXT_MAX })
+    return DECOMPRESS[encoding](bytes)
   } catch (error) {
-    const isLong =
-      error instanceof Error && 'code' in error && error.code === 'ERR_BUFFER_TOO_LARGE'
-    if (isLong) throw tooLarge(file)
+    if (error instanceof RangeError) throw tooLarge(file)
+    if (error instanceof TooManyFrames) throw tooManyFrames(file)
     throw new UnusableFile(`${file} is not compressed by ${encoding}, as its name says.`)
   }
 }
@@ -110,6 +115,12 @@ async function decompressed(bytes: Buffer, file: string, encoding: Encoding): Pr
 function tooLarge(file: string): UnusableFile {
   return new UnusableFile(
     `${file} is too large to be read as JSON. Make it NDJSON, a mapping a line, which may be of any size.`,
+  )
+}
+
+function tooManyFrames(file: string): UnusableFile {
+  return new UnusableFile(
+    `${file} has more than ${FRAMES_MAX} frames of zstd. Compress all of it at once.`,
   )
 }
 

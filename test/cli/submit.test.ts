@@ -141,6 +141,12 @@ describe('submit streams', () => {
     })
   })
 
+  test('and all of it, where it has several frames of zstd', async () => {
+    const content = Buffer.concat(['[', `${MAPPING}]`].map((part) => zstdCompressSync(part)))
+    const { received } = await submittedAs('.json.zst', content)
+    expect(JSON.parse(received[0]?.body ?? '')).toEqual({ mappings: [JSON.parse(MAPPING)] })
+  })
+
   test('nothing where the file is not compressed as its name says', async () => {
     const { code, stderr, received } = await submittedAs('.json.zst', `[${MAPPING}]`)
     expect({ code, received }).toEqual({ code: 2, received: [] })

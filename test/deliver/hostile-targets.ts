@@ -1,5 +1,5 @@
 import type { Socket } from 'node:net'
-import { brotliCompressSync, gzipSync } from 'node:zlib'
+import { brotliCompressSync, gzipSync, zstdCompressSync } from 'node:zlib'
 import type { Behaviour } from './targets.ts'
 
 /** Says `text` again and again, until the other side has had enough. */
@@ -138,6 +138,7 @@ export const HOSTILE: readonly Row[] = [
 
 const GZIP_BOMB = gzipSync(Buffer.alloc(8_000_000))
 const BROTLI_BOMB = brotliCompressSync(Buffer.alloc(8_000_000))
+const ZSTD_BOMB = zstdCompressSync(Buffer.alloc(8_000_000))
 
 /** Sends a body as one that is encoded so. */
 export function encoded(socket: Socket, status: string, encoding: string, body: Buffer): void {
@@ -180,6 +181,24 @@ export const UNFIT: readonly {
     target: 'sends a bomb of brotli',
     behave: (socket, status) => encoded(socket, status, 'br', BROTLI_BOMB),
     is: 'larger than 10000 bytes',
+  },
+  {
+    target: 'sends a bomb of zstd after an empty frame',
+    behave: (socket, status) =>
+      encoded(socket, status, 'zstd', Buffer.concat([zstdCompressSync(''), ZSTD_BOMB])),
+    is: 'larger than 10000 bytes',
+  },
+  {
+    target: 'sends more frames of zstd than anybody would',
+    behave: (socket, status) =>
+      encoded(socket, status, 'zstd', Buffer.concat(Array(101).fill(zstdCompressSync('')))),
+    is: 'in more than 100 frames of zstd',
+  },
+  {
+    target: 'sends something else after a frame of zstd',
+    behave: (socket, status) =>
+      encoded(socket, status, 'zstd', Buffer.concat([zstdCompressSync('{}'), Buffer.from('x')])),
+    is: 'not encoded in the way it says',
   },
   {
     target: 'encodes the answer twice',

@@ -65,6 +65,7 @@ test.each([
   ['GZIP', gzipSync],
   ['br', brotliCompressSync],
   ['zstd', zstdCompressSync],
+  ['zstd', inTwoFrames],
   ['identity', Buffer.from],
 ])('an answer in %s is understood', async (encoding, encode) => {
   const url = await rawTarget((socket) => {
@@ -74,6 +75,12 @@ test.each([
   expect(await connection.write(call(), {})).toEqual({ kind: 'delivered', result: { id: 7 } })
   expect(await connection.read?.(call())).toEqual({ kind: 'record', record: { id: 7 } })
 })
+
+function inTwoFrames(text: Buffer): Buffer {
+  return Buffer.concat(
+    [text.subarray(0, 3), text.subarray(3)].map((part) => zstdCompressSync(part)),
+  )
+}
 
 test('a target that takes no connections is told from one that gives no answer', async () => {
   const connection = connect({ base_url: 'http://127.0.0.1:1' })
