@@ -89,7 +89,7 @@ function configOf(entry: unknown): Record<string, unknown> {
 
 function readEntry(name: string, entry: unknown, source: SystemsSource, report: Report) {
   const path = ['systems', name]
-  if (!NAME.test(name)) report(path, `must have a name of 1 to ${NAME_MAX} printable characters`)
+  if (!NAME.test(name)) report(path, MISNAMED)
   if (isCallbackName(name)) report(path, 'must not begin with callback:, which is for callbacks')
   if (!isRecord(entry)) {
     report(path, 'must be a map of names and values')
@@ -110,10 +110,14 @@ function readEntry(name: string, entry: unknown, source: SystemsSource, report: 
     path,
   )
   for (const fault of found) report(fault.path, fault.message)
+  if ('burst' in entry && !('rate' in entry)) report([...path, 'burst'], BURST_ALONE)
   return found.length > 0 || !Value.Check(CommonConfig, entry)
     ? null
     : assemble(name, entry, source)
 }
+
+const MISNAMED = `must have a name of 1 to ${NAME_MAX} printable characters, not all of them spaces, and not . or ..`
+const BURST_ALONE = 'is a part of a rate: say rate as well, or leave it out'
 
 function unknownKind(kind: unknown, kinds: SystemsSource['kinds']): string {
   const names = kinds.map(({ name }) => name)

@@ -110,6 +110,26 @@ systems:
     })
   })
 
+  test.each(['.', '..', '  ', 'c\\u0007rm', 'x'.repeat(129)])(
+    'does not take the name "%s"',
+    (name) => {
+      expect(problems(`systems:\n  "${name}": {kind: simulated}`)).toEqual([
+        expect.stringMatching(/^2: .* must have a name of 1 to 128 printable characters/),
+      ])
+    },
+  )
+
+  test.each(['...', '.x', ' x ', '/'])('takes the name "%s"', (name) => {
+    expect(problems(`systems:\n  "${name}": {kind: simulated}`)).toEqual([])
+  })
+
+  test('does not take a burst without a rate that it would be a part of', () => {
+    expect(problems(crm('burst: 10'))).toEqual([
+      '5: systems.crm.burst is a part of a rate: say rate as well, or leave it out',
+    ])
+    expect(problems(crm('burst: 10\nrate: 5/s'))).toEqual([])
+  })
+
   test('does not take a name that is for callbacks', () => {
     expect(problems('systems:\n  callback:crm: {kind: simulated}')).toEqual([
       '2: systems.callback:crm must not begin with callback:, which is for callbacks',
