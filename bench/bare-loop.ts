@@ -44,7 +44,7 @@ export async function besideBareLoop(
       url: target.url,
       body: JSON.stringify(PAYLOAD),
       connections: CONCURRENCY,
-      until: { calls: MAPPINGS },
+      calls: MAPPINGS,
     })
   }
 

@@ -1,7 +1,7 @@
 import { type Bench, INTERLEAVED_STEPS, interleave } from './bench.ts'
 import { ingest } from './mappings.ts'
 import { startPart } from './part.ts'
-import type { LoopOrder } from './parts/undici-loop.ts'
+import type { PostOrder } from './parts/post-loop.ts'
 import { startServer } from './server.ts'
 
 const CONNECTIONS = 64
@@ -16,12 +16,12 @@ export const intake: Bench = {
   steps: INTERLEAVED_STEPS,
 
   async run(step) {
-    await using loop = await startPart<LoopOrder, number>('undici-loop')
+    await using loop = await startPart<PostOrder, number>('post-loop')
 
     async function rate(origin: string): Promise<number> {
       const order = { url: `${origin}/ingest`, body: ingest(1), connections: CONNECTIONS }
-      await loop.ask({ ...order, until: { elapsedMs: WARM_UP_MS } })
-      return await loop.ask({ ...order, until: { elapsedMs: MEASURED_MS } })
+      await loop.ask({ ...order, elapsedMs: WARM_UP_MS })
+      return await loop.ask({ ...order, elapsedMs: MEASURED_MS })
     }
 
     // Each has the machine to itself: what Sluice has taken it would go on delivering.

@@ -6,25 +6,20 @@ export interface LoopOrder {
   readonly url: string
   readonly body: string
   readonly connections: number
-  readonly until: { readonly calls: number } | { readonly elapsedMs: number }
+  readonly calls: number
 }
 
 /** Answers with how many calls a second were answered, all of them well. */
-obey(async ({ url, body, connections, until }: LoopOrder) => {
+obey(async ({ url, body, connections, calls }: LoopOrder) => {
   const { origin, pathname: path } = new URL(url)
   const pool = new Pool(origin, { connections })
   const headers = { 'content-type': 'application/json' }
   const startedAt = performance.now()
-  let calls = 0
-
-  function isOver(): boolean {
-    if ('calls' in until) return calls >= until.calls
-    return performance.now() - startedAt >= until.elapsedMs
-  }
+  let begun = 0
 
   async function loop(): Promise<void> {
-    while (!isOver()) {
-      calls += 1
+    while (begun < calls) {
+      begun += 1
       const answer = await pool.request({ path, method: 'POST', headers, body })
       await answer.body.dump()
       if (answer.statusCode >= 300) throw new Error(`A call was answered ${answer.statusCode}.`)
