@@ -13,6 +13,9 @@ const PASSED_OVER = 'error'
 
 const COLUMNS_MAX = 1000
 
+/** The mapping around a cell is a level as well: what is handed in as CSV can be as NDJSON. */
+const CELL_LIMITS = { depth: DEPTH_MAX - 1 }
+
 /** The columns of a table, as its first row names them. */
 export class Columns {
   readonly #names: readonly string[]
@@ -59,7 +62,7 @@ function readJsonCell(
   candidate: Record<string, Json>,
   faults: Fault[],
 ): void {
-  const read = readJsonText(cell, { depth: DEPTH_MAX }, line)
+  const read = readJsonText(cell, CELL_LIMITS, line)
   if (read.ok) candidate[name] = read.value
   else {
     for (const fault of faultsOfJson(read.problems)) {

@@ -69,7 +69,7 @@ describe('in NDJSON', () => {
       { candidate: null, line: 2, codes: [code] },
       { candidate: 'ü', line: 4, codes: [] },
     ]
-    for (const cuts of [[], [2], [9, 500_000], [body.length - 2]]) {
+    for (const cuts of [[], [2], [9, 500_000], [LINE_BYTES_MAX + 6], [body.length - 2]]) {
       expect(await read('ndjson', body, cuts)).toEqual(expected)
     }
   })
@@ -92,6 +92,18 @@ describe('in NDJSON', () => {
     const expected = [{ candidate: null, line: 1, codes: ['line_too_long'] }]
     expect(await read('ndjson', body, [LINE_BYTES_MAX, 2 * LINE_BYTES_MAX])).toEqual(expected)
   })
+})
+
+test('a record may be as deep in a cell as in a line, and no deeper', async () => {
+  const nested = (levels: number) => '['.repeat(levels) + ']'.repeat(levels)
+  const codesIn = async (levels: number) => {
+    const line = `{"id":"a","source":"s","target":"t","data":${nested(levels)}}`
+    const table = `id,source,target,data\na,s,t,${nested(levels)}\n`
+    const told = [await read('ndjson', line), await read('csv', table)]
+    return told.map(([found]) => found?.codes)
+  }
+  expect(await codesIn(31)).toEqual([[], []])
+  expect(await codesIn(32)).toEqual([['too_deep'], ['too_deep']])
 })
 
 describe('in CSV', () => {
@@ -183,6 +195,14 @@ describe('in CSV', () => {
       { candidate: { id: 'b', source: 's', target: 't' }, line: 3, codes: ['malformed_json'] },
       { candidate: { id: 'c', data: 1 }, line: 5, codes: [] },
     ])
+  })
+
+  test('what is wrong within a cell is told of at its place', async () => {
+    const paths: unknown[] = []
+    const reader = new CsvReader(({ faults }) => paths.push(...faults.map(({ path }) => path)))
+    await reader.read(Buffer.from('id,source,target,data\na,s,t,"{""n"":[1,1e400]}"\n'))
+    await reader.end()
+    expect(paths).toEqual([['data', 'n', '1']])
   })
 
   test.each([
