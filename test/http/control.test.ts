@@ -323,6 +323,13 @@ describe('POST /requests/{id}/retry', () => {
     expect(results.body.results.map((result: { id: string }) => result.id)).toEqual(ids)
   })
 
+  test('is narrowed by a code as its group has it, however long', async () => {
+    const fixture = await openServer()
+    const id = await failedWith(fixture, ['x'.repeat(200), 'late'])
+    const { body } = await retry(fixture, id, { body: { code: 'x'.repeat(128) } })
+    expect(await mappingIds(fixture, body.request_id)).toEqual(['map_0'])
+  })
+
   test('leaves out what never was a mapping', async () => {
     const fixture = await openServer()
     const id = await failedWith(fixture, ['invalid_mapping', 'late', 'invalid_mapping'])
@@ -411,6 +418,14 @@ describe('POST /requests/{id}/retry', () => {
     expect((await fixture.store.totals()).activeRequests).toBe(0)
   })
 
+  test('needs no source for what brought its own record', async () => {
+    const fixture = await openServer(configuredWith('crm'))
+    const mappings = [{ id: 'a', source: 'gone', target: 'crm', data: null }]
+    const sent = await call(fixture, 'POST', '/ingest', { body: { mappings } })
+    await cancel(fixture, sent.body.request_id)
+    expect(await retry(fixture, sent.body.request_id)).toMatchObject({ status: 202 })
+  })
+
   test('gives the first answer again to the same key, and refuses it to another retry', async () => {
     const fixture = await openServer()
     const id = await failedWith(fixture, ['late', 'lost'])
@@ -418,8 +433,10 @@ describe('POST /requests/{id}/retry', () => {
     const again = await retry(fixture, id, { key: '"k"', body: {} })
     expect(again).toMatchObject({ status: 202, body: first.body })
     expect(again.headers).toMatchObject({ 'idempotency-replayed': 'true' })
-    const other = await retry(fixture, id, { key: 'k', body: { code: 'late' } })
-    expect(other).toMatchObject(problem(422, 'idempotency-key-reused'))
+    for (const body of [{ code: 'late' }, { target: LANE }]) {
+      const other = await retry(fixture, id, { key: 'k', body })
+      expect(other).toMatchObject(problem(422, 'idempotency-key-reused'))
+    }
     expect((await fixture.store.totals()).activeRequests).toBe(1)
   })
 

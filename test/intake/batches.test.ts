@@ -3,6 +3,7 @@ import { describe, expect, test } from 'vitest'
 import { ORDINAL_SPAN_MAX } from '../../src/core/batch.ts'
 import { unpack } from '../../src/core/packed.ts'
 import { Batcher, batchesOf } from '../../src/intake/batches.ts'
+import { Rejects, rejectedOf } from '../../src/intake/rejects.ts'
 import type { NewBatch } from '../../src/store/store.ts'
 
 function mappingsTo(targets: readonly string[]) {
@@ -46,6 +47,29 @@ test('no batch reaches further than the span', () => {
   const far = ['a', ...Array.from({ length: ORDINAL_SPAN_MAX }, () => 'b'), 'a']
   const lanes = batchesOf(mappingsTo(far), 1000).filter(({ lane }) => lane === 'a')
   expect(lanes.map(({ ordinals }) => ordinals.first)).toEqual([0, ORDINAL_SPAN_MAX + 1])
+})
+
+describe('mappings that are not taken', () => {
+  const at = { lane: 'a', placeholder: 'line-1' }
+  const fault = { code: 'unknown_property', path: [], detail: 'x'.repeat(500) } as const
+
+  test('are cut where what is wrong with them is much text', () => {
+    let batches = 0
+    const rejects = new Rejects(0, () => {
+      batches += 1
+    })
+    for (let ordinal = 0; ordinal < 5000; ordinal++) {
+      rejects.add(rejectedOf({}, [fault], { ...at, ordinal, lane: `t${ordinal}` }), 0)
+    }
+    expect(batches).toBe(4001)
+  })
+
+  test('are told of in whole characters, however much is wrong with them', () => {
+    const detail = `a${'😀'.repeat(300)}`
+    const { reason } = rejectedOf({}, [{ ...fault, detail }], { ...at, ordinal: 0 })
+    expect(reason).toHaveLength(500)
+    expect(reason.isWellFormed()).toBe(true)
+  })
 })
 
 describe('mappings that come one by one', () => {

@@ -22,6 +22,7 @@ describe('a callback URL', () => {
     ['https://[2606:4700::1111]/', 'https://[2606:4700::1111]/'],
     ['https://ops.example.com/%C3%A9?q=%20', 'https://ops.example.com/%C3%A9?q=%20'],
     ['https://localhost.example.com/', 'https://localhost.example.com/'],
+    [`https://${'x'.repeat(249)}.com/`, `https://${'x'.repeat(249)}.com/`],
   ])('%s is taken', (text, url) => {
     expect(check(text)).toEqual({ ok: true, url })
   })
@@ -46,7 +47,8 @@ describe('a callback URL', () => {
     ['has an empty fragment', 'https://ops.example.com/#', 'Leave the fragment out'],
     ['has no port', 'https://ops.example.com:0/', 'no port 0'],
     ['is longer than it looks', `https://ops.example.com/${'"'.repeat(700)}`, 'at most 2048'],
-    ['has a host that is too long', `https://${LONG}.com/`, 'at most 2048'],
+    ['is too long', `https://ops.example.com/${LONG}`, 'at most 2048'],
+    ['has a host that is too long', `https://${'x'.repeat(250)}.com/`, 'its host 253'],
   ])('that %s is refused', (_, text, says) => {
     const detail = expect.stringContaining(says)
     expect(check(text)).toEqual({ ok: false, code: 'forbidden_url', detail })

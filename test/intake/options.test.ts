@@ -20,6 +20,7 @@ describe('the times of a request', () => {
     ['a time that is over', { not_before: at(NOW - HOUR) }, NOW - HOUR, null],
     ['a length in our units', { expires_in: '90s' }, null, NOW + 90_000],
     ['a length in ISO 8601', { expires_in: 'PT1.5S' }, null, NOW + 1500],
+    ['the shortest', { expires_in: '1s' }, null, NOW + 1000],
     ['both', { not_before: at(NOW + HOUR), expires_in: '2h' }, NOW + HOUR, NOW + 2 * HOUR],
     [
       'the longest',

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { NO_TERMS } from '../../src/core/request.ts'
 import type { CallbackPolicy } from '../../src/intake/callback.ts'
-import { parse } from '../../src/intake/parse.ts'
+import { type OnInvalid, parse } from '../../src/intake/parse.ts'
 import type { SystemCatalogue } from '../../src/intake/systems.ts'
 import { NOW } from '../support/requests.ts'
 
@@ -13,11 +13,9 @@ function configured(...names: readonly string[]): SystemCatalogue {
 
 const callbacks: CallbackPolicy = { areSigned: true, addressFault: () => null }
 
-function read(body: unknown, systems: SystemCatalogue = DEMO) {
+function read(body: unknown, systems: SystemCatalogue = DEMO, onInvalid: OnInvalid = 'refuse') {
   const text = typeof body === 'string' ? body : JSON.stringify(body)
-  return parse(Buffer.from(text), {
-    ...{ systems, callbacks, mappingsMax: 2000, now: NOW, onInvalid: 'refuse' },
-  })
+  return parse(Buffer.from(text), { systems, callbacks, mappingsMax: 2000, now: NOW, onInvalid })
 }
 
 function mapping(changes: object = {}) {
@@ -55,14 +53,11 @@ test('what is wrong with a callback is told with everything else', () => {
 test('a name that begins as those of callbacks do is nobody’s, even of one who is not asked', () => {
   const reserved = 'callback:https://ops.example.com'
   for (const systems of [DEMO, configured('crm', 'erp')]) {
-    expect(
-      read({ mappings: [mapping({ target: reserved, source: reserved, data: 1 })] }, systems),
-    ).toMatchObject({
-      problems: [
-        { pointer: '#/mappings/0/source', code: 'reserved_name' },
-        { pointer: '#/mappings/0/target', code: 'reserved_name' },
-      ],
-    })
+    for (const name of ['source', 'target']) {
+      expect(read({ mappings: [mapping({ [name]: reserved, data: 1 })] }, systems)).toMatchObject({
+        problems: [{ pointer: `#/mappings/0/${name}`, code: 'reserved_name' }],
+      })
+    }
   }
 })
 
@@ -80,6 +75,49 @@ test('everything that is wrong is told at once, with its place and line', () => 
       { pointer: '#/mappings/0/id', code: 'invalid_type', line: 3 },
       { pointer: '#/mappings/1/target', code: 'invalid_value', line: 4 },
     ],
+  })
+})
+
+test('what is wrong in one way has the name of that, and in several that of none', () => {
+  const again = mapping({ id: 'b' })
+  const unknown = mapping({ is: 1 })
+  expect(read({ mappings: [again, again] })).toMatchObject({ slug: 'duplicate-mapping-id' })
+  expect(read({ mappings: [unknown] })).toMatchObject({ slug: 'unknown-property' })
+  for (const mappings of [
+    [again, again, unknown],
+    [unknown, again, again],
+  ]) {
+    expect(read({ mappings })).toMatchObject({ slug: 'validation-failed', problems: [{}, {}] })
+  }
+})
+
+test('a value of the wrong type is told of once', () => {
+  const refusal = read({ mappings: [mapping()], priority: 7 })
+  expect(refusal).toMatchObject({ problems: [{ pointer: '#/priority', code: 'invalid_type' }] })
+  expect(refusal.kind === 'refused' && refusal.problems).toHaveLength(1)
+})
+
+test('a name is in its pointer as JSON pointers have it', () => {
+  const refusal = read({ mappings: [mapping()], metadata: { 'a/~1': 1 } })
+  expect(refusal).toMatchObject({ problems: [{ pointer: '#/metadata/a~1~01' }] })
+})
+
+test('that an id is taken is told beside what else is wrong with its mapping', () => {
+  const mappings = [mapping({ target: 'nobody' }), mapping({ target: 'nobody' })]
+  expect(read({ mappings }, configured('crm'))).toMatchObject({
+    problems: [
+      { pointer: '#/mappings/0/target', code: 'unknown_system' },
+      { pointer: '#/mappings/1/target', code: 'unknown_system' },
+      { pointer: '#/mappings/1/id', code: 'duplicate_mapping_id' },
+    ],
+  })
+})
+
+test('where the bad ones are skipped, a good one may have the id of one of them', () => {
+  const mappings = [mapping({ target: 'nobody' }), mapping()]
+  expect(read({ mappings }, configured('crm', 'erp'), 'skip')).toMatchObject({
+    mappings: [mappings[1]],
+    rejected: [{ ordinal: 0 }],
   })
 })
 
@@ -122,9 +160,14 @@ describe('systems', () => {
   })
 
   test('at most twenty are listed', () => {
-    const many = configured(...Array.from({ length: 25 }, (_, index) => `system_${index}`))
-    const refusal = read({ mappings: [mapping({ data: 1 })] }, many)
-    expect(refusal).toMatchObject({
+    const listed = (count: number) => {
+      const names = Array.from({ length: count }, (_, index) => `system_${index}`)
+      return read({ mappings: [mapping({ data: 1 })] }, configured(...names))
+    }
+    expect(listed(20)).toMatchObject({
+      problems: [{ detail: expect.stringMatching(/system_19\.$/) }],
+    })
+    expect(listed(25)).toMatchObject({
       problems: [{ detail: expect.stringMatching(/system_19 and 5 more\.$/) }],
     })
   })
@@ -146,12 +189,14 @@ describe('expressions', () => {
       .map((text, at) => `{"id":"${at}","source":"s","target":"t","transformation":${text}}`)
       .join(',')}]}`
 
-  test.each(['{"a":["{% x %}"]}', '{"a":["\\u007b% $sum([1, 2]) %}"]}', '{"a":"{%id%}"}'])(
-    '%s is taken',
-    (transformation) => {
-      expect(read(body(transformation)).kind).toBe('parsed')
-    },
-  )
+  test.each([
+    '{"a":["{% x %}"]}',
+    '{"a":["\\u007b% $sum([1, 2]) %}"]}',
+    '{"a":"{%id%}"}',
+    `{"a":[${'"{%1%}",'.repeat(99)}"{%1%}"]}`,
+  ])('%s is taken', (transformation) => {
+    expect(read(body(transformation)).kind).toBe('parsed')
+  })
 
   test.each([
     ['{"a":["{% x( %}"]}', '#/mappings/0/transformation/a/0', /end of expression .*character 4/],
@@ -189,6 +234,8 @@ describe('expressions', () => {
     const of = (differ: boolean) =>
       Array.from({ length: 100 }, (_, at) => `{"a":"{% ${'x'.repeat(1000)}${differ ? at : 0} %}"}`)
     expect(read(body(...of(false))).kind).toBe('parsed')
+    const most = Array.from({ length: 100 }, (_, at) => `{"a":"{%${`${at}`.padStart(1000)}%}"}`)
+    expect(read(body(...most)).kind).toBe('parsed')
     expect(read(body(...of(true)))).toMatchObject({
       slug: 'invalid-expression',
       problems: [{ pointer: '#/mappings/99/transformation/a' }],

@@ -170,7 +170,20 @@ describe('of a stream with something wrong in it nothing is there', () => {
     await expectNothing()
   })
 
+  test('or that was begun by a call whose answer was lost', async () => {
+    const open: Store['open'] = async (...asked) => {
+      await store.open(...asked)
+      throw new StoreUnavailable('the answer was lost')
+    }
+    const sent = received(lines(MANY), { store: { ...store, open }, idempotencyKey: 'k' })
+    await expect(sent).rejects.toThrow('lost')
+    await expectNothing()
+    expect(await store.keyed(TENANT, 'k')).toBeNull()
+  })
+
   test('or that has more mappings than may be', async () => {
+    const most = await received(lines(MANY), { limits: { maxStreamMappings: MANY } })
+    expect(most).toMatchObject({ kind: 'accepted' })
     const limits = { maxStreamMappings: MANY - 1 }
     expect(await received(lines(MANY), { store, limits })).toMatchObject({
       ...{ kind: 'refused', slug: 'too-many-mappings' },
@@ -198,6 +211,12 @@ describe('two mappings with one id', () => {
       2,
     ],
     ['far apart', `${lines(MANY)}${line(7)}\n`, 7, MANY + 1],
+    [
+      'far apart, in batches with gaps',
+      `${lines(MANY, (n) => ({ target: n % 3 === 0 ? 't' : 'u' }))}${line(7)}\n`,
+      7,
+      MANY + 1,
+    ],
   ])('are found %s', async (_, body, first, at) => {
     expect(await received(body, { store })).toMatchObject({
       slug: 'duplicate-mapping-id',
@@ -303,6 +322,10 @@ describe('a stream that skips what is bad', () => {
       expect.stringMatching(/^#\/extra: .* #\/source: /),
       undefined,
     ])
+    expect(await store.failures(TENANT, request.id)).toMatchObject([
+      { target: 't', count: 3, sample: 'line-3', message: results[5]?.error?.message },
+      { target: null, count: 2, sample: 'line-2', message: results[3]?.error?.message },
+    ])
     for (const { error } of results) {
       if (error !== null) expect(error).toMatchObject({ code: 'invalid_mapping', stage: 'read' })
     }
@@ -406,9 +429,8 @@ describe('the key of a stream', () => {
     }
     const first = received(slow(), { store, idempotencyKey })
     await halfway.promise
-    for (const count of [3, MANY]) {
-      const other = await received(lines(count), { store, idempotencyKey })
-      expect(other).toEqual({ kind: 'receiving' })
+    for (const body of [lines(3), lines(MANY), endless()]) {
+      expect(await received(body, { store, idempotencyKey })).toEqual({ kind: 'receiving' })
     }
     gate.resolve()
     expect(await first).toMatchObject({ kind: 'accepted', total: MANY + 1 })
@@ -435,11 +457,12 @@ describe('a client that is slow', () => {
     }
     const upload = received(slow(), { store: memory, clock })
     await halfway.promise
-    for (const end = clock.now() + 300_000; await clock.step(end); ) {
-      await memory.clear(clock.now())
-    }
+    const later = clock.now() + 300_000
+    while (await clock.step(later)) await memory.clear(clock.now())
+    await memory.clear(later)
     gate.resolve()
     expect(await upload).toMatchObject({ kind: 'accepted', total: MANY + 1 })
+    expect(await clock.step(Number.POSITIVE_INFINITY)).toBe(false)
   })
 
   test('is told to send it again when the store has given it up meanwhile', async () => {
@@ -449,7 +472,7 @@ describe('a client that is slow', () => {
       yield* cut(lines(MANY))
       halfway.resolve()
       await gate.promise
-      yield* cut(lines(MANY, (n) => ({ id: `more_${n}` })))
+      yield* endless()
     }
     const upload = received(slow(), { store })
     await halfway.promise
@@ -457,4 +480,15 @@ describe('a client that is slow', () => {
     gate.resolve()
     await expect(upload).rejects.toMatchObject({ name: 'StoreUnavailable' })
   })
+
+  test('is told so too where it was given up at the very last', async () => {
+    const complete: Store['complete'] = async () => false
+    const upload = received(lines(MANY), { store: { ...store, complete } })
+    await expect(upload).rejects.toMatchObject({ name: 'StoreUnavailable' })
+  })
 })
+
+/** Good mappings, and no end of them. */
+async function* endless(): AsyncGenerator<Uint8Array, void> {
+  for (let part = 0; ; part++) yield* cut(lines(1000, (n) => ({ id: `${part}_${n}` })))
+}

@@ -195,6 +195,15 @@ describe('a lane is foretold', () => {
     expect(forecast.duration).toBe(100_100)
   })
 
+  test('by no rate at all, where an answer said that there may be no call', async () => {
+    await store.join({ id: 'w', host: 'here' }, NOW + 60_000)
+    const quota = { limit: 0, window: 60_000, remaining: 0, resetsAt: null, at: NOW }
+    await store.report('w', [{ system: LANE, report: { ...REPORT, learned: quota } }])
+    expect(await lane()).toMatchObject({
+      ...{ outlook: { work: { learned: null } }, forecast: { duration: 10_000 } },
+    })
+  })
+
   test('with what is open and goes before, at its priority', async () => {
     await store.insert(newRequest({ total: 1600, priority: 'HIGH' }))
     const going = async (priority: string) => (await lane(100, { priority })).outlook.work.before
@@ -236,6 +245,21 @@ describe('a lane is foretold', () => {
       because:
         'erp may be called 10/s. How long a call takes is not known yet; with more than 1 s each it takes longer.',
     })
+  })
+
+  test('by a target that is read from as well once, beside a source that is slower', async () => {
+    facts = (name) => ({ ...FACTS, latency: name === LANE ? 1000 : 10 })
+    const one = { target: 'erp' }
+    const mappings = [
+      { ...one, id: 'a', source: 'erp' },
+      { ...one, id: 'b', source: LANE },
+    ]
+    const caller = submission(1, { mappings })
+    const systems = { ...SYSTEMS, reads: () => true }
+    const planned = await planWhole(caller, { ...ports(), systems })
+    if (planned.kind === 'refused') throw new Error('it was refused')
+    const { lanes } = await rehearse(planned, caller, ports())
+    expect(lanes.map(({ forecast }) => forecast.duration)).toEqual([1000 + 10])
   })
 
   test('not at all, while its gate or that of a source is closed for nobody knows how long', async () => {
