@@ -63,4 +63,19 @@ export const audit = {
     expect(await auditRound(store)).toEqual([])
     expect(await audited(store, request)).toMatchObject({ state: 'completed', completed: TOTAL })
   },
+
+  async 'where one ends between two of its pieces, the next is counted from its first'(store) {
+    await join(store)
+    await inserted(store, { total: TOTAL, batchSize: 50 })
+    const other = await inserted(store, { total: 20, lane: 'erp' })
+    const { next } = await store.audit(AUDIT_START, NOW)
+    expect(next?.from).toBe(AUDITED_ORDINALS)
+    const batches = await claimed(store)
+    await settled(
+      store,
+      batches.map((batch) => done(batch)),
+    )
+    expect((await store.audit(next ?? AUDIT_START, NOW)).repaired).toBeNull()
+    expect(await audited(store, other)).toMatchObject({ state: 'pending', total: 20 })
+  },
 } satisfies Promises

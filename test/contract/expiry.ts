@@ -36,6 +36,16 @@ export const expiry = {
     expect(await store.totals()).toEqual({ activeRequests: 0, openMappings: 0 })
   },
 
+  async 'that something has expired is hinted at, to all'(store) {
+    await inserted(store, { terms })
+    const told = Promise.withResolvers<void>()
+    store.onWork(({ lane }) => {
+      if (lane === null) told.resolve()
+    })
+    await store.closeSome(LATER)
+    await told.promise
+  },
+
   async 'what was open has failed as expired, and what its last attempt said is kept'(store) {
     await join(store)
     const request = await inserted(store, { total: 3, terms })

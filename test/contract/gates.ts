@@ -80,6 +80,14 @@ export const gates = {
     }
   },
 
+  async 'a held lane that has nothing to be probed with may be probed as soon as it has'(store) {
+    await join(store)
+    await store.gate(LANE, HELD)
+    expect((await claimAt(store, UNTIL)).batches).toEqual([])
+    await inserted(store)
+    expect(only((await claimAt(store, UNTIL)).batches).probe).toBe(true)
+  },
+
   async 'of two workers that ask a held lane at once, one probes'(store) {
     await backlog(store)
     await join(store, 'worker-2')

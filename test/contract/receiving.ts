@@ -161,6 +161,14 @@ export const receiving = {
     expect((await audited(store, request)).total).toBe(10)
   },
 
+  async 'and no piece takes any of it away'(store) {
+    const request = await staged(store, { total: 10 })
+    const sooner = UNTIL - 10 * SECOND
+    expect(await store.stage(request, { staged: 10, batches: [] }, sooner, NOW)).toBe(true)
+    await cleared(store, sooner + 1)
+    expect(await store.complete(request, wholeOf(request))).toBe(true)
+  },
+
   async 'a piece that came in time keeps what a later look would have given up'(store) {
     const request = await staged(store, { total: 10 })
     const renewed = { staged: 10, batches: [] }

@@ -1,6 +1,6 @@
 import { expect } from 'vitest'
 import type { WorkHint } from '../../src/store/store.ts'
-import { done, LANE, NOW, newBatch } from '../support/requests.ts'
+import { done, LANE, NOW, newBatch, TENANT } from '../support/requests.ts'
 import {
   audited,
   claimed,
@@ -35,6 +35,32 @@ export const releasing = {
     expect(await store.work(NOW)).toMatchObject({ lanes: [], release: LATER })
     expect(await store.release(LATER - 1)).toBe(LATER)
     expect(await claimed(store, { now: LATER })).toEqual([])
+  },
+
+  async 'that it waits for its time is hinted at, to all'(store) {
+    const told = Promise.withResolvers<void>()
+    store.onWork(({ lane }) => {
+      if (lane === null) told.resolve()
+    })
+    await inserted(store, EARLY)
+    await told.promise
+  },
+
+  async 'one that is cancelled before its time is no longer waited for, however large'(store) {
+    const batches = Array.from({ length: 1500 }, (_, at) => newBatch([at]))
+    const { id } = await inserted(store, { batches, ...EARLY })
+    await store.cancel(TENANT, id, NOW)
+    expect((await store.work(NOW)).release).toBeNull()
+    expect(await store.release(LATER)).toBeNull()
+  },
+
+  async 'one that is cancelled before its time weighs nothing, and takes nothing off'(store) {
+    await inserted(store, { total: 5 })
+    const prospect = { tenant: TENANT, priority: 'MEDIUM', mappings: 1 } as const
+    const before = await store.load(LANE, prospect)
+    const { id } = await inserted(store, EARLY)
+    await store.cancel(TENANT, id, NOW)
+    expect(await store.load(LANE, prospect)).toEqual(before)
   },
 
   async 'when its time has come it is released, and carried out'(store) {

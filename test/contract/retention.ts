@@ -1,4 +1,5 @@
 import { expect } from 'vitest'
+import { NO_OVERRIDE } from '../../src/core/limits.ts'
 import type { EpochMs } from '../../src/core/units.ts'
 import type { Store } from '../../src/store/store.ts'
 import { done, NOW, newRequest, type RequestOptions, TENANT } from '../support/requests.ts'
@@ -147,6 +148,37 @@ export const retention = {
     expect(await audited(store, kept)).toMatchObject({ completed: 1300 })
   },
 
+  async 'one that was cancelled before its time is not released once it is deleted'(store) {
+    const notBefore = NOW + 2 * DAY
+    const { id } = await inserted(store, { terms: { notBefore } })
+    await store.cancel(TENANT, id, NOW)
+    expect((await store.deleteOld(NOW + DAY, NOW + 1)).requests).toBe(1)
+    expect((await store.work(NOW)).release).toBeNull()
+    expect(await store.release(notBefore)).toBeNull()
+  },
+
+  async 'what an operator has set stays, and so does a gate that is not over'(store) {
+    await store.override('limited', { concurrency: 3 })
+    await store.override('slowed', { rate: [{ count: 50, per: 1000, burst: 1 }] })
+    await store.override('paused', { paused: true })
+    await store.gate('held', { state: 'held', until: NOW, reason: 'It answered 401.' })
+    await store.gate('tripped', { state: 'tripped', until: NOW, reason: 'It fails.' })
+    await store.gate('throttled', { state: 'throttled', until: NOW + DAY, reason: '429' })
+    const before = await controls(store)
+    expect(before).toHaveLength(6)
+    await store.deleteOld(NOW + DAY, NOW)
+    expect(await controls(store)).toEqual(before)
+  },
+
+  async 'a throttled gate that is over is forgotten, but not what was set beside it'(store) {
+    const gate = { state: 'throttled', until: NOW, reason: '429' } as const
+    for (const system of ['crm', 'erp']) await store.gate(system, gate)
+    await store.override('erp', { concurrency: 3 })
+    for (let step = 0; step < 2; step += 1) await store.deleteOld(NOW + 1, NOW)
+    const override = { ...NO_OVERRIDE, concurrency: 3 }
+    expect(await controls(store)).toEqual([{ system: 'erp', gate: null, override }])
+  },
+
   async 'many small requests are cleared away some at a time'(store) {
     await join(store)
     const ids = await Promise.all(
@@ -162,6 +194,12 @@ export const retention = {
     for (const id of ids) await inserted(store, { id })
   },
 } satisfies Promises
+
+/** How systems may be called, in order of their names. */
+async function controls(store: Store) {
+  const { systems } = await store.work(NOW)
+  return systems.toSorted((a, b) => (a.system < b.system ? -1 : 1))
+}
 
 /** Takes in a request and carries it out, all at one moment. */
 async function finished(store: Store, at: EpochMs, options: RequestOptions) {

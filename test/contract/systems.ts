@@ -140,6 +140,12 @@ export const systems = {
       ['erp', null],
       ['shop', 7],
     ])
+    const rest = await claimed(store)
+    await settled(
+      store,
+      rest.map((batch) => done(batch)),
+    )
+    expect(await waitingOf(store, TENANT, id)).toEqual([])
   },
 
   async 'a request for one system waits for it with all that is open'(store) {
@@ -229,6 +235,16 @@ export const systems = {
       waiting: 3,
       oldest: createdAt,
     })
+  },
+
+  async 'the oldest that nobody has in hand may be one that waits for another attempt'(store) {
+    await join(store)
+    const createdAt = NOW - MINUTE
+    await inserted(store, { createdAt })
+    const next = { state: 'waiting', runAt: NOW + SECOND } as const
+    await settled(store, [unfinished(await claimedOne(store), next)])
+    await inserted(store, { createdAt: NOW - SECOND })
+    expect((await store.system(LANE)).oldest).toBe(createdAt)
   },
 
   async 'an unknown system is plain'(store) {

@@ -19,6 +19,7 @@ import {
   inserted,
   join as joined,
   opened,
+  received,
   staged,
   swept,
   three,
@@ -26,6 +27,7 @@ import {
 import { temporaryDirectory } from '../support/process.ts'
 import {
   done,
+  LANE,
   NOW,
   newBatch,
   newRequest,
@@ -232,9 +234,13 @@ describe('a store that is opened again', () => {
     const dataDir = await temporaryDirectory()
     const before = await openSqliteStore({ dataDir })
     await joined(before)
+    const nothing = { learned: null, learnedRate: null, lastError: null }
+    const report = { at: NOW, concurrency: 4, perMinute: 100, ...nothing }
+    await before.report('worker-1', [{ system: LANE, report }])
     await before.close()
     const after = await open(dataDir)
     expect(await after.beat('worker-1', NOW + 1000, NOW, 0)).toMatchObject({ alive: false })
+    expect((await after.system(LANE)).reports).toEqual([])
     await inserted(after)
     expect(await claimed(after)).toEqual([])
   })
@@ -319,6 +325,9 @@ describe('the sweep', () => {
     const groups = await store.failures(TENANT, request.id)
     expect(groups).toMatchObject([{ target: null, code: REST_CODE, count: 3 }])
     expect((await swept(store, NOW, 0)).repaired).toEqual([])
+    execute(dataDir, 'UPDATE batches SET failed = 0, completed = 5 WHERE failed > 0')
+    expect((await swept(store, NOW, 0)).repaired).toEqual([request.id])
+    expect(await store.failures(TENANT, request.id)).toEqual([])
   })
 
   test('mends a large request as well, whose pieces are counted one after the other', async () => {
@@ -367,11 +376,21 @@ describe('the sweep', () => {
     const dataDir = await temporaryDirectory()
     const store = await open(dataDir)
     await joined(store)
-    await inserted(store, { total: 12, idempotency: { key: 'key', fingerprint: 'fingerprint' } })
-    for (const batch of await claimed(store)) await store.settle([done(batch)], NOW)
+    const idempotency = { key: 'key', fingerprint: 'fingerprint' }
+    const batches = [newBatch([0, 1]), newBatch([2, 3]), newBatch([4], { lane: 'erp' })]
+    await inserted(store, { batches, idempotency })
+    for (const lane of [LANE, 'erp']) {
+      for (const batch of await claimed(store, { lane })) {
+        await store.settle([done(batch, { failed: 1 })], NOW)
+      }
+    }
+    const large = await received(store, { total: 3000, batchSize: 1 })
+    await store.release(NOW)
+    await store.cancel(TENANT, large.id, NOW)
+    await closedAll(store, NOW)
     await store.leave('worker-1')
     const later = NOW + DAY
-    expect(await swept(store, later, NOW + 1)).toMatchObject({ deleted: 1 })
+    expect(await swept(store, later, NOW + 1)).toMatchObject({ deleted: 2 })
     await cleared(store, later)
     expect(rowsByTable(dataDir)).toEqual({})
   })

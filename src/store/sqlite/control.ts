@@ -62,7 +62,7 @@ export function controlOperations(database: DatabaseSync, hint: (hint: WorkHint)
       const request = endNext(row, each, now)
       return request === null ? [] : [request]
     })
-    const more = expired.length === EXPIRED_MAX || unended.get() !== undefined
+    const more = unended.get() !== undefined
     return { expired: expired.map(toRequest), finished, more }
   }
 
