@@ -152,17 +152,19 @@ export const settle = {
     store,
   ) {
     await join(store)
-    const request = await inserted(store, { total: 5 })
-    const batch = await claimedOne(store)
-    const late = unfinished(batch, { state: 'leased' }, { completed: 1, failed: 1 })
-    const later = unfinished(batch, { state: 'leased' }, { completed: 2, failed: 2 })
-    await settled(store, [late])
-    await settled(store, [later])
-    const before = [await audited(store, request), await allBatches(store, request.id)]
-    await refused(store, [late])
-    expect([await audited(store, request), await allBatches(store, request.id)]).toEqual(before)
-    await settled(store, [done(batch, { failed: 3 })])
-    expect(await audited(store, request)).toMatchObject({ completed: 2, failed: 3 })
+    for (const state of ['completed', 'failed', 'cancelled']) {
+      const request = await inserted(store, { total: 5 })
+      const batch = await claimedOne(store)
+      const late = unfinished(batch, { state: 'leased' }, { [state]: 1 })
+      const later = unfinished(batch, { state: 'leased' }, { [state]: 2 })
+      await settled(store, [late])
+      await settled(store, [later])
+      const before = [await audited(store, request), await allBatches(store, request.id)]
+      await refused(store, [late])
+      expect([await audited(store, request), await allBatches(store, request.id)]).toEqual(before)
+      await settled(store, [done(batch, { [state]: 5 })])
+      expect(await audited(store, request)).toMatchObject({ state, [state]: 5 })
+    }
   },
 
   async 'a checkpoint of every mapping does not finish the request, the settle after it does'(

@@ -131,6 +131,12 @@ export const workers = {
     expect(beat).toMatchObject({ alive: true, workers: 1, position: 0 })
   },
 
+  async 'a worker that is late, and not given up yet, is alive as soon as it beats'(store) {
+    await join(store, 'worker-1', DEADLINE)
+    const beat = await store.beat('worker-1', AFTER + MINUTE, AFTER, 0)
+    expect(beat).toMatchObject({ alive: true, workers: 1, position: 0 })
+  },
+
   async 'a worker that was given up learns it, gets nothing, and may join anew'(store) {
     await death(store)
     await swept(store, AFTER, 0)

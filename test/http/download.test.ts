@@ -228,6 +228,19 @@ describe('results as CSV', () => {
     })
   })
 
+  test('of those that failed, have the same columns whatever the order of their fields', async () => {
+    const mappings = sent(2, (place) => ({
+      data: place === 0 ? { a: '1', b: '2' } : { b: '4', a: '3' },
+    }))
+    expect(await failedOf(mappings)).toEqual({
+      head: ['id', 'source', 'target', 'a', 'b', 'error'],
+      rows: [
+        ['map_0', 'source', 'crm', '1', '2', WHY],
+        ['map_1', 'source', 'crm', '3', '4', WHY],
+      ],
+    })
+  })
+
   test('of those that failed, have their transformations in JSON', async () => {
     const transformation = { a: '{% record.a %}' }
     expect(await failedOf(sent(2, (place) => (place === 0 ? {} : { transformation })))).toEqual({

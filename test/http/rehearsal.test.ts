@@ -280,6 +280,19 @@ describe('POST /ingest?validate_only=true', () => {
     })
   })
 
+  test('takes a second at least, and tells how long a call takes only where that is known', async () => {
+    const rehearsed = async (latency: number | null) => {
+      const fixture = await openServer({ ...CONFIGURED, facts: () => ({ ...FACTS, latency }) })
+      const { body } = await post(fixture, URL, {
+        mappings: [mapping({ target: 'shop', data: 1 })],
+      })
+      return [body.predicted_seconds, body.lanes[0].call_ms]
+    }
+    expect(await rehearsed(0)).toEqual([1, 0])
+    expect(await rehearsed(1001)).toEqual([2, 1001])
+    expect(await rehearsed(null)).toEqual([FACTS.timeout / 1000, null])
+  })
+
   test('cannot tell how long it takes while a gate is closed', async () => {
     const fixture = await openServer(CONFIGURED)
     const until = Date.now() + 60_000

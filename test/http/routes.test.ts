@@ -133,6 +133,12 @@ describe('POST /ingest', () => {
     expect({ status, body }).toMatchObject({ status: 409, body: { type } })
   })
 
+  test('ends the connection of a body that is said to be too large: it is not read', async () => {
+    const fixture = await openServer({ limits: { maxBody: 1000 } })
+    const refused = await post(fixture, { mappings: mappings(100) })
+    expect(refused).toMatchObject({ status: 413, headers: { connection: 'close' } })
+  })
+
   test('turns work away while too much is open', async () => {
     const fixture = await openServer({ limits: { maxBacklog: 3 } })
     expect((await post(fixture, { mappings: mappings(3) })).status).toBe(202)
@@ -142,6 +148,25 @@ describe('POST /ingest', () => {
       body: { type: '/problems/overloaded' },
       headers: { 'retry-after': '5' },
     })
+  })
+
+  test('takes work again about a second after there is room for it', async () => {
+    let now = NOW
+    let openMappings = 3
+    const clock: Clock = { ...systemClock, now: () => now }
+    const totals = async () => ({ activeRequests: 1, openMappings })
+    const wrap = (store: Store) => ({ ...store, totals })
+    const fixture = await openServer({ clock, limits: { maxBacklog: 3 }, wrap })
+    const status = async () => (await post(fixture, { mappings: [mapping()] })).status
+    await status()
+    expect(await status()).toBe(503)
+    openMappings = 0
+    now += 999
+    await status()
+    expect(await status()).toBe(503)
+    now += 1
+    await status()
+    expect(await status()).toBe(202)
   })
 
   test('says that the store does not answer, and to try again', async () => {
@@ -313,9 +338,14 @@ describe('GET /status/{id}/results', () => {
 
   test('cuts a large limit to the maximum', async () => {
     const fixture = await openServer()
-    const { body } = await post(fixture, { mappings: mappings(3) })
-    const url = `/status/${body.request_id}/results?limit=1000000000`
-    expect((await get(fixture, url)).body.results).toHaveLength(3)
+    const request = newRequest({ total: 10_001, batchSize: 500 })
+    await fixture.store.insert(request)
+    const url = `/status/${request.id}/results`
+    const { body } = await get(fixture, `${url}?limit=1000000000`)
+    expect(body.results).toHaveLength(10_000)
+    const rest = await get(fixture, `${url}?cursor=${body.next_cursor}`)
+    expect(rest.body).toMatchObject({ results: [{ id: 'map_10000' }], next_cursor: null })
+    expect((await get(fixture, url)).body.results).toHaveLength(1000)
   })
 
   test('never holds the event loop for long', async () => {
@@ -347,6 +377,14 @@ describe('GET /requests', () => {
     const rest = await get(fixture, `/requests?limit=2&priority=HIGH&cursor=${first.next_cursor}`)
     expect(rest.body.requests.map(idOf)).toEqual([ids[3]])
     expect(rest.body.next_cursor).toBe(null)
+    const all = (await get(fixture, '/requests?limit=3&priority=HIGH')).body
+    expect(all.requests.map(idOf)).toEqual([ids[0], ids[1], ids[3]])
+    expect(all.next_cursor).toBe(null)
+    const after = '&priority=HIGH&created_after=2020-01-01T00:00:00Z'
+    for (const filter of ['', '&priority=LOW', '&priority=HIGH&status=pending', after]) {
+      const elsewhere = await get(fixture, `/requests?cursor=${first.next_cursor}${filter}`)
+      expect(elsewhere.body).toMatchObject({ type: '/problems/invalid-cursor' })
+    }
     const none = await get(fixture, '/requests?created_after=2999-01-01T00:00:00%2B01:00')
     expect(none.body).toEqual({ requests: [], next_cursor: null })
   })

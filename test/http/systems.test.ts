@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest'
 import { describer } from '../../src/catalogue.ts'
 import { USUAL_ANSWERS } from '../../src/core/answers.ts'
 import { DEFAULT_RETRY } from '../../src/core/retry.ts'
+import { toCatalogue } from '../../src/intake/systems.ts'
 import { newId } from '../../src/lib/random.ts'
 import { OVERRIDES_MAX } from '../../src/store/store.ts'
 import { newRequest, TENANT } from '../support/requests.ts'
@@ -131,6 +132,14 @@ describe('GET /systems', () => {
     expect(body.next_cursor).toBeNull()
   })
 
+  test('lists them by name, in pages', async () => {
+    const fixture = await openServer({
+      systems: toCatalogue({ mode: 'configured', names: ['b', 'a', 'd', 'c'], readable: [] }),
+      describe: () => CRM,
+    })
+    for (const [limit, pages] of PAGES) expect(await pagesOf(fixture, limit)).toEqual(pages)
+  })
+
   test('asks the store once for all of a page', async () => {
     const asked: (readonly string[])[] = []
     const fixture = await openServer({
@@ -152,15 +161,33 @@ describe('GET /systems', () => {
   test('without one lists those with work, by name, in pages', async () => {
     const fixture = await openServer()
     for (const lane of ['b', 'a', 'd', 'c']) await fixture.store.insert(newRequest({ lane }))
-    const names: string[] = []
-    let url = '/systems?limit=3'
-    for (let page = 0; page < 2; page++) {
-      const { body } = await call(fixture, 'GET', url)
-      names.push(...body.systems.map(({ name }: { name: string }) => name))
-      url = `/systems?limit=3&cursor=${body.next_cursor}`
-    }
-    expect(names).toEqual(['a', 'b', 'c', 'd'])
+    for (const [limit, pages] of PAGES) expect(await pagesOf(fixture, limit)).toEqual(pages)
   })
+
+  /** Of four systems, by how many a page may have. */
+  const PAGES: readonly (readonly [limit: number, pages: readonly (readonly string[])[]])[] = [
+    [
+      2,
+      [
+        ['a', 'b'],
+        ['c', 'd'],
+      ],
+    ],
+    [3, [['a', 'b', 'c'], ['d']]],
+    [4, [['a', 'b', 'c', 'd']]],
+  ]
+
+  /** The names on each page, of five at most. */
+  async function pagesOf(fixture: Fixture, limit: number): Promise<string[][]> {
+    const pages: string[][] = []
+    for (let cursor = ''; pages.length < 5; ) {
+      const { body } = await call(fixture, 'GET', `/systems?limit=${limit}${cursor}`)
+      pages.push(body.systems.map(({ name }: { name: string }) => name))
+      if (body.next_cursor === null) break
+      cursor = `&cursor=${body.next_cursor}`
+    }
+    return pages
+  }
 })
 
 describe('a lane of callbacks', () => {

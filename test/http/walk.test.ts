@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import type { Standing } from '../../src/core/verdict.ts'
+import { resultsPage } from '../../src/http/results/page.ts'
 import { walkResults } from '../../src/http/results/walk.ts'
 import type { BatchRange, NewBatch, SomeBatches, StoredBatch } from '../../src/store/store.ts'
 import { newBatch, TENANT } from '../support/requests.ts'
@@ -89,4 +90,33 @@ test('a walk comes by every wanted result once, in order, and reads no batch twi
       },
     ),
   )
+})
+
+test('a page ends where much was looked through, and says where to go on', async () => {
+  const nothing = {
+    batches: async (_: string, __: string, { to }: BatchRange) => ({ batches: [], next: to }),
+  }
+  const request = { id: 'r', total: 200_000 }
+  const wanted = { tenant: TENANT, request, from: 10, state: 'failed' } as const
+  const { items, next } = await resultsPage(nothing, wanted, 100)
+  expect(items).toEqual([])
+  expect(next).toBeGreaterThanOrEqual(50_010)
+  expect(next).toBeLessThan(60_000)
+})
+
+test('a page ends where it is much text, and says where to go on', async () => {
+  const ordinals = Array.from({ length: 5000 }, (_, ordinal) => ordinal)
+  const standing: Standing = ['completed', 1, 0, 1, 'x'.repeat(4000)]
+  const verdicts = JSON.stringify(ordinals.map(() => standing))
+  const batch = { ...newBatch(ordinals), verdicts, closed: null }
+  const whole = {
+    batches: async (_: string, __: string, { from, to }: BatchRange) => {
+      return { batches: from <= 0 ? [batch] : [], next: to }
+    },
+  }
+  const wanted = { tenant: TENANT, request: { id: 'r', total: 5000 }, from: 0, state: null }
+  const { items, next } = await resultsPage(whole, wanted, 10_000)
+  expect(items.join('').length).toBeGreaterThan(16_000_000)
+  expect(items.join('').length).toBeLessThan(16_010_000)
+  expect(next).toBe(items.length)
 })
