@@ -1,4 +1,4 @@
-import { describe, expect, test } from 'vitest'
+import { describe, expect, onTestFinished, test, vi } from 'vitest'
 import { type RequestStatus, Sluice, SluiceUnreachable } from '../../src/client/index.ts'
 import { Patience } from '../../src/client/patience.ts'
 import { serverSent } from '../../src/client/server-sent.ts'
@@ -153,6 +153,28 @@ describe('server-sent events', () => {
 describe('patience', () => {
   const away = new SluiceUnreachable('http://localhost', 'Nothing answers.', {
     mayHaveArrived: false,
+  })
+
+  test('lasts as long as the server asks for, where that is longer', async () => {
+    vi.useFakeTimers()
+    onTestFinished(() => void vi.useRealTimers())
+    const patience = new Patience([1])
+    patience.restore()
+    let isOver = false
+    const outlasted = patience.outlast(away, undefined, 2000).then(() => {
+      isOver = true
+    })
+    await vi.advanceTimersByTimeAsync(1999)
+    expect(isOver).toBe(false)
+    await vi.advanceTimersByTimeAsync(1)
+    await outlasted
+  })
+
+  test('is over before it begins, where its signal is aborted already', async () => {
+    const patience = new Patience([60_000])
+    patience.restore()
+    const aborted = AbortSignal.abort(new Error('enough'))
+    await expect(patience.outlast(away, aborted)).rejects.toThrow('enough')
   })
 
   /** Answers as it is told, and fails where it is told to be away. */

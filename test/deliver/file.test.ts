@@ -68,7 +68,7 @@ describe('writing', () => {
 
   test('has a bad payload fail alone', async () => {
     const { connection, at } = await files(NDJSON)
-    const huge = 'x'.repeat(1_000_000)
+    const huge = 'é'.repeat(500_000)
     const answers = await connection.bulk?.writeMany(
       [delivery('a', 1), delivery('b', huge), delivery('c', 3)],
       NEVER,
@@ -79,6 +79,12 @@ describe('writing', () => {
       { kind: 'delivered' },
     ])
     expect(await readFile(at('out.ndjson'), 'utf8')).toBe('1\n3\n')
+  })
+
+  test('takes many at once, unless it is told to take one', async () => {
+    expect((await files(NDJSON)).connection.bulk?.max).toBe(100)
+    expect((await files({ ...NDJSON, bulk: { max: 7 } })).connection.bulk?.max).toBe(7)
+    expect((await files({ ...NDJSON, bulk: { max: 1 } })).connection.bulk).toBeNull()
   })
 
   test('is interrupted at once when we stop', async () => {
@@ -163,6 +169,17 @@ describe('nothing leads out of the directory', () => {
     expect(await read(connection, 'a')).toMatchObject(refused)
     expect(await connection.write(call(), 'canary')).toMatchObject(refused)
     expect(await readFile(join(outside, 'out'), 'utf8')).toBe('{"id":"a"}\n')
+  })
+
+  test('not even into one whose name begins as its own does', async () => {
+    const parent = await temporaryDirectory()
+    const directory = join(parent, 'data')
+    const beside = join(parent, 'data-of-others')
+    for (const path of [directory, beside]) await mkdir(path)
+    await symlink(beside, join(directory, 'folder'))
+    const write = { format: 'ndjson', path: 'folder/out' } as const
+    const connection = connectKind(file, { directory, write })
+    expect(await connection.write(call(), 1)).toMatchObject({ code: 'path_not_allowed' })
   })
 
   test('but the directory itself may be a link, and a link within it is fine', async () => {

@@ -75,6 +75,7 @@ describe('what cannot be is told at start', () => {
 
   test.each([
     ['read: {path: "/{ids}"}', `systems.crm.read.path ${TEMPLATE}`],
+    ['read: {path: /, query: {a: "b}"}}', `systems.crm.read.query ${TEMPLATE}`],
     ['read: {path: /, query: {a: "{b}"}}', `systems.crm.read.query ${TEMPLATE}`],
     ['write: {headers: {X-A: "{b}"}}', `systems.crm.write.headers ${TEMPLATE}`],
     [
@@ -118,6 +119,10 @@ describe('what cannot be is told at start', () => {
     [
       'bulk: {path: "/{id}", max: 5}',
       'systems.crm.bulk.path cannot hold braces: the call is for many mappings',
+    ],
+    [
+      'auth: {type: oauth2_client_credentials, token_url: "https://x.test:0/", client_id: a, client_secret: b}',
+      'systems.crm.auth.token_url must be an http:// or https:// URL without credentials, a query or a fragment',
     ],
     ['bulk: {path: /, max: 0}', 'systems.crm.bulk.max must be >= 1'],
     ['bulk: {path: /, max: 5, answers: {by: index}}', `systems.crm.bulk.answers ${ANSWERS}`],

@@ -217,6 +217,7 @@ describe('a token endpoint', () => {
     [503, '7', 7000],
     [429, '7', 7000],
     [408, undefined, null],
+    [425, undefined, null],
   ])(
     'that cannot now, with %i, is a refusal like the target’s',
     async (status, after, retryAfter) => {

@@ -6,6 +6,7 @@ import { describe, expect, test } from 'vitest'
 import { MEDIA_TYPES } from '../../src/http/negotiation.ts'
 import { TIMEOUTS } from '../../src/http/ports.ts'
 import type { UploadOrder } from '../../src/intake/upload.ts'
+import { type Clock, systemClock } from '../../src/lib/clock.ts'
 import { type Store, StoreUnavailable } from '../../src/store/store.ts'
 import { allBatches, cleared, listed } from '../contract/steps.ts'
 import { line, lines } from '../intake/stage.ts'
@@ -219,9 +220,29 @@ describe('a client that uploads', () => {
     expect(await store.totals()).toMatchObject({ openMappings: MANY + 1 })
   })
 
+  test('is not waited for any more once it is answered', async () => {
+    const waits = new Set<number>()
+    const clock: Clock = {
+      ...systemClock,
+      after(delay, callback) {
+        const cancel = systemClock.after(delay, callback)
+        waits.add(delay)
+        return () => {
+          waits.delete(delay)
+          cancel()
+        }
+      },
+    }
+    const { server } = await openServer({ clock })
+    const client = await open(await server.listen(), `${head()}${chunk(lines(3))}${END}`)
+    await client.received('202 Accepted')
+    client.socket.destroy()
+    expect([...waits]).not.toContain(TIMEOUTS.upload.whole)
+  })
+
   test.each([
     ['is silent for too long', { silence: 100 }],
-    ['takes too long over all of it', { whole: 100 }],
+    ['takes too long over all of it', { whole: 100, silence: 600_000 }],
   ])('and %s is told so, and nothing of it is kept', async (_, upload) => {
     const { server, store } = await openServer(patience(upload))
     const client = await open(await server.listen(), `${head()}${chunk(lines(MANY))}`)
