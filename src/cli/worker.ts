@@ -4,22 +4,26 @@ import { concluding, EXIT_CODES_HELP, type ExitCode } from './exit.ts'
 import { run } from './instance.ts'
 import { flagsOf, withSettings } from './settings.ts'
 
-/** Settings that say nothing to a worker. */
-const OF_THE_API = ['--role', '--port', '--data-dir']
+/** Settings of those who take requests, and of the embedded store: they say nothing to a worker. */
+const OF_OTHERS = [
+  ...['--role', '--port', '--data-dir', '--allow-anonymous'],
+  ...['--max-streams', '--max-downloads', '--max-uploads', '--max-backlog'],
+  ...['--max-body', '--max-mappings', '--max-stream', '--max-stream-mappings', '--batch-size'],
+]
 
 /** Adds `sluice worker`. */
 export function addWorker(program: Command): void {
   const flags = describeSettings({}, {}).map(({ flag }) => flag)
   withSettings(
     program.command('worker'),
-    flags.filter((flag) => !OF_THE_API.includes(flag)),
+    flags.filter((flag) => !OF_OTHERS.includes(flag)),
   )
-    .description('carry out requests that others take, around one PostgreSQL: serve --role worker')
+    .description('carry out requests that other processes take; the same as serve --role worker')
     .addHelpText(
       'after',
       `
-DATABASE_URL says which. It opens no port, unless SLUICE_HEALTH_PORT names one
-for those who watch over it.
+It needs the PostgreSQL that all processes share (DATABASE_URL). It listens on
+no port, unless SLUICE_HEALTH_PORT names one for health checks.
 
 Examples:
   sluice worker

@@ -23,6 +23,14 @@ describe('help', () => {
     const { stdout } = await sluice(['serve', '--help'])
     for (const { env } of Object.values(SETTINGS)) expect(stdout).toContain(`(${env}`)
   })
+
+  test('of worker has none for those who take requests', async () => {
+    const { stdout } = await sluice(['worker', '--help'])
+    expect(stdout).toContain('(DATABASE_URL)')
+    for (const env of ['PORT', 'SLUICE_MAX_BODY', 'SLUICE_BATCH_SIZE']) {
+      expect(stdout).not.toContain(`(${env}`)
+    }
+  })
 })
 
 describe('wrong usage ends with 2, and says what is wrong', () => {
