@@ -1,4 +1,8 @@
-import type { Output } from './output.ts'
+import { type Output, widthOf } from './output.ts'
+
+/** How many columns a bar takes, and how many the words beside it need. */
+const BAR = { min: 5, max: 40 } as const
+const WORDS = 55
 
 /**
  * A bar that moves, for a terminal.
@@ -11,6 +15,7 @@ export async function createBar(output: Output, format: string) {
     {
       stream: output,
       format,
+      barsize: Math.max(BAR.min, Math.min(BAR.max, widthOf(output) - WORDS)),
       hideCursor: true,
       // It would take Ctrl-C for itself, and go on.
       gracefulExit: false,

@@ -6,6 +6,7 @@ import { concluding, EXIT, EXIT_CODES_HELP, type ExitCode } from './exit.ts'
 import { type JsonOptions, withJson, writeJson } from './json.ts'
 import { type Output, printable, styled, write } from './output.ts'
 import { flagsOf, withSettings } from './settings.ts'
+import { tableOf } from './table.ts'
 
 /** Adds `sluice config`. */
 export function addConfig(program: Command): void {
@@ -33,21 +34,20 @@ async function config({ json }: JsonOptions, command: Command): Promise<ExitCode
   return read.ok ? EXIT.ok : complain(read.problems.join('\n'), EXIT.misuse)
 }
 
+const COLUMNS = {
+  setting: 'left',
+  value: 'left',
+  from: 'left',
+  default: 'left',
+  'what it does': 'left',
+} as const
+
 const DOC_WIDTH = 46
 
-async function table(settings: readonly SettingDescription[], output: Output): Promise<string> {
-  const { default: Table } = await import('cli-table3')
-  const head = ['setting', 'value', 'from', 'default', 'what it does']
-  const rows = new Table({
-    head: head.map((column) => styled('bold', column, output)),
-    style: { head: [], border: [], compact: true },
-    colWidths: [null, null, null, null, DOC_WIDTH],
-    wordWrap: true,
-  })
-  for (const { env, value, from, default: fallback, doc } of settings) {
-    const shown = printable(value ?? '–')
+function table(settings: readonly SettingDescription[], output: Output): Promise<string> {
+  const rows = settings.map(({ env, value, from, default: fallback, doc }) => {
     const style = from === 'default' ? 'dim' : 'green'
-    rows.push([env, styled(style, shown, output), from, fallback ?? '–', doc])
-  }
-  return rows.toString()
+    return [env, styled(style, printable(value ?? '–'), output), from, fallback ?? '–', doc]
+  })
+  return tableOf(COLUMNS, rows, output, DOC_WIDTH)
 }

@@ -12,6 +12,14 @@ export function styled(style: Style, text: string, output: Output): string {
   return styleText(style, text, { stream: output })
 }
 
+/** Where a terminal does not know how wide it is. */
+const USUAL_WIDTH = 80
+
+/** How many columns a terminal has. */
+export function widthOf({ columns }: Output): number {
+  return columns || USUAL_WIDTH
+}
+
 /** Writes a line, and waits while the reader is slow. */
 export async function write(line: string, output: Output): Promise<void> {
   if (!output.write(`${line}\n`)) await once(output, 'drain')

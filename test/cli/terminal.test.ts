@@ -26,14 +26,17 @@ interface TerminalOptions {
   readonly env?: Readonly<Record<string, string>>
   /** Once this is shown, Ctrl-C is typed. */
   readonly interruptAt?: string
+  /** How wide it is. */
+  readonly columns?: number
 }
 
 /** Runs a command in a terminal of its own; gives its exit code and all that it has shown. */
 async function inTerminal(
   args: readonly string[],
-  { env = {}, interruptAt }: TerminalOptions = {},
+  { env = {}, interruptAt, columns = 200 }: TerminalOptions = {},
 ) {
-  const command = [process.execPath, MAIN, ...args].map((word) => `'${word}'`).join(' ')
+  const words = [process.execPath, MAIN, ...args].map((word) => `'${word}'`).join(' ')
+  const command = `stty cols ${columns}; ${words}`
   const child = spawn('script', ['-qec', command, '/dev/null'], {
     env: { PATH: process.env['PATH'], TERM: 'xterm', ...env },
     timeout: 30_000,
@@ -83,6 +86,24 @@ describe.skipIf(findCommand('script') === null)(needing('script', 'in a terminal
     expect(failed.shown).not.toMatch(COLOUR)
   })
 
+  test.each([
+    [200, '│ id '],
+    [60, 'id '],
+  ])('a table has a frame only where it fits: at %i columns', async (columns, heading) => {
+    await using held = await holding()
+    const args = ['results', held.id, '--url', held.fake.url]
+    const { shown } = await inTerminal(args, { columns, env: { NO_COLOR: '1' } })
+    expect(shown.split('\n').find((line) => line.includes('source'))).toMatch(`${heading}`)
+    expect(shown.includes('─')).toBe(heading.startsWith('│'))
+  })
+
+  test('a bar leaves room for its words on a narrow terminal', async () => {
+    await using held = await holding()
+    const args = ['watch', held.id, '--url', held.fake.url]
+    const { shown } = await inTerminal(args, { columns: 60 })
+    expect(shown).toMatch(/(?<!█)█{5} 100% {2}4\/4 /)
+  })
+
   test('a bar shows how much of a file is sent', async () => {
     await using fake = await FakeSluice.start()
     const file = join(directory, 'mappings.ndjson')
@@ -114,8 +135,8 @@ describe.skipIf(findCommand('script') === null)(needing('script', 'in a terminal
     const args = ['submit', file, '--url', fake.url]
     const { code, shown } = await inTerminal(args, { interruptAt: 'of 0.5 MB' })
     expect(code).toBe(130)
-    expect(shown).toContain('Interrupted. What was not handed over whole is not taken.')
-    expect(shown).toMatch(/Do the same again with --idempotency-key [\da-f]{32}, /)
+    expect(shown).toContain('Interrupted. A request that was not sent completely is not taken.')
+    expect(shown).toMatch(/Run the same command again with --idempotency-key [\da-f]{32}: /)
     expect(shown.lastIndexOf(CURSOR.shown)).toBeGreaterThan(shown.lastIndexOf(CURSOR.hidden))
   })
 
