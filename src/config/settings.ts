@@ -78,7 +78,11 @@ function unknownVariables(env: Texts): readonly string[] {
   return Object.entries(env)
     .filter(([name, value]) => name.startsWith('SLUICE_') && value && !known.includes(name))
     .filter(([name, value]) => !isServiceLink(name, value))
-    .map(([name]) => `There is no setting ${name}${didYouMean(name, known)}.`)
+    .map(([name]) => {
+      const bare = name.slice('SLUICE_'.length)
+      const meant = known.includes(bare) ? didYouMean(bare, [bare]) : didYouMean(name, known)
+      return `There is no setting ${name}${meant}.`
+    })
 }
 
 function unknownFlags(flags: Texts): readonly string[] {

@@ -106,7 +106,7 @@ describe('settings', () => {
       ),
     ).toEqual([
       'There is no setting SLUICE_CONCURENCY (did you mean "SLUICE_CONCURRENCY"?).',
-      expect.stringContaining('There is no setting SLUICE_PORT'),
+      'There is no setting SLUICE_PORT (did you mean "PORT"?).',
       'There is no setting SLUICE_TRANSMOGRIFIER.',
       'There is no flag --batchsize (did you mean "batch-size"?).',
       'PORT must be a whole number from 0 to 65535.',
