@@ -17,7 +17,7 @@ export function withAddress(
 ): Command {
   const address = serviceUrl() ?? otherwise ?? undefined
   return command
-    .option('--url <url>', 'where Sluice answers; SLUICE_URL sets it too', address)
+    .option('--url <url>', 'address of the service; SLUICE_URL sets it too', address)
     .hook('preAction', refuseBadAddress)
 }
 
@@ -29,5 +29,7 @@ export function connect({ url }: AddressOptions): Sluice {
 function refuseBadAddress(_: Command, acting: Command): void {
   const { url } = acting.opts<Partial<AddressOptions>>()
   if (url === undefined || isBaseUrl(url)) return
-  acting.error('error: --url (or SLUICE_URL) must be a URL such as http://localhost:8000, no more')
+  acting.error(
+    'error: --url (or SLUICE_URL) must be a URL such as http://localhost:8000, without a user, a query or a fragment.',
+  )
 }

@@ -9,7 +9,7 @@ import { summary } from './summary.ts'
 /** Adds `sluice cancel`. */
 export function addCancel(program: Command): void {
   const command = withAddress(program.command('cancel'))
-    .description('start nothing more of a request; what is under way ends, and counts')
+    .description('cancel a request: nothing more of it starts; calls in flight end, and count')
     .argument('<id>', 'the request')
   withJson(command)
     .addHelpText(
@@ -32,5 +32,5 @@ async function cancel(id: string, options: AddressOptions & JsonOptions): Promis
 
 function told(status: RequestStatus, output: Output): string {
   if (isFinal(status)) return summary(status, output)
-  return printable(status.details ?? 'Nothing more of it starts; calls under way may still end.')
+  return printable(status.details ?? 'Nothing more of it starts; calls in flight may still end.')
 }

@@ -12,12 +12,13 @@ type Shell = keyof typeof SHELLS
 export function addCompletion(program: Command): void {
   program
     .command('completion')
-    .description('write what has a shell complete commands, options and their values')
-    .addArgument(new Argument('<shell>', 'for which shell').choices(Object.keys(SHELLS)))
+    .description('write a script with which a shell completes commands, options and values')
+    .addArgument(new Argument('<shell>', 'the shell').choices(Object.keys(SHELLS)))
     .addHelpText(
       'after',
       `
-Put the line that loads it into ~/.bashrc or, after compinit, into ~/.zshrc.
+For bash, put the first example into ~/.bashrc. For zsh, put the same line with
+zsh into ~/.zshrc, after compinit; or write the script to a folder of fpath.
 
 Examples:
   source <(sluice completion bash)

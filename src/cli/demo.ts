@@ -18,13 +18,13 @@ const MAPPINGS = 100
 /** Adds `sluice demo`. */
 export function addDemo(program: Command): void {
   withAddress(program.command('demo'), null)
-    .description('watch a sample request being carried out, by an instance of its own if none runs')
+    .description('watch a sample request being carried out; starts an instance if none runs')
     .addHelpText(
       'after',
       `
-Without --url it looks for an instance on this machine, where the settings say,
-and starts one if there is none. Mappings that fail for good are part of the
-show: it ends with 0 all the same.
+Without --url it looks for an instance at the HOST and PORT of the settings. If
+none answers, it starts one, and stops it at the end. Some mappings may fail for
+good, as simulated systems do; the exit code is 0 all the same.
 
 Examples:
   sluice demo

@@ -10,7 +10,7 @@ import { cut, tableOf } from './table.ts'
 /** Adds `sluice failures`. */
 export function addFailures(program: Command): void {
   const command = withAddress(program.command('failures'))
-    .description('show why mappings of a request failed, in groups, the most frequent first')
+    .description('show why mappings of a request failed, in groups, the largest first')
     .argument('<id>', 'the request')
   withJson(command)
     .addHelpText(

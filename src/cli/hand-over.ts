@@ -1,5 +1,5 @@
 import type { CallOptions, MappingSource, StreamOptions } from '../client/index.ts'
-import { type Input, openBytes, readText } from './input.ts'
+import { type Input, nameOf, openBytes, readText } from './input.ts'
 import { interruptible } from './interrupt.ts'
 import { requestText } from './request-text.ts'
 import type { Terms } from './terms.ts'
@@ -34,7 +34,7 @@ async function whole<Answer>(
   const text = await requestText(await readText(input), terms)
   if (text === null) {
     throw new UnusableFile(
-      `${input.file} holds neither a request nor a list of mappings: it must be JSON that begins ` +
+      `${nameOf(input.file)} holds neither a request nor a list of mappings: it must be JSON that begins ` +
         'with { or [. For other forms, say --format ndjson or csv.',
     )
   }
@@ -66,8 +66,8 @@ function asUnreadable(file: string): (error: unknown) => never {
   return (error) => {
     if (!(error instanceof Error) || !isOfFile(error)) throw error
     throw new UnusableFile(
-      `${file} changed, or could not be read on, while it was handed over: nothing of it is taken. ` +
-        'Submit it again when it is whole.',
+      `${nameOf(file)} changed, or could no longer be read, while it was sent: nothing of it is taken. ` +
+        'Submit it again when it is complete.',
     )
   }
 }

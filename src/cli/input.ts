@@ -44,6 +44,11 @@ export function inputOf(file: string, said: Format | undefined): Input {
   return { file, format: said ?? EXTENSIONS[extensions.at(-1) ?? ''] ?? 'json', encoding }
 }
 
+/** What messages call it. */
+export function nameOf(file: string): string {
+  return file === '-' ? 'The standard input' : file
+}
+
 /** No text can be longer. */
 const TEXT_MAX = constants.MAX_STRING_LENGTH
 
@@ -53,15 +58,19 @@ const TEXT_MAX = constants.MAX_STRING_LENGTH
  * @throws UnusableFile
  */
 export async function readText({ file, encoding }: Input): Promise<string> {
-  const bytes = await buffer(file === '-' ? process.stdin : createReadStream(file)).catch(() => {
-    throw unreadable(file)
-  })
+  const bytes = await buffer(file === '-' ? process.stdin : createReadStream(file)).catch(
+    (error: unknown) => {
+      throw unreadable(file, error)
+    },
+  )
   const plain = encoding === null ? bytes : decompressed(bytes, file, encoding)
   if (plain.length > TEXT_MAX) throw tooLarge(file)
   try {
     return new TextDecoder('utf-8', { fatal: true }).decode(plain)
   } catch {
-    throw new UnusableFile(`${file} is not in UTF-8. Save it so, and submit it again.`)
+    throw new UnusableFile(
+      `${nameOf(file)} is not in UTF-8. Save it in UTF-8, and submit it again.`,
+    )
   }
 }
 
@@ -84,10 +93,10 @@ export async function openBytes(file: string): Promise<Opened> {
     const stats = await stat(file)
     if (stats.isFile()) return { source: await openAsBlob(file), size: stats.size, close() {} }
     if (!stats.isDirectory()) return piped(createReadStream(file))
-  } catch {
-    // It is said below.
+  } catch (error) {
+    throw unreadable(file, error)
   }
-  throw unreadable(file)
+  throw directory(file)
 }
 
 function piped(source: Readable): Opened {
@@ -114,7 +123,7 @@ function decompressed(bytes: Buffer, file: string, encoding: Encoding): Buffer {
 
 function tooLarge(file: string): UnusableFile {
   return new UnusableFile(
-    `${file} is too large to be read as JSON. Make it NDJSON, a mapping a line, which may be of any size.`,
+    `${nameOf(file)} is too large to be read as JSON. Make it NDJSON, one mapping a line, which may be of any size.`,
   )
 }
 
@@ -124,6 +133,11 @@ function tooManyFrames(file: string): UnusableFile {
   )
 }
 
-function unreadable(file: string): UnusableFile {
+function unreadable(file: string, error: unknown): UnusableFile {
+  if (error instanceof Error && 'code' in error && error.code === 'EISDIR') return directory(file)
   return new UnusableFile(`Cannot read ${file}. Does it exist, and may you read it?`)
+}
+
+function directory(file: string): UnusableFile {
+  return new UnusableFile(`${file} is a directory. Name a file, or - for the standard input.`)
 }

@@ -16,8 +16,9 @@ export function addMigrate(program: Command): void {
     .addHelpText(
       'after',
       `
-DATABASE_URL says which. Safe to run at any time, again, and by several at once.
-The embedded store needs none of it: it is brought up to date at start.
+DATABASE_URL says which PostgreSQL. It is safe to run this at any time, more than
+once, and by several processes at once. The embedded store does not need it: it
+is brought up to date at start.
 
 Examples:
   sluice migrate
@@ -32,7 +33,7 @@ async function migrate({ json }: JsonOptions, command: Command): Promise<ExitCod
   const { databaseUrl } = read.settings
   if (databaseUrl === null) {
     const message =
-      'DATABASE_URL is not set, and the embedded store is brought up to date at start.'
+      'DATABASE_URL is not set. The embedded store needs no migrate: it is brought up to date at start.'
     return complain(message, EXIT.misuse)
   }
   const { migrateDatabase } = await import('../administration.ts')

@@ -24,8 +24,8 @@ export function addMove(program: Command): void {
       'after',
       `
 Stop Sluice first. All of it is copied and checked in one transaction: if it is
-interrupted, nothing has happened. The embedded store stays as it was; do not
-start Sluice on it again.
+interrupted, PostgreSQL is left as it was. The embedded store does not change;
+do not start Sluice on it again.
 
 Examples:
   sluice move --to postgres://sluice@db.example.com/sluice
@@ -46,7 +46,8 @@ async function move({ to, json }: MoveOptions, command: Command): Promise<ExitCo
     )
   }
   const { dataDir, databaseUrl } = read.settings
-  if (databaseUrl === null) return complain('Say where to: --to, or DATABASE_URL.', EXIT.misuse)
+  if (databaseUrl === null)
+    return complain('Say which PostgreSQL to copy to, with --to or DATABASE_URL.', EXIT.misuse)
   const { moveStore } = await import('../administration.ts')
   const display = await openDisplay(process.stderr)
   const moved = await moveStore(dataDir, databaseUrl, ({ done, total }) => {

@@ -23,7 +23,7 @@ export interface ReceiptOptions extends JsonOptions {
 /** Gives a command that makes a request the options that all of them have. */
 export function withReceipt(command: Command): Command {
   return command
-    .option('--idempotency-key <key>', 'take it only once, however often it is handed over', key)
+    .option('--idempotency-key <key>', 'take it only once, however often it is sent', key)
     .option('-w, --wait', 'show the progress until it is finished')
 }
 
@@ -52,7 +52,7 @@ export async function conclude(
     return explain(error, sameAgain(idempotencyKey))
   }
   if (receipt !== null) return tell(sluice, receipt, options)
-  const interrupted = 'Interrupted. What was not handed over whole is not taken.'
+  const interrupted = 'Interrupted. A request that was not sent completely is not taken.'
   await write(`${interrupted} ${again(idempotencyKey)}`, process.stderr)
   return EXIT.interrupted
 }
@@ -63,7 +63,7 @@ function sameAgain(key: string): Advice {
 }
 
 function again(key: string): string {
-  return `Do the same again with --idempotency-key ${key}, and it is taken once.`
+  return `Run the same command again with --idempotency-key ${key}: it is then taken only once.`
 }
 
 /** A 503 says that nothing was taken, and so does silence from the start. */
@@ -75,7 +75,8 @@ function mayBeTaken(error: unknown): boolean {
 function acceptance({ total_mappings, skipped_mappings = 0 }: Receipt): string {
   const accepted = `Accepted ${counted(total_mappings, 'mapping')}.`
   if (skipped_mappings === 0) return accepted
-  const fate = skipped_mappings === 1 ? 'is not good, and fails' : 'are not good, and fail'
+  const fate =
+    skipped_mappings === 1 ? 'is bad, and counts as failed' : 'are bad, and count as failed'
   return `${accepted} ${grouped(skipped_mappings)} of them ${fate}.`
 }
 

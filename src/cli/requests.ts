@@ -29,12 +29,16 @@ const TABLE_ROWS = 20
 export function addRequests(program: Command): void {
   const command = withAddress(program.command('requests'))
     .description('list requests, newest first')
-    .addOption(new Option('-s, --status <status>', 'only those that are').choices(REQUEST_STATES))
-    .addOption(new Option('-p, --priority <priority>', 'only those of').choices(PRIORITIES))
-    .option('--created-after <time>', 'only those made since, as 2026-01-31T09:30:00Z')
+    .addOption(
+      new Option('-s, --status <status>', 'only requests with this status').choices(REQUEST_STATES),
+    )
+    .addOption(
+      new Option('-p, --priority <priority>', 'only requests of this priority').choices(PRIORITIES),
+    )
+    .option('--created-after <time>', 'only requests created since, such as 2026-01-31T09:30:00Z')
     .option(
       '-n, --limit <count>',
-      `at most so many (default: ${TABLE_ROWS} in a table, else all)`,
+      `show at most this many (default: ${TABLE_ROWS} in a table, else all)`,
       wholeNumber,
     )
   withJson(command, 'each as a line of JSON')
@@ -63,7 +67,7 @@ async function requests(options: RequestsOptions): Promise<ExitCode> {
     found.push(request)
   }
   if (found.length === 0) {
-    await write('There is no such request.', process.stdout)
+    await write('No requests found.', process.stdout)
     return EXIT.ok
   }
   const rows = found.map((request) => row(request, process.stdout))

@@ -27,29 +27,29 @@ const TABLE_ROWS = 100
 /** Adds `sluice results`. */
 export function addResults(program: Command): void {
   const command = withAddress(program.command('results'))
-    .description('show what became of each mapping of a request, in the order they were submitted')
+    .description('show the result of each mapping of a request, in the order they were submitted')
     .argument('<id>', 'the request')
     .addOption(
       new Option(
         '-f, --format <format>',
-        'how to write them (default: by the name of the file, else a table)',
+        'output format (default: by the name of the file, else a table)',
       ).choices(FORMATS),
     )
     .addOption(
-      new Option('-s, --status <status>', 'only mappings that are').choices(MAPPING_STATES),
+      new Option('-s, --status <status>', 'only mappings with this status').choices(MAPPING_STATES),
     )
     .option(
       '-n, --limit <count>',
-      `at most so many (default: ${TABLE_ROWS} in a table, else all)`,
+      `show at most this many (default: ${TABLE_ROWS} in a table, else all)`,
       wholeNumber,
     )
-    .option('-o, --out <file>', 'write them to a file, which is there whole or not at all')
+    .option('-o, --out <file>', 'write them to a file; it appears only when it is complete')
   withJson(command, 'the same as --format ndjson')
     .addHelpText(
       'after',
       `
-What failed comes out in the form in which it is handed over, with its error
-beside it: mend it, and submit the file.
+With --status failed, NDJSON and CSV hold the mappings as they were submitted,
+each with its error: mend them, and submit the file.
 
 Examples:
   id=$(sluice submit examples/sample.json --wait)
@@ -69,7 +69,7 @@ async function results(id: string, options: ResultsOptions): Promise<ExitCode> {
   const format = formatOf(options)
   const sluice = connect(options)
   if (format === 'table') {
-    if (out !== undefined) return complain('Say --format ndjson or csv beside --out.', EXIT.misuse)
+    if (out !== undefined) return complain('Give --format ndjson or csv with --out.', EXIT.misuse)
     return showTable(sluice, id, status, limit ?? TABLE_ROWS)
   }
   const ended = await interruptible(async (signal) => {

@@ -13,7 +13,7 @@ interface RetryOptions extends AddressOptions, ReceiptOptions {
 export function addRetry(program: Command): void {
   const command = withAddress(program.command('retry'))
     .description(
-      'hand over anew what failed or was cancelled of a request; writes the new id to stdout',
+      'try again the mappings of a request that failed or were cancelled; writes the id of the new request to stdout',
     )
     .argument('<id>', 'the request; it must be finished')
     .option('--code <code>', 'only what failed with this code')

@@ -18,25 +18,26 @@ interface SubmitOptions extends AddressOptions, ReceiptOptions, Terms {
 /** Adds `sluice submit`. */
 export function addSubmit(program: Command): void {
   const command = withAddress(program.command('submit'))
-    .description('hand over a request; writes its id to stdout')
+    .description('submit a request; writes its id to stdout')
     .argument(
       '<file>',
       'mappings, as JSON, NDJSON or CSV, also compressed (.gz, .zst); - reads stdin',
     )
     .addOption(
-      new Option('-f, --format <format>', 'what it is (default: by its name, else JSON)').choices(
-        FORMATS,
-      ),
+      new Option(
+        '-f, --format <format>',
+        'format of the file (default: by its name, else JSON)',
+      ).choices(FORMATS),
     )
   withReceipt(withTerms(command))
   withJson(command.option('--validate-only', 'only check it, and show what would happen'))
     .addHelpText(
       'after',
       `
-JSON is a request, or only its list of mappings. NDJSON has a mapping in each
-line; CSV has the columns id, source and target, and what is in the others
-becomes the mapping's data. These two may be of any size. Options go in place of
-what a request in JSON says itself.
+A JSON file holds a request, or only its list of mappings. An NDJSON file has one
+mapping per line. A CSV file has the columns id, source and target; any other
+columns become the mapping's data. NDJSON and CSV may be of any size. An option
+given here replaces the same option in a JSON request.
 
 Examples:
   sluice submit examples/sample.json

@@ -20,13 +20,16 @@ interface SystemsOptions extends AddressOptions, JsonOptions {
 /** Adds `sluice systems`. */
 export function addSystems(program: Command): void {
   const command = withAddress(program.command('systems'))
-    .description('show how every system fares; or show one, and change its limits while it runs')
-    .argument('[name]', 'the system; all of them unless told')
-    .option('--concurrency <n>', 'at most so many calls at once; "file": as configured', calls)
-    .option('--rate <rates...>', 'at most so many calls, as 50/s or 5000/h; "file": as configured')
-    .option('--pause', 'start nothing more for it')
-    .option('--unpause', 'let it go on')
-    .option('--resume', 'probe a held or tripped system now')
+    .description('show the state of all systems; or show one, and change its limits while it runs')
+    .argument('[name]', 'the system (default: all)')
+    .option('--concurrency <n>', 'allow this many calls at once; "file": as configured', calls)
+    .option(
+      '--rate <rates...>',
+      'allow calls at this rate, such as 50/s or 5000/h; "file": as configured',
+    )
+    .option('--pause', 'start no more calls to it')
+    .option('--unpause', 'end the pause')
+    .option('--resume', 'try a held or tripped system now')
   withJson(command)
     .addHelpText(
       'after',
@@ -49,11 +52,11 @@ async function systems(name: string | undefined, options: SystemsOptions): Promi
   const change = changeOf(options)
   const isChange = Object.keys(change).length > 0 || options.resume === true
   if (name === undefined) {
-    if (isChange) return complain('Name the system that is to be changed.', EXIT.misuse)
+    if (isChange) return complain('Name the system to change.', EXIT.misuse)
     return showAll(sluice, options)
   }
   if (options.pause && options.unpause) {
-    return complain('Choose one of --pause and --unpause.', EXIT.misuse)
+    return complain('Give either --pause or --unpause, not both.', EXIT.misuse)
   }
   if (Object.keys(change).length > 0) await sluice.updateSystem(name, change)
   const system = await (options.resume ? sluice.resume(name) : sluice.system(name))
@@ -94,7 +97,7 @@ async function showAll(sluice: Sluice, { json }: SystemsOptions): Promise<ExitCo
     await writeJson(found)
   } else if (found.length === 0) {
     await write(
-      'No system has had work of late. Without a systems file, others are not listed.',
+      'No system has had work recently. Without a systems file, only those that had work are listed.',
       process.stdout,
     )
   } else {

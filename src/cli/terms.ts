@@ -21,15 +21,15 @@ export function withTerms(command: Command): Command {
   return command
     .addOption(new Option('-p, --priority <priority>', 'how urgent it is').choices(PRIORITIES))
     .option('--batch-size <mappings>', 'how many mappings make a batch', wholeNumber)
-    .option('--metadata <key=value>', 'a note, handed back in every status; may be repeated', note)
-    .option('--not-before <time>', 'start nothing before, as 2026-01-31T09:30:00Z')
-    .option('--expires-in <duration>', 'fail what is still open then, as 90s, 5m or 2h')
-    .option('--callback-url <url>', 'whom to tell when it is finished')
-    .option('--retry-of <id>', 'the request whose failures it carries out again')
+    .option('--metadata <key=value>', 'a note, returned in every status; may be repeated', note)
+    .option('--not-before <time>', 'start nothing before then, such as 2026-01-31T09:30:00Z')
+    .option('--expires-in <duration>', 'fail what is not done by then, such as 90s, 5m or 2h')
+    .option('--callback-url <url>', 'URL to call when it is finished')
+    .option('--retry-of <id>', 'the earlier request whose failures this one mends')
     .addOption(
       new Option(
         '--on-invalid <manner>',
-        'refuse all for a bad mapping, or skip the bad ones',
+        'if some mappings are bad: refuse them all, or skip the bad ones',
       ).choices(['refuse', 'skip']),
     )
 }

@@ -136,7 +136,7 @@ describe('requests', () => {
   test('are none: it says so', async () => {
     await using fake = await FakeSluice.start()
     const { code, stdout } = await sluice(['requests', '--url', fake.url])
-    expect({ code, stdout }).toEqual({ code: 0, stdout: 'There is no such request.\n' })
+    expect({ code, stdout }).toEqual({ code: 0, stdout: 'No requests found.\n' })
   })
 
   test('as they are chosen, a line of JSON each', async () => {

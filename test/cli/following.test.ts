@@ -194,7 +194,7 @@ describe('results --out', () => {
       [],
       'Cannot write /nowhere/all.csv (ENOENT)',
     ],
-    ['a form that nobody named', 'results', [], 'Say --format ndjson or csv'],
+    ['a form that nobody named', 'results', [], 'Give --format ndjson or csv'],
   ])('refuses %s, with 2', async (_, file, options, message) => {
     await using held = await holding(1)
     const { code, stderr } = await held.run('results', '--out', file, ...options)

@@ -20,7 +20,7 @@ test('a file that grows while it is handed over is told of, and nothing of it is
       },
     },
   )
-  await expect(handing).rejects.toThrow(`${file} changed, or could not be read on,`)
+  await expect(handing).rejects.toThrow(`${file} changed, or could no longer be read,`)
 })
 
 test('JSON that is longer than any text is told of as such', async () => {

@@ -84,11 +84,19 @@ describe('--json tells in one object', () => {
 
   test.each([
     ['a file that cannot be read', ['submit', 'none.json'], 'Cannot read none.json.'],
-    ['one that holds something else', ['submit', '-'], '- holds neither a request nor a list'],
-    ['options that do not go together', ['systems', 'a', '--pause', '--unpause'], 'Choose one'],
+    [
+      'one that holds something else',
+      ['submit', '-'],
+      'The standard input holds neither a request nor a list',
+    ],
+    ['options that do not go together', ['systems', 'a', '--pause', '--unpause'], 'Give either --pause or --unpause'],
     ['an address that is none', ['watch', 'a', '--url', 'here'], '--url (or SLUICE_URL) must be'],
     ['an option that the command has not', ['demo'], "unknown option '--json'"],
-    ['a store that cannot be moved', ['move'], 'Say where to: --to, or DATABASE_URL.'],
+    [
+      'a store that cannot be moved',
+      ['move'],
+      'Say which PostgreSQL to copy to, with --to or DATABASE_URL.',
+    ],
   ])('%s', async (_, args, detail) => {
     expect(await stopped(args)).toMatchObject({
       ...{ code: 2, error: { error: 'misuse', detail: expect.stringContaining(detail) } },

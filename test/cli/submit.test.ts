@@ -161,7 +161,7 @@ test('submit tells how many were not good', async () => {
   const args = ['submit', '-', '--on-invalid', 'skip', '--url', fake.url]
   const { code, stderr } = await sluice(args, { input: `[${MAPPING}]` })
   expect(code).toBe(0)
-  expect(stderr).toContain('Accepted 5 mappings. 2 of them are not good, and fail.\n')
+  expect(stderr).toContain('Accepted 5 mappings. 2 of them are bad, and count as failed.\n')
 })
 
 describe('submit --json', () => {
@@ -208,7 +208,7 @@ test('submit ends with 130 on Ctrl-C, though more might come from stdin, and npm
   child.stdin.write(`${MAPPING}\n`)
   const [stderr] = await Promise.all([text(child.stderr), once(child, 'exit')])
   expect(child.exitCode).toBe(130)
-  expect(stderr).toContain('Interrupted. What was not handed over whole is not taken.')
+  expect(stderr).toContain('Interrupted. A request that was not sent completely is not taken.')
   server.closeAllConnections()
 })
 
@@ -223,7 +223,7 @@ describe('submit refuses, with 2,', () => {
     expect(stderr).toContain(message)
   })
 
-  test.each(['none.json', 'none.csv', 'none.ndjson.gz', ''])(
+  test.each(['none.json', 'none.csv', 'none.ndjson.gz'])(
     'a file that is not there',
     async (name) => {
       const { code, stderr } = await sluice(['submit', join(directory, name)])
@@ -231,6 +231,14 @@ describe('submit refuses, with 2,', () => {
       expect(stderr).toMatch(/^error: Cannot read .+. Does it exist, and may you read it\?\n$/)
     },
   )
+
+  test.each(['json', 'csv'])('a directory, as %s', async (format) => {
+    const { code, stderr } = await sluice(['submit', directory, '--format', format])
+    expect({ code, stderr }).toEqual({
+      code: 2,
+      stderr: `error: ${directory} is a directory. Name a file, or - for the standard input.\n`,
+    })
+  })
 })
 
 describe('submit passes on', () => {
@@ -263,8 +271,8 @@ describe('submit passes on', () => {
     const keys = new Set(fake.received.map(({ headers }) => headers['idempotency-key']))
     expect(ran.stderr).toBe(
       'error: Look for answer-1 in the log.\n' +
-        'It is not known whether it was taken. Do the same again with ' +
-        `--idempotency-key ${[...keys].join()}, and it is taken once.\n`,
+        'It is not known whether it was taken. Run the same command again with ' +
+        `--idempotency-key ${[...keys].join()}: it is then taken only once.\n`,
     )
   })
 

@@ -61,7 +61,7 @@ describe('systems', () => {
   test('says so where there is none', async () => {
     const { code, stdout } = await run([{ systems: [], next_cursor: null }])
     expect(code).toBe(0)
-    expect(stdout).toMatch(/^No system has had work of late/)
+    expect(stdout).toMatch(/^No system has had work recently/)
   })
 
   test('shows one, in words, with nothing in it that a terminal would obey', async () => {
