@@ -30,34 +30,34 @@ function page(): string {
 Everything here is what \`sluice <command> --help\` shows. In a checkout \`npm run -s sluice --\` stands for
 \`sluice\`: \`alias sluice='npm run -s sluice --'\`.
 
-What a script reads goes to the standard output: an id, a table, JSON. What is only for people, progress
-and advice among it, goes to the standard error, except by \`watch\`, where it is the point. \`--json\` writes
-one JSON document or, where there may be any number of things (\`watch\`, \`results\`, \`requests\`), one in each
-line. On a terminal there are bars and, unless \`NO_COLOR\` is set, colours; elsewhere there are neither.
-Nothing that a request, a system or a server says can steer a terminal: control characters are shown as
-\`\\uXXXX\`. Only a file, and CSV that goes elsewhere than to a terminal, is byte for byte what Sluice sent.
+Data goes to the standard output: an id, a table, JSON. Progress and hints for people go to the standard error;
+only \`watch\` and \`demo\` write progress to the standard output. \`--json\` writes one JSON document, or one per
+line if there may be any number of them (\`watch\`, \`results\`, \`requests\`). On a terminal there are progress
+bars and, unless \`NO_COLOR\` is set, colours; elsewhere there are neither. In text from requests, systems or the
+server, control characters are shown as \`\\uXXXX\`, so that they cannot control the terminal. Only files, and CSV
+that is not shown on a terminal, are byte for byte what Sluice sent.
 
-| exit code | means |
+| exit code | meaning |
 | --- | --- |
-| 0 | all is well; of \`--wait\` and \`watch\`: every mapping completed |
+| 0 | success; with \`--wait\` and \`watch\`: every mapping completed |
 | 1 | the request is finished, but not all of its mappings completed |
-| 2 | a wrong option, or input that Sluice refuses: mend it before you try again |
-| 3 | nothing answers, the server failed, or it asks to come again later: try again as it is |
+| 2 | a wrong option, or input that Sluice refuses: correct it before you try again |
+| 3 | the server does not answer, has failed, or is too busy: try again without changes |
 | 130 | interrupted with Ctrl-C |
 
-Where a command that was told \`--json\` ends with 2 or 3, the last line of the standard error is one JSON
-object, and no sentence: the [problem](https://www.rfc-editor.org/rfc/rfc9457) that Sluice sent, or else one with
-\`error\` (\`misuse\` or \`unavailable\`) in place of its type and status.
+If a command with \`--json\` exits with 2 or 3, the last line of the standard error is a JSON object: the
+[problem](https://www.rfc-editor.org/rfc/rfc9457) that Sluice sent, or, if Sluice did not send one, an object with
+\`error\` (\`misuse\` or \`unavailable\`) in place of \`type\` and \`status\`.
 
 \`\`\`
 {"error":"unavailable","title":"It could not be done, or not to the end","detail":"Nothing answers at http://localhost:8000. Start Sluice there, or give another address."}
 \`\`\`
 
-With an \`idempotency_key\` in it, it is not known whether the request was taken: do the same again with that key.
-A rehearsal has in what it writes the problem for which its request would be refused now.
+If it has an \`idempotency_key\`, it is not known whether the request was taken: run the same command again with
+that key. With \`--validate-only\`, the output itself contains the problem with which the request would be refused.
 
-The commands that talk to a running service find it by \`--url\` or \`SLUICE_URL\`, at
-http://localhost:8000 unless they are told.
+Commands that talk to a running service find it at \`--url\`, or at \`SLUICE_URL\`; the default is
+http://localhost:8000.
 
 ${createProgram().commands.map(section).join('\n')}`
 }

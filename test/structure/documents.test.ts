@@ -216,17 +216,17 @@ function settingsPage(): string {
 
 <!-- Written from src/config/table.ts by \`npx vitest run test/structure -u\`; do not edit. -->
 
-Each is read from its environment variable; \`sluice serve\` and \`sluice config\` take it as a flag, too,
-and the flag goes first. All problems are reported at once, and then Sluice does not start. A name that
-begins with \`SLUICE_\` and is not known is a problem as well. \`npm run sluice -- config\` shows what is
-in force, and where it comes from.
+Each setting is read from its environment variable. \`sluice serve\` and \`sluice config\` also take it as a flag,
+which overrides the variable. If any settings are wrong, all problems are reported at once, and Sluice does not
+start; an unknown variable that begins with \`SLUICE_\` is a problem, too. \`npm run sluice -- config\` shows the
+value of every setting, and where it comes from.
 
 | variable | flag | default | must be | what it does |
 | --- | --- | --- | --- | --- |
 ${rows.join('\n')}
 
-The commands that talk to a running service find it by \`--url\` or \`SLUICE_URL\`, at
-http://localhost:8000 unless they are told.
+Commands that talk to a running service find it at \`--url\`, or at \`SLUICE_URL\`; the default is
+http://localhost:8000.
 `
 }
 
