@@ -40,7 +40,7 @@ function originFault(sent: Sent, names: readonly string[] | null): OriginFault |
 const UNKNOWN_HOST =
   'Call it localhost, 127.0.0.1 or [::1]. Where a proxy on this machine passes on another name, say that name in SLUICE_ALLOWED_HOSTS.'
 const FROM_ELSEWHERE =
-  'A browser sent this for a page of another site. Send it from a page of this very address, or from a program. A proxy in between must pass on the Host that it was called by.'
+  'A browser sent this for a page of another site. Send it from a page of Sluice itself, or from a program. A proxy in between must pass on the Host header that it received.'
 
 /**
  * Whoever owns a name may have it lead to this machine: a page of that name would be one of ours to its

@@ -30,7 +30,8 @@ export function pageLimit(asked: number | undefined): number {
 
 /** Answers a cursor that is not one of the list that was asked for. */
 export function sendInvalidCursor(reply: FastifyReply): FastifyReply {
-  const detail = 'Use the next_cursor of this very list, with the same filters, or none.'
+  const detail =
+    'Use the next_cursor of a page of this list, with the same filters, or leave it out.'
   return sendBadInput(
     reply,
     refuse([{ pointer: '#/query/cursor', code: 'invalid_cursor', detail }]),

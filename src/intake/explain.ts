@@ -20,7 +20,7 @@ export function explain(errors: readonly TLocalizedValidationError[], at: JsonPa
       return error.params.requiredProperties.map((name) => ({
         code: 'required' as const,
         path: [...path, name],
-        detail: 'This is needed.',
+        detail: 'This is required.',
       }))
     }
     if (error.keyword !== 'type' && wronglyTyped.has(error.instancePath)) return []
@@ -50,7 +50,7 @@ function sentence(error: TLocalizedValidationError): Omit<Fault, 'path'> {
     case 'maxLength':
       return invalid(`This must have at most ${error.params.limit} characters.`)
     case 'minItems':
-      return invalid(`This must hold at least ${error.params.limit}.`)
+      return invalid(`This must have at least ${error.params.limit} element.`)
     case 'maxProperties':
       return invalid(`This must have at most ${error.params.limit} keys.`)
     case 'minimum':

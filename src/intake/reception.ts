@@ -232,4 +232,4 @@ function withoutError(candidate: unknown): unknown {
   return rest
 }
 
-const NO_MAPPING = 'This must hold at least 1.'
+const NO_MAPPING = 'This must have at least 1 element.'

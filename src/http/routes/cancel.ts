@@ -52,4 +52,4 @@ export function cancelRoutes(app: FastifyInstance, ports: HttpPorts): void {
   })
 }
 
-const FINISHED = 'It is finished: nothing of it is left to cancel.'
+const FINISHED = 'The request is finished: there is nothing left to cancel.'

@@ -130,7 +130,7 @@ const INVALID_EVENT_ID = refuse([
   {
     pointer: '#/header/last-event-id',
     code: 'invalid_cursor',
-    detail: 'Use the id of an event of this very request, or leave it out.',
+    detail: 'Use the id of an event of this request, or leave it out.',
   },
 ])
 

@@ -139,7 +139,8 @@ function isSmall({ format, encoding }: UploadForm, request: IngestRequest): bool
 }
 
 function misplaced(name: string) {
-  const detail = 'A body of JSON says this itself; in the address it is for NDJSON and CSV.'
+  const detail =
+    'Put this into the JSON body. Only with NDJSON and CSV does it go into the query string.'
   return { pointer: `#/query/${name}`, code: 'misplaced_parameter', detail } as const
 }
 

@@ -134,8 +134,9 @@ function sendRefusal(
   }
 }
 
-const UNFINISHED = 'It is not finished. Wait for it or cancel it, and then try again what is left.'
-const NOTHING = 'There is nothing of it to try again: no mapping failed so, or was cancelled.'
+const UNFINISHED = 'The request is not finished. Wait for its end or cancel it, and then retry.'
+const NOTHING =
+  'There is nothing to retry: no mapping of this request failed in this way, or was cancelled.'
 
 function sendReceipt(reply: FastifyReply, first: Request, { request, total, replayed }: Accepted) {
   if (replayed) reply.header('idempotency-replayed', 'true')
