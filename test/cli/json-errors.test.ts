@@ -89,7 +89,11 @@ describe('--json tells in one object', () => {
       ['submit', '-'],
       'The standard input holds neither a request nor a list',
     ],
-    ['options that do not go together', ['systems', 'a', '--pause', '--unpause'], 'Give either --pause or --unpause'],
+    [
+      'options that do not go together',
+      ['systems', 'a', '--pause', '--unpause'],
+      'Give either --pause or --unpause',
+    ],
     ['an address that is none', ['watch', 'a', '--url', 'here'], '--url (or SLUICE_URL) must be'],
     ['an option that the command has not', ['demo'], "unknown option '--json'"],
     [
