@@ -27,6 +27,7 @@ const EVERYWHERE: readonly Slug[] = [
   'method-not-allowed',
   'not-acceptable',
   'request-timeout',
+  'expectation-failed',
   'headers-too-large',
   'internal-error',
 ]

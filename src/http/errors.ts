@@ -1,4 +1,5 @@
 /** Every way in which a request can end without its route having answered. */
+import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { Emit } from '../observe/events.ts'
@@ -92,6 +93,15 @@ export function answerClientError(error: NodeJS.ErrnoException, socket: Socket):
     'Connection: close',
   ]
   socket.end([...head, '', body].join('\r\n'), () => socket.destroy())
+}
+
+/** Answers an Expect that is not `100-continue`; Node would do it with nothing but a status. */
+export function answerExpectation(_request: IncomingMessage, response: ServerResponse): void {
+  const slug = 'expectation-failed'
+  const document = problemDocument(slug, 'Leave out Expect, or say 100-continue.')
+  response
+    .writeHead(PROBLEMS[slug].status, { 'content-type': PROBLEM_TYPE })
+    .end(JSON.stringify(document))
 }
 
 function clientFault(code: string | undefined): [slug: Slug, detail: string] {

@@ -81,6 +81,7 @@ function isHarmless(parameter: string): boolean {
 export function negotiate(accept: string | undefined, offers: readonly string[]): string | null {
   const [first = null] = offers
   if (accept === undefined || accept === '*/*' || accept === first) return first
+  if (NOTHING_SAID.test(accept)) return first
   const ranges = accept.toLowerCase().split(',').map(rangeOf)
   let best: string | null = null
   let liked = 0
@@ -93,6 +94,9 @@ export function negotiate(accept: string | undefined, offers: readonly string[])
   }
   return best
 }
+
+/** A list of nothing asks for nothing, and so does not rule anything out. */
+const NOTHING_SAID = /^[\s,]*$/
 
 interface Range {
   readonly type: string

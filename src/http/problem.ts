@@ -30,6 +30,7 @@ export const PROBLEMS = {
   'too-many-mappings': { status: 413, title: 'There are too many mappings' },
   'unsupported-media-type': { status: 415, title: 'The body is of a type that is not taken' },
   'unsupported-encoding': { status: 415, title: 'The body is encoded in a way that is not taken' },
+  'expectation-failed': { status: 417, title: 'What is expected cannot be done' },
   'idempotency-key-reused': { status: 422, title: 'The idempotency key belongs to another body' },
   'headers-too-large': { status: 431, title: 'The address or the headers are too large' },
   'internal-error': { status: 500, title: 'Something went wrong on our side' },

@@ -4,7 +4,13 @@ import type { Event } from '../observe/events.ts'
 import { watchBacklog } from './backlog.ts'
 import { takeBytes } from './body.ts'
 import { createDrain } from './drain.ts'
-import { answerClientError, answerErrors, answerRefusal, answerUnknownRoutes } from './errors.ts'
+import {
+  answerClientError,
+  answerErrors,
+  answerExpectation,
+  answerRefusal,
+  answerUnknownRoutes,
+} from './errors.ts'
 import { createFollowing, type Following } from './follow.ts'
 import { whyNotListening } from './listen.ts'
 import { negotiate } from './negotiation.ts'
@@ -81,6 +87,7 @@ export function createServer(ports: HttpPorts): HttpServer {
     frameworkErrors: answerRefusal,
   })
   app.server.maxConnections = limits.maxConnections
+  app.server.on('checkExpectation', answerExpectation)
   const drain = createDrain(app.server, clock, (socket) => uploads.isReceiving(socket))
   const following = createFollowing((id) => lookUp(ports, id), clock)
 

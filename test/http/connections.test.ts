@@ -77,17 +77,12 @@ test('more connections than there may be are closed at once', async () => {
 
 describe('what is not HTTP as it should be is turned away', () => {
   test.each([
-    ['a greeting in TLS', '\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03', 400],
-    ['no Host', 'GET /livez HTTP/1.1\r\n\r\n', 400],
-    [
-      'an expectation that nobody knows',
-      'GET /livez HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nExpect: 999-x\r\n\r\n',
-      417,
-    ],
-  ])('%s', async (_name, bytes, status) => {
+    ['a greeting in TLS', '\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03'],
+    ['no Host', 'GET /livez HTTP/1.1\r\n\r\n'],
+  ])('%s', async (_name, bytes) => {
     const { server, events } = await openServer()
     const client = await open(await server.listen(), bytes)
-    expect(await client.closed).toMatch(new RegExp(`^HTTP/1\\.1 ${status} `))
+    expect(await client.closed).toMatch(/^HTTP\/1\.1 400 /)
     expect(events.filter(({ event }) => event === 'http_failed')).toEqual([])
   })
 })

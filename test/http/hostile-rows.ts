@@ -314,6 +314,13 @@ export const ROWS: readonly Row[] = [
     slug: 'body-too-large',
   },
   {
+    name: 'an expectation that nobody can meet',
+    headers: { expect: '999-x' },
+    body: ONE,
+    status: 417,
+    slug: 'expectation-failed',
+  },
+  {
     name: 'an answer in XML',
     headers: { accept: 'application/xml, application/json;q=0' },
     body: ONE,
@@ -398,22 +405,20 @@ export const ROWS: readonly Row[] = [
     slug: 'unknown-property',
     pointer: '#/query/since',
   },
-  ...['application/json', ';q=1', ',,,', 'text/event-stream;q=0', 'x'].map((accept) => ({
+  ...['application/json', ';q=1', 'text/event-stream;q=0', 'x'].map((accept) => ({
     name: `events as "${accept}"`,
     get: `${UNKNOWN}/events`,
     headers: { accept },
     status: 406,
     slug: 'not-acceptable',
   })),
-  ...['text/html', ';q=1', ',,,', 'text/csv;q=0', 'x', 'application/xml;q=1, */*;q=0'].map(
-    (accept) => ({
-      name: `results as "${accept}"`,
-      get: `${UNKNOWN}/results`,
-      headers: { accept },
-      status: 406,
-      slug: 'not-acceptable',
-    }),
-  ),
+  ...['text/html', ';q=1', 'text/csv;q=0', 'x', 'application/xml;q=1, */*;q=0'].map((accept) => ({
+    name: `results as "${accept}"`,
+    get: `${UNKNOWN}/results`,
+    headers: { accept },
+    status: 406,
+    slug: 'not-acceptable',
+  })),
   ...['text/csv', 'application/x-ndjson'].flatMap((accept) => [
     {
       name: `no results as ${accept}`,
