@@ -2,6 +2,7 @@ import Type from 'typebox'
 import Compile from 'typebox/compile'
 import { isCallbackName } from '../core/callback.ts'
 import type { Mapping } from '../core/mapping.ts'
+import { crop } from './crop.ts'
 import { explain, type Fault } from './explain.ts'
 import { ExpressionChecker } from './expression.ts'
 import { MappingSchema } from './schema.ts'
@@ -104,7 +105,7 @@ function isMapping(value: unknown): value is Mapping {
 
 /** What is wrong with the shape of a candidate that is no mapping, each at its place in it. */
 export function faultsOfShape(candidate: unknown): readonly Fault[] {
-  return explain(whole.Errors(candidate), [])
+  return explain(whole.Errors(crop(candidate, KEYS)), [])
 }
 
 const name = Compile(MappingSchema.properties.target)

@@ -5,6 +5,7 @@ import type { EpochMs } from '../core/units.ts'
 import { readJson } from '../lib/json/read.ts'
 import { type CallbackPolicy, type CallbackUrl, checkCallback } from './callback.ts'
 import { asMapping, faultsOfShape, MappingChecks } from './checks.ts'
+import { crop } from './crop.ts'
 import { explain, type Fault } from './explain.ts'
 import { mayBringExpressions } from './expression.ts'
 import { CALLBACK_URL_LENGTH_MAX, type Options } from './options.ts'
@@ -44,8 +45,9 @@ export function parse(body: Uint8Array, rules: ParseRules): Parsed | Refusal {
   if (!read.ok) return refuseJson(read.problems)
   const problems = new Problems()
   const { text } = read
-  const value: unknown = read.value
-  if (!envelope.Check(value)) {
+  const value = cropped(read.value)
+  const isEnvelope = envelope.Check(value)
+  if (!isEnvelope) {
     for (const { code, path, detail } of explain(envelope.Errors(value), [])) {
       problems.add(code, path, detail)
     }
@@ -63,8 +65,8 @@ export function parse(body: Uint8Array, rules: ParseRules): Parsed | Refusal {
   }
   const callback = callbackOf(value, rules)
   if (callback?.ok === false) problems.add(callback.code, ['callback_url'], callback.detail)
-  const times = envelope.Check(value) ? checkTimes(value, problems, rules.now) : null
-  if (!problems.isEmpty || !envelope.Check(value) || times === null) return problems.refusal(text)
+  const times = isEnvelope ? checkTimes(value, problems, rules.now) : null
+  if (!problems.isEmpty || !isEnvelope || times === null) return problems.refusal(text)
   const { mappings: _, not_before, expires_in, callback_url, retry_of, ...options } = value
   const callbackUrl = callback?.ok ? callback.url : null
   const terms = { ...times, callbackUrl, retryOf: retry_of ?? null }
@@ -80,6 +82,16 @@ function callbackOf(value: unknown, { callbacks }: ParseRules): CallbackUrl | nu
 }
 
 const envelope = Compile(EnvelopeSchema)
+const KEYS = new Set(Object.keys(EnvelopeSchema.properties))
+const NONE: ReadonlySet<string> = new Set()
+
+/** A body, without the keys that nobody would be told of. */
+function cropped(value: unknown): unknown {
+  const body = crop(value, KEYS)
+  if (typeof body !== 'object' || body === null || !('metadata' in body)) return body
+  const metadata = crop(body.metadata, NONE)
+  return metadata === body.metadata ? body : { ...body, metadata }
+}
 
 function mappingsOf(value: unknown): readonly unknown[] {
   if (typeof value !== 'object' || value === null || !('mappings' in value)) return []

@@ -3,6 +3,7 @@ import { NO_TERMS } from '../../src/core/request.ts'
 import type { CallbackPolicy } from '../../src/intake/callback.ts'
 import { type OnInvalid, parse } from '../../src/intake/parse.ts'
 import type { SystemCatalogue } from '../../src/intake/systems.ts'
+import { readJson } from '../../src/lib/json/read.ts'
 import { NOW } from '../support/requests.ts'
 
 const DEMO: SystemCatalogue = { mode: 'demo', has: () => true, reads: () => false, names: [] }
@@ -48,6 +49,42 @@ test('what is wrong with a callback is told with everything else', () => {
     ],
   })
   expect(read({ ...body, mappings: [mapping()] })).toMatchObject({ slug: 'forbidden-url' })
+})
+
+describe('an object of far too many keys', () => {
+  const many = Object.fromEntries(Array.from({ length: 80_000 }, (_, n) => [`key_${n}`, '']))
+
+  test('is told what is wrong with it, and nothing that comes after is passed over', () => {
+    expect(read({ mappings: [{ ...many, ...mapping() }] })).toMatchObject({
+      slug: 'unknown-property',
+      problems: expect.arrayContaining([
+        expect.objectContaining({ pointer: '#/mappings/0/key_0', line: 1 }),
+      ]),
+    })
+    expect(read({ mappings: [mapping()], metadata: many })).toMatchObject({
+      problems: [{ pointer: '#/metadata', detail: 'This must have at most 16 keys.' }],
+    })
+    expect(read({ ...many, mappings: [mapping({ id: 1 })] })).toMatchObject({
+      problems: expect.arrayContaining([
+        expect.objectContaining({ pointer: '#/key_0', code: 'unknown_property' }),
+        expect.objectContaining({ pointer: '#/mappings/0/id', code: 'invalid_type' }),
+      ]),
+    })
+  })
+
+  test('takes not much longer to refuse than to read', () => {
+    const bytes = Buffer.from(JSON.stringify({ mappings: [mapping()], metadata: many }))
+    const cpu = (action: () => void) => {
+      const times = Array.from({ length: 3 }, () => {
+        const before = process.threadCpuUsage()
+        action()
+        return process.threadCpuUsage(before).user
+      })
+      return Math.min(...times)
+    }
+    const toRead = cpu(() => readJson(bytes, { depth: 32 }))
+    expect(cpu(() => read(bytes.toString()))).toBeLessThan(3 * toRead)
+  })
 })
 
 test('a name that begins as those of callbacks do is nobody’s, even of one who is not asked', () => {
