@@ -3,7 +3,6 @@ import { MessageChannel, type MessagePort, Worker } from 'node:worker_threads'
 import type { DownloadOrder } from './http/results/download.ts'
 import type { RendererAnswer, RendererData, RendererMessage } from './renderer.ts'
 import { type StoreAccess, transferable } from './storage.ts'
-import { StoreUnavailable } from './store/store.ts'
 
 /**
  * All that a download makes is gone soon after. With as much room for what is young as V8 takes by
@@ -62,7 +61,8 @@ export function openDownloads(share: () => StoreAccess): Downloads {
         const answer = isCut ? null : await ask(port1)
         if (answer === null) throw new Error('its thread has ended', { cause: await ended })
         if (answer.kind === 'end') return
-        if (answer.kind === 'failed') throw toError(answer)
+        if (answer.kind === 'failed')
+          throw Object.assign(new Error(answer.message), { name: answer.name })
         yield answer.bytes
       }
     } finally {
@@ -93,8 +93,4 @@ function ask(port: MessagePort): Promise<RendererAnswer | null> {
     })
     port.postMessage(null)
   })
-}
-
-function toError({ unavailable, message }: RendererAnswer & { kind: 'failed' }): Error {
-  return unavailable ? new StoreUnavailable(message) : new Error(message)
 }

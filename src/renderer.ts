@@ -17,11 +17,11 @@ export type RendererMessage =
   | { readonly kind: 'download'; readonly order: DownloadOrder; readonly port: MessagePort }
   | { readonly kind: 'close' }
 
-/** From the thread, on a download's port. Errors lose their class on the way, so it is spelt out. */
+/** From the thread, on a download's port. Errors lose their class on the way; their name stays. */
 export type RendererAnswer =
   | { readonly kind: 'piece'; readonly bytes: Uint8Array<ArrayBuffer> }
   | { readonly kind: 'end' }
-  | { readonly kind: 'failed'; readonly unavailable: boolean; readonly message: string }
+  | { readonly kind: 'failed'; readonly name: string; readonly message: string }
 
 const data: RendererData = workerData
 const store = await openAccess(data.store)
@@ -34,10 +34,7 @@ function serve(order: DownloadOrder, port: MessagePort): void {
         if (!value) tell({ kind: 'end' })
         else tell({ kind: 'piece', bytes: value }, [value.buffer])
       },
-      (error: Error) => {
-        const unavailable = error.name === 'StoreUnavailable'
-        tell({ kind: 'failed', unavailable, message: error.message })
-      },
+      ({ name, message }: Error) => tell({ kind: 'failed', name, message }),
     )
   })
   port.on('close', () => pieces.return(undefined))

@@ -369,6 +369,30 @@ describe('a download', () => {
     await expect(text(answer)).rejects.toThrow('aborted')
   })
 
+  test.each([NDJSON, CSV, 'application/json'])(
+    'of a request that is deleted before anything of it is read is a 404: %s',
+    async (accept) => {
+      let isThere = true
+      const { url, events } = await serverOf(sent(5), {
+        wrap: (store) => ({
+          ...store,
+          request: async (tenant, id) => (isThere ? store.request(tenant, id) : null),
+          async batches(...[, , { to }]) {
+            isThere = false
+            return { batches: [], next: to }
+          },
+        }),
+      })
+      const { status, headers, text } = await get(url, accept)
+      expect({ status, ...JSON.parse(text) }).toMatchObject({
+        status: 404,
+        type: '/problems/not-found',
+      })
+      expect(headers.get('content-disposition')).toBeNull()
+      expect(events.filter(({ event }) => event === 'http_failed')).toEqual([])
+    },
+  )
+
   test('waits for a reader that waits, and goes on with him', async () => {
     let reads = 0
     const { url } = await largeOf({

@@ -68,7 +68,9 @@ test('a download that is left is over, and the others go on', async () => {
 test('what goes wrong in the thread is told to its download alone', async () => {
   const { downloads, order } = await opened()
   const elsewhere = { ...order, tenant: 'another' }
-  await expect(all(downloads.download(elsewhere))).rejects.toThrow('deleted meanwhile')
+  await expect(all(downloads.download(elsewhere))).rejects.toMatchObject({
+    name: 'RequestDeleted',
+  })
   expect((await all(downloads.download(order))).split('\n')).toHaveLength(TOTAL + 1)
 })
 

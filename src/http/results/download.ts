@@ -19,10 +19,19 @@ export interface DownloadOrder extends Wanted {
   readonly limit: number | null
 }
 
+/** The request was deleted while its results were being read: what was found is not all there was. */
+export class RequestDeleted extends Error {
+  override readonly name = 'RequestDeleted'
+
+  constructor() {
+    super('the request was deleted meanwhile')
+  }
+}
+
 /**
  * Writes results as text in UTF-8, a piece at a time, as they are when it comes to them.
  *
- * @throws when the request was deleted meanwhile: what was written is not all there was
+ * @throws RequestDeleted
  */
 export async function* download(
   store: Pick<QueryStore, 'request' | 'batches'>,
@@ -43,7 +52,7 @@ export async function* download(
   }
   const { tenant, request } = order
   const isThere = (await store.request(tenant, request.id)) !== null
-  if (!isThere) throw new Error('the request was deleted meanwhile')
+  if (!isThere) throw new RequestDeleted()
   if (text.length > 0) yield encoder.encode(text)
 }
 

@@ -3,7 +3,8 @@ import type { FastifyReply } from 'fastify'
 import { sendHead } from '../head.ts'
 import type { HttpPorts } from '../ports.ts'
 import { sendProblem } from '../problem.ts'
-import type { DownloadOrder } from './download.ts'
+import { NO_REQUEST } from '../routes/status.ts'
+import type { DownloadOrder, RequestDeleted } from './download.ts'
 
 /** Answers with results as one text of a media type. */
 export type SendDownload = (
@@ -35,11 +36,23 @@ export function downloadSender({ download, limits, emit }: HttpPorts): SendDownl
       'content-disposition': `attachment; filename="results.${order.form}"`,
     }
     if (reply.request.method === 'HEAD') return sendHead(reply.headers(headers))
-    const body = await readableOf(counted(order), (error) => {
-      emit({ event: 'download_cut', instance: reply.request.id, error })
-    })
-    return reply.headers(headers).send(body)
+    try {
+      const body = await readableOf(counted(order), (error) => {
+        emit({ event: 'download_cut', instance: reply.request.id, error })
+      })
+      return reply.headers(headers).send(body)
+    } catch (error) {
+      if (isOfDeleted(error)) return sendProblem(reply, 'not-found', NO_REQUEST)
+      throw error
+    }
   }
+}
+
+/** Errors that come from another thread have no class but a name. */
+function isOfDeleted(error: unknown): boolean {
+  return (
+    error instanceof Error && error.name === ('RequestDeleted' satisfies RequestDeleted['name'])
+  )
 }
 
 const CSV_PARAMETERS = '; charset=utf-8; header=present'

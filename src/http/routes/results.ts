@@ -40,6 +40,9 @@ export function resultsRoutes(app: FastifyInstance, ports: HttpPorts): void {
       return sendDownload(reply, { ...wanted, form, isFinal, limit: limit ?? null }, type)
     }
     const { items, next } = await resultsPage(store, wanted, pageLimit(limit))
+    // Of one that was deleted meanwhile it may be the end, and not all there was.
+    const isThere = next !== null || (await store.request(tenant, id)) !== null
+    if (!isThere) return sendProblem(reply, 'not-found', NO_REQUEST)
     const head = JSON.stringify({
       request_id: id,
       status: request.state,
