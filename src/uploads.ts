@@ -1,5 +1,4 @@
 /** The threads that read large bodies, as the API sees them. */
-import { once } from 'node:events'
 import { MessageChannel, type MessagePort, type ResourceLimits, Worker } from 'node:worker_threads'
 import type { UploadEnding, UploadOrder } from './intake/upload.ts'
 import type { ReceiverData, ReceiverMessage, UploadMessage, UploadNews } from './receiver.ts'
@@ -99,7 +98,9 @@ function openReceiver(data: () => ReceiverData, resourceLimits: ResourceLimits):
     },
     async close() {
       if (thread === null) return
-      const exited = once(thread, 'exit')
+      const { promise: exited, resolve } = Promise.withResolvers<void>()
+      // However it ends: what it dies of is told to those whose bodies it was reading.
+      thread.once('exit', () => resolve())
       tell({ kind: 'close' }, [])
       await exited
     },

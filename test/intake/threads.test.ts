@@ -160,4 +160,12 @@ describe('a body', () => {
     await expect(uploads.upload(order(), cut(lines(MANY)))).rejects.toThrow('thread')
     expect(await uploads.upload(order(), cut(lines(3)))).toMatchObject({ kind: 'accepted' })
   })
+
+  test('fails where its thread dies while all is closed, and that goes on', async () => {
+    const { uploads } = await open((data) => ({ ...data, systems: JSON.parse('null') }))
+    const upload = uploads.upload(order(), cut(lines(3)))
+    const closed = uploads.close()
+    await expect(upload).rejects.toThrow('thread')
+    await closed
+  })
 })
