@@ -80,7 +80,7 @@ export function protect(reply: FastifyReply): void {
 }
 
 /** After how many seconds it is worth asking again. */
-const RETRY_AFTER_S = 5
+export const RETRY_AFTER_S = 5
 
 /** Answers with a problem. `errors` is for bad input: each thing that is wrong with it. */
 export function sendProblem(

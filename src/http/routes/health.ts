@@ -4,7 +4,7 @@ import { answer, refusal, refusals, STORE_PROBLEMS } from '../documented.ts'
 import { NoParameters } from '../parameters.ts'
 import { inTime } from '../patience.ts'
 import type { HttpPorts } from '../ports.ts'
-import { sendProblem } from '../problem.ts'
+import { RETRY_AFTER_S, sendProblem } from '../problem.ts'
 import { timeOf } from '../time.ts'
 import { watchWritable } from '../writable.ts'
 
@@ -44,6 +44,8 @@ const ReadySchema = Type.Object({ status: Type.Literal('ready') })
 
 const tags = ['Service']
 
+const DRAINING = refusal(['draining'])
+
 const healthSchema = {
   summary: 'See how the service is',
   operationId: 'getHealth',
@@ -55,11 +57,8 @@ const healthSchema = {
     503: {
       description:
         'The store cannot be read and written or, as a problem, the service is about to stop.',
-      headers: {},
-      content: {
-        ...answer('', HealthSchema).content,
-        ...refusal(['draining']).content,
-      },
+      headers: DRAINING.headers,
+      content: { ...answer('', HealthSchema).content, ...DRAINING.content },
     },
   },
 }
@@ -98,7 +97,8 @@ export function healthRoutes(app: FastifyInstance, ports: HttpPorts): void {
   app.get('/health', { schema: healthSchema }, async (_request, reply) => {
     const [writable, totals] = await Promise.all([isWritable(), inTime(store.totals(), clock)])
     const isHealthy = writable && totals !== null
-    return reply.code(isHealthy ? 200 : 503).send({
+    if (!isHealthy) reply.code(503).header('retry-after', RETRY_AFTER_S)
+    return reply.send({
       status: isHealthy ? 'healthy' : 'unhealthy',
       timestamp: timeOf(clock.now()),
       active_requests: totals?.activeRequests ?? 0,
