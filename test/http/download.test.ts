@@ -12,6 +12,7 @@ import type { Store } from '../../src/store/store.ts'
 import { claimed, inserted, join } from '../contract/steps.ts'
 import { eventually } from '../support/eventually.ts'
 import { newBatch } from '../support/requests.ts'
+import { open } from './connection.ts'
 import { type Changes, openServer } from './server.ts'
 
 const NDJSON = 'application/x-ndjson'
@@ -334,6 +335,27 @@ describe('a download', () => {
     expect(answer.complete).toBe(false)
     const error = new Error('the disk is gone')
     expect(events).toContainEqual(expect.objectContaining({ event: 'download_cut', error }))
+  })
+
+  test('that fails on its way is cut for HTTP/1.0 as well, where the end is the close alone', async () => {
+    let reads = 0
+    const { url } = await largeOf({
+      wrap: (store) => ({
+        ...store,
+        batches(...parameters) {
+          reads += 1
+          if (reads === 20) throw new Error('the disk is gone')
+          return store.batches(...parameters)
+        },
+      }),
+    })
+    const { pathname, search } = new URL(url)
+    const { socket } = await open(
+      url,
+      `GET ${pathname}${search} HTTP/1.0\r\nAccept: ${NDJSON}\r\n\r\n`,
+    )
+    const wasReset = await new Promise((resolve) => socket.once('close', resolve))
+    expect(wasReset).toBe(true)
   })
 
   test('that cannot begin says why', async () => {

@@ -39,6 +39,8 @@ export function downloadSender({ download, limits, emit }: HttpPorts): SendDownl
     try {
       const body = await readableOf(counted(order), (error) => {
         emit({ event: 'download_cut', instance: reply.request.id, error })
+        // As nginx may speak it: nothing but a reset tells that this is not the end.
+        if (reply.request.raw.httpVersion === '1.0') reply.raw.socket?.resetAndDestroy()
       })
       return reply.headers(headers).send(body)
     } catch (error) {
