@@ -7,6 +7,7 @@ import { openSqliteStore } from '../../src/store/sqlite/store.ts'
 import type { Store } from '../../src/store/store.ts'
 import { openUploads, type Uploads } from '../../src/uploads.ts'
 import { cleared, listed } from '../contract/steps.ts'
+import { eventually } from '../support/eventually.ts'
 import { temporaryDirectory } from '../support/process.ts'
 import { TENANT } from '../support/requests.ts'
 import { cut, lines } from './stage.ts'
@@ -145,7 +146,7 @@ describe('a body', () => {
     }
     const upload = uploads.upload(order(), slow())
     // Given up, as though nothing had come for long.
-    await expect.poll(() => store.clear(Date.now() + 60_000)).toBe(true)
+    await eventually(async () => expect(await store.clear(Date.now() + 60_000)).toBe(true))
     halfway.resolve()
     await expect(upload).rejects.toMatchObject({ name: 'StoreUnavailable' })
   })
