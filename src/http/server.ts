@@ -1,3 +1,4 @@
+import { lookup } from 'node:dns/promises'
 import fastify, { type FastifyInstance } from 'fastify'
 import type { DurationMs } from '../core/units.ts'
 import type { Event } from '../observe/events.ts'
@@ -129,7 +130,9 @@ export function createServer(ports: HttpPorts): HttpServer {
     async listen() {
       const { host, port } = ports
       try {
-        return await app.listen({ host, port })
+        // Given localhost, Fastify may make a second server for ::1, of which neither the drain nor a limit knows.
+        const { address } = await lookup(host)
+        return await app.listen({ host: address, port })
       } catch (cause) {
         throw new Error(whyNotListening(cause, ports), { cause })
       }

@@ -1,4 +1,5 @@
-import { expect, test } from 'vitest'
+import dns from 'node:dns'
+import { expect, test, vi } from 'vitest'
 import { whyNotListening } from '../../src/http/listen.ts'
 import { openServer } from './server.ts'
 
@@ -18,4 +19,12 @@ test('a port that is taken is told', async () => {
   const url = new URL(await (await openServer()).server.listen())
   const { server } = await openServer({ port: Number(url.port) })
   await expect(server.listen()).rejects.toThrow(`Port ${url.port} is taken on 127.0.0.1`)
+})
+
+test('a name of several addresses stands for one: a second server would know of no limit and no drain', async () => {
+  const lookup = vi.spyOn(dns, 'lookup')
+  const { server } = await openServer({ host: 'localhost' })
+  expect(await server.listen()).toMatch(/^http:\/\/(?:127\.0\.0\.1|\[::1\]):/)
+  // This is how Fastify would find the others.
+  expect(lookup).not.toHaveBeenCalledWith('localhost', { all: true }, expect.anything())
 })
