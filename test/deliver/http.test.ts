@@ -197,6 +197,25 @@ describe('the result', () => {
     })
   })
 
+  test('never holds what came by reference, though it be only a part of a path or a query', async () => {
+    const { url } = await goodTarget(
+      '{"by itself": "canary+key", "encoded": "canary%2Bkey", "step": "canary-step"}',
+    )
+    const write = { path: '/hooks/canary-step?v=1', query: { key: 'canary+key' } }
+    const secrets = ['canary-step', 'canary+key']
+    expect(await connect({ base_url: url, write }, { secrets }).write(call(), {})).toMatchObject({
+      result: { 'by itself': '[secret]', encoded: '[secret]', step: '[secret]' },
+    })
+  })
+
+  test('may tell where the system is, though that came by reference', async () => {
+    const { url } = await goodTarget('{"self": "http://127.0.0.1/orders/7"}')
+    const connection = connect({ base_url: url }, { secrets: ['127.0.0.1', url] })
+    expect(await connection.write(call(), {})).toMatchObject({
+      result: { self: 'http://127.0.0.1/orders/7' },
+    })
+  })
+
   test('of a long answer in many pieces is whole', async () => {
     const body = JSON.stringify({ text: 'é'.repeat(1000) })
     const url = await rawTarget((socket) => {
