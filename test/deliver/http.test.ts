@@ -124,6 +124,7 @@ describe('the result', () => {
   const JSON_TYPE = 'application/json; charset=utf-8'
   test.each([
     ['{"id": 7}', JSON_TYPE, { id: 7 }],
+    ['\uFEFF{"id": 7}', JSON_TYPE, { id: 7 }],
     ['null', JSON_TYPE, null],
     ['{"id": 7}', 'application/vnd.api+json', { id: 7 }],
     ['{broken', JSON_TYPE, '{broken'],
