@@ -5,9 +5,8 @@ import { stat } from 'node:fs/promises'
 import { basename } from 'node:path'
 import type { Readable } from 'node:stream'
 import { buffer } from 'node:stream/consumers'
-import { gunzipSync } from 'node:zlib'
 import type { MappingSource } from '../client/index.ts'
-import { TooManyFrames, unzstd } from '../lib/zstd.ts'
+import { gunzip, TooManyFrames, unzstd } from '../lib/decompress.ts'
 import { UnusableFile } from './unusable.ts'
 
 export const FORMATS = ['json', 'ndjson', 'csv'] as const
@@ -107,7 +106,7 @@ function piped(source: Readable): Opened {
 const FRAMES_MAX = 10_000
 
 const DECOMPRESS: Readonly<Record<Encoding, (bytes: Buffer) => Buffer>> = {
-  gzip: (bytes) => gunzipSync(bytes, { maxOutputLength: TEXT_MAX }),
+  gzip: (bytes) => gunzip(bytes, TEXT_MAX),
   zstd: (bytes) => unzstd(bytes, { size: TEXT_MAX, frames: FRAMES_MAX }),
 }
 

@@ -25,6 +25,8 @@ export interface Kind<Config = never> {
 export interface SystemContext<Config> {
   readonly name: string
   readonly config: Config
+  /** The texts in it that came from the environment or from files: nobody may be shown them. */
+  readonly secrets: readonly string[]
   /** No call may take longer, from its first byte to the last of its answer. */
   readonly timeout: DurationMs
   readonly concurrency: number

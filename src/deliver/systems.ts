@@ -5,6 +5,7 @@ import { DEFAULT_RETRY, type RetryPolicy } from '../core/retry.ts'
 import { DEFAULT_TIMEOUT_MS, type SystemEntry } from '../core/system.ts'
 import type { DurationMs, Random } from '../core/units.ts'
 import type { Clock } from '../lib/clock.ts'
+import { textsByReference } from './by-reference.ts'
 import type { Connection, Kind } from './kind.ts'
 
 /** A system that can be called. */
@@ -102,7 +103,9 @@ function open(entry: SystemEntry, kind: Kind, { clock, random }: SystemPorts): S
   // The kind's own schema accepted it; a list of kinds cannot know which config each of them takes.
   const config = entry.config as never
   const { concurrency } = limits
-  const connection = kind.connect({ name, config, timeout, concurrency, clock, random })
+  const secrets = textsByReference(entry.config, entry.shown)
+  const context = { name, config, secrets, timeout, concurrency, clock, random }
+  const connection = kind.connect(context)
   const together = connection.bulk?.max ?? 1
   const readable = connection.read !== null
   const rules = { limits, retry, answers, ...(breaker && { breaker }), together, readable }

@@ -57,7 +57,8 @@ export class MappingChecks {
 
   #faultsOfSystems(mapping: Mapping): readonly Fault[] {
     return (['source', 'target'] as const).flatMap((name): Fault[] => {
-      if (isCallbackName(mapping[name])) return [{ ...RESERVED, path: [name] }]
+      const unusable = unusableName(mapping[name])
+      if (unusable !== null) return [{ ...unusable, path: [name] }]
       const isCalled = name === 'target' || mapping.data === undefined
       if (!isCalled || this.#systems.has(mapping[name])) return []
       const detail = this.#unknownSystems.detailOf(mapping[name])
@@ -73,12 +74,23 @@ export class MappingChecks {
 }
 
 function isReserved({ source, target }: Mapping): boolean {
-  return isCallbackName(source) || isCallbackName(target)
+  return unusableName(source) !== null || unusableName(target) !== null
 }
 
-const RESERVED = {
+/** Why no system can have this name; null where one can. */
+function unusableName(name: string): Pick<Fault, 'code' | 'detail'> | null {
+  if (isCallbackName(name)) return OF_CALLBACKS
+  return name === '.' || name === '..' ? WITHOUT_ADDRESS : null
+}
+
+const OF_CALLBACKS = {
   code: 'reserved_name',
   detail: 'Names that begin with callback: are for callbacks; ask for one with callback_url.',
+} as const
+
+const WITHOUT_ADDRESS = {
+  code: 'reserved_name',
+  detail: 'A system named . or .. would have no address: choose another name for it.',
 } as const
 
 const TOO_MANY_TARGETS: Fault = {

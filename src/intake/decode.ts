@@ -1,5 +1,10 @@
-import { pipeline, Readable } from 'node:stream'
-import { constants, createGunzip, createZstdDecompress, type ZstdDecompress } from 'node:zlib'
+import {
+  constants,
+  createGunzip,
+  createZstdDecompress,
+  type Gunzip,
+  type ZstdDecompress,
+} from 'node:zlib'
 
 /** How a body is encoded for its way here. */
 export type Encoding = 'identity' | 'gzip' | 'zstd'
@@ -25,33 +30,40 @@ export async function* decode(
 ): AsyncGenerator<Uint8Array, void> {
   if (encoding === 'identity') return yield* body
   try {
-    yield* encoding === 'gzip' ? gunzip(body) : unzstd(body)
+    yield* decodeAll(body, DECODERS[encoding])
   } catch (error) {
     throw isOfDecoder(error) ? new MalformedEncoding(String(error), { cause: error }) : error
   }
 }
 
-async function* gunzip(body: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array, void> {
-  const decoder = createGunzip({ chunkSize: CHUNK_BYTES })
-  // What goes wrong on either side comes out where it is read.
-  pipeline(Readable.from(body, { objectMode: false }), decoder, () => {})
-  yield* decoder
-}
+type Decoder = Gunzip | ZstdDecompress
+
+const DECODERS = {
+  gzip: () => createGunzip({ chunkSize: CHUNK_BYTES }),
+  zstd: () =>
+    createZstdDecompress({
+      chunkSize: CHUNK_BYTES,
+      params: { [constants.ZSTD_d_windowLogMax]: ZSTD_WINDOW_LOG_MAX },
+    }),
+} as const
 
 /** How many frames a body in zstd may have: each takes a tenth of a millisecond to begin, however short it is. */
 export const ZSTD_FRAMES_MAX = 10_000
 
 /**
- * A body in zstd may have several frames, and a decoder of Node's passes over whatever comes after the one
- * that it has come to the end of: the rest is for another decoder.
+ * A decoder of Node's passes over what comes after the end of what it reads: that is another frame of zstd,
+ * or, after a zero byte in gzip, what has no business there. The rest is for another decoder, which tells.
  */
-async function* unzstd(body: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array, void> {
+async function* decodeAll(
+  body: AsyncIterable<Uint8Array>,
+  open: () => Decoder,
+): AsyncGenerator<Uint8Array, void> {
   const chunks = body[Symbol.asyncIterator]()
   let rest: Uint8Array | null = new Uint8Array()
   try {
     for (let frames = 1; rest !== null; frames++) {
       if (frames > ZSTD_FRAMES_MAX) throw new MalformedEncoding('too many frames')
-      const decoder = createZstdDecompress(ZSTD_OPTIONS)
+      const decoder = open()
       const fed = feed(decoder, rest, chunks)
       yield* decoder
       rest = await fed
@@ -62,18 +74,13 @@ async function* unzstd(body: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Arr
   }
 }
 
-const ZSTD_OPTIONS = {
-  chunkSize: CHUNK_BYTES,
-  params: { [constants.ZSTD_d_windowLogMax]: ZSTD_WINDOW_LOG_MAX },
-}
-
 /**
  * Feeds a decoder as long as it takes what it gets. What goes wrong on either side comes out where it is read.
  *
  * @returns what it has left of a chunk; null where there is nothing left
  */
 async function feed(
-  decoder: ZstdDecompress,
+  decoder: Decoder,
   first: Uint8Array,
   chunks: AsyncIterator<Uint8Array>,
 ): Promise<Uint8Array | null> {
@@ -96,7 +103,7 @@ async function feed(
 }
 
 /** Resolves when the decoder is done with the bytes. */
-function write(decoder: ZstdDecompress, bytes: Uint8Array): Promise<void> {
+function write(decoder: Decoder, bytes: Uint8Array): Promise<void> {
   return new Promise((resolve, reject) => {
     decoder.write(bytes, (error) => (error ? reject(error) : resolve()))
   })

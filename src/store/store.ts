@@ -74,7 +74,10 @@ export interface DispatchStore extends UpkeepStore {
    * as many as a short transaction can hold.
    */
   closeSome(now: EpochMs): Promise<ClosedSome>
-  /** Sets or, with null, opens a system's gate for every worker. */
+  /**
+   * Sets or, with null, opens a system's gate for every worker. One that is throttled for longer stays:
+   * a system may ask each call for another wait, and the longest is the one that suits it.
+   */
   gate(system: string, gate: Gate): Promise<void>
   /**
    * Asks for the right to probe a closed gate with one call. It is given to one worker at a time,

@@ -147,10 +147,13 @@ describe('submit streams', () => {
     expect(JSON.parse(received[0]?.body ?? '')).toEqual({ mappings: [JSON.parse(MAPPING)] })
   })
 
-  test('nothing where the file is not compressed as its name says', async () => {
-    const { code, stderr, received } = await submittedAs('.json.zst', `[${MAPPING}]`)
+  test.each([
+    ['.json.zst', 'zstd', `[${MAPPING}]`],
+    ['.json.gz', 'gzip', Buffer.concat([gzipSync(`[${MAPPING}]`), Buffer.from('\0more')])],
+  ])('nothing where a file %s is not wholly compressed by %s', async (ending, name, content) => {
+    const { code, stderr, received } = await submittedAs(ending, content)
     expect({ code, received }).toEqual({ code: 2, received: [] })
-    expect(stderr).toContain('is not compressed by zstd, as its name says')
+    expect(stderr).toContain(`is not compressed by ${name}, as its name says`)
   })
 })
 

@@ -132,6 +132,27 @@ export const gates = {
     await store.gate(LANE, last)
     expect((await claimAt(store, UNTIL)).closed).toEqual([{ lane: LANE, gate: last }])
   },
+
+  async 'who is told to wait for less does not shorten the wait of all'(store) {
+    await backlog(store)
+    await store.gate(LANE, THROTTLED)
+    for (const state of ['throttled', 'tripped'] as const) {
+      await store.gate(LANE, { state, until: NOW + SECOND, reason: 'It has another to blame.' })
+      const closed = [{ lane: LANE, gate: THROTTLED }]
+      expect(await claimAt(store, NOW + SECOND)).toEqual({ batches: [], due: [], closed })
+    }
+    const longer: ClosedGate = { ...THROTTLED, until: UNTIL + SECOND }
+    await store.gate(LANE, longer)
+    expect((await claimAt(store, UNTIL)).closed).toEqual([{ lane: LANE, gate: longer }])
+  },
+
+  async 'what a probe is told holds, though it is to wait for less'(store) {
+    await backlog(store)
+    await store.gate(LANE, HELD)
+    const shorter: ClosedGate = { ...THROTTLED, until: UNTIL - SECOND }
+    await store.gate(LANE, shorter)
+    expect((await claimAt(store, NOW)).closed).toEqual([{ lane: LANE, gate: shorter }])
+  },
 } satisfies Promises
 
 /** A worker, and three batches of one lane for it. */

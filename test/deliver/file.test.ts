@@ -102,7 +102,12 @@ describe('writing', () => {
 })
 
 describe.each([
-  ['ndjson', '{"id":"a","n":1}\nnot JSON\n\n{"id":2,"n":"ü"}\n{"id":"a","n":3}\n{"n":4}', 3, 'ü'],
+  [
+    'ndjson',
+    '\uFEFF{"id":2,"n":"ü"}\n{"id":"a","n":1}\nnot JSON\n\n{"id":"a","n":3}\n{"n":4}',
+    3,
+    'ü',
+  ],
   ['csv', '\uFEFFid,n\r\na,1\r\n"2",ü\n\na,3\n,4\n', '3', 'ü'],
 ] as const)('reading %s', (format, text, lastOfA, ofTwo) => {
   const config = { read: { format, path: 'in', key: 'id' } }

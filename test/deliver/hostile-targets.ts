@@ -201,6 +201,18 @@ export const UNFIT: readonly {
     is: 'not encoded in the way it says',
   },
   {
+    target: 'sends something else after gzip and a zero byte',
+    behave: (socket, status) =>
+      encoded(socket, status, 'gzip', Buffer.concat([gzipSync('{}'), Buffer.from('\0x')])),
+    is: 'not encoded in the way it says',
+  },
+  {
+    target: 'sends something else after brotli',
+    behave: (socket, status) =>
+      encoded(socket, status, 'br', Buffer.concat([brotliCompressSync('{}'), Buffer.from('x')])),
+    is: 'not encoded in the way it says',
+  },
+  {
     target: 'encodes the answer twice',
     behave: (socket, status) => encoded(socket, status, 'gzip, gzip', gzipSync(gzipSync('{}'))),
     is: 'encoded in a way that was not asked for',

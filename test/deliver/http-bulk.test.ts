@@ -42,6 +42,12 @@ function unread(message: string) {
 
 const NOT_MENTIONED = unread('The answer to the bulk call does not say what became of this one.')
 
+test('its answer may begin with a byte order mark', async () => {
+  const url = await rawTarget((socket) => socket.write(answer('200 x', '\uFEFF[{"status":201}]')))
+  const bulk = { answers: { by: 'index', status: '/status' } } as const
+  expect(await handOver(url, bulk, deliveries('a'))).toEqual([taken()])
+})
+
 test('there is none where the systems file has none', () => {
   expect(connect({ base_url: 'http://127.0.0.1:1' }).bulk).toBeNull()
 })

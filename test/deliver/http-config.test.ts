@@ -36,7 +36,7 @@ describe('docs/http.md', () => {
     const result = read(file)
     expect(result).toMatchObject({ ok: true })
     for (const { name, config } of result.ok ? result.systems : []) {
-      const ports = { clock: systemClock, random: systemRandom }
+      const ports = { secrets: [], clock: systemClock, random: systemRandom }
       const system = { name, config: config as never, timeout: 1, concurrency: 1, ...ports }
       expect(http('sluice').connect(system).write).toBeTypeOf('function')
     }

@@ -124,6 +124,7 @@ describe('the result', () => {
   const JSON_TYPE = 'application/json; charset=utf-8'
   test.each([
     ['{"id": 7}', JSON_TYPE, { id: 7 }],
+    ['\uFEFF{"id": 7}', JSON_TYPE, { id: 7 }],
     ['null', JSON_TYPE, null],
     ['{"id": 7}', 'application/vnd.api+json', { id: 7 }],
     ['{broken', JSON_TYPE, '{broken'],
@@ -194,6 +195,25 @@ describe('the result', () => {
     const write = { path: '/c?token=canary-own', query: { key: 'canary+key', of: '{id}' } }
     expect(await connect({ base_url: url, write }).write(call(), {})).toMatchObject({
       message: 'Answered 404 Not Found: Cannot POST /c?[secret]&[secret]&of=map_001',
+    })
+  })
+
+  test('never holds what came by reference, though it be only a part of a path or a query', async () => {
+    const { url } = await goodTarget(
+      '{"by itself": "canary+key", "encoded": "canary%2Bkey", "step": "canary-step"}',
+    )
+    const write = { path: '/hooks/canary-step?v=1', query: { key: 'canary+key' } }
+    const secrets = ['canary-step', 'canary+key']
+    expect(await connect({ base_url: url, write }, { secrets }).write(call(), {})).toMatchObject({
+      result: { 'by itself': '[secret]', encoded: '[secret]', step: '[secret]' },
+    })
+  })
+
+  test('may tell where the system is, though that came by reference', async () => {
+    const { url } = await goodTarget('{"self": "http://127.0.0.1/orders/7"}')
+    const connection = connect({ base_url: url }, { secrets: ['127.0.0.1', url] })
+    expect(await connection.write(call(), {})).toMatchObject({
+      result: { self: 'http://127.0.0.1/orders/7' },
     })
   })
 

@@ -3,6 +3,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { PostgresConfig } from '../../src/deliver/kinds/postgres/config.ts'
 import { postgres } from '../../src/deliver/kinds/postgres.ts'
 import { freePort, type PostgresServer, startPostgres } from '../support/postgres.ts'
+import { startProxy } from '../support/proxy.ts'
 import { call } from './calls.ts'
 import { connectKind, delivery, LOOPBACK, proxyTo, UNTRUSTED } from './systems-under-test.ts'
 import { pem } from './tls/pem.ts'
@@ -304,6 +305,24 @@ describe('a database that does not do it', () => {
     await admin.query('COMMIT')
     expect(await connection.write(call({ id: '61' }), {})).toMatchObject({ kind: 'delivered' })
   })
+
+  test.each(['English', 'Czech'])(
+    'because it refuses the statement keeps its connection, in whatever language it says so: %s',
+    async (language) => {
+      await admin.query(
+        `CREATE OR REPLACE VIEW sessions AS SELECT 1 AS key, pg_backend_pid() AS session`,
+      )
+      const proxy = await startProxy(url())
+      if (language === 'Czech') proxy.speakCzech()
+      const read = { table: 'sessions', key: 'key' }
+      const connection = connect({ url: proxy.url, read }, { concurrency: 1 })
+      const before = await connection.read?.(call({ id: '1' }))
+      expect(before).toMatchObject({ kind: 'record' })
+      const answer = await connection.read?.(call({ id: 'no number' }))
+      expect(answer).toMatchObject({ kind: 'declined', manner: 'rejected' })
+      expect(await connection.read?.(call({ id: '1' }))).toEqual(before)
+    },
+  )
 
   test('because its connection breaks in between is not missed by the next call', async () => {
     const connection = connect({ read: PLAIN }, { concurrency: 1 })

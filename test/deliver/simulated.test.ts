@@ -33,7 +33,15 @@ function stillClock() {
 function connect(config: SimulatedConfig, clock = stillClock().clock, timeout = 30_000) {
   const kind = simulated({ latency: 50, successRate: 0.9 })
   const random = seededRandom(1)
-  return kind.connect({ name: 'sandbox', config, timeout, concurrency: 1, clock, random })
+  return kind.connect({
+    name: 'sandbox',
+    config,
+    secrets: [],
+    timeout,
+    concurrency: 1,
+    clock,
+    random,
+  })
 }
 
 async function outcomes(config: SimulatedConfig, count: number): Promise<readonly string[]> {

@@ -19,7 +19,7 @@ export function connectKind<Config>(
   config: Config,
   { timeout = 10_000, concurrency = 4 } = {},
 ): Connection {
-  const ports = { clock: systemClock, random: systemRandom }
+  const ports = { secrets: [], clock: systemClock, random: systemRandom }
   const connection = kind.connect({ name: 'tested', config, timeout, concurrency, ...ports })
   onTestFinished(() => connection.close())
   return connection

@@ -56,6 +56,32 @@ describe('configured systems', () => {
     expect(systems.get('constructor')).toBeNull()
   })
 
+  test('tell their kind which texts of the config came by reference, and only those', () => {
+    const told: (readonly string[])[] = []
+    const { kind } = countingKind()
+    const telling: Kind = {
+      ...kind,
+      connect(system) {
+        told.push(system.secrets)
+        return kind.connect(system)
+      },
+    }
+    const config = {
+      url: 'https://crm',
+      read: { path: '/hooks/a/b/c', query: { key: 'say key and canary' } },
+      list: ['open', 'canary'],
+      max: 7,
+    }
+    const shown = {
+      url: 'https://crm',
+      read: { path: '/hooks/***/b/***', query: { key: 'say key and ***' } },
+      list: ['open', '***'],
+      max: 7,
+    }
+    openSystems([{ ...entry('a'), config, shown }], [telling], PORTS)
+    expect(told).toEqual([['a', 'c', 'canary', 'canary']])
+  })
+
   test('are all closed', async () => {
     const { kind, open } = countingKind()
     const systems = openSystems([entry('a'), entry('b')], [kind], PORTS)

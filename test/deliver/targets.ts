@@ -56,16 +56,19 @@ interface Surroundings {
   readonly timeout?: number
   readonly clock?: Clock
   readonly resolve?: Resolve
+  /** What of the config came by reference. */
+  readonly secrets?: readonly string[]
 }
 
 /** A connection of the kind `http` that may call this machine, closed when the test ends. */
 export function connect(
   config: HttpConfig,
-  { timeout = 5000, clock = systemClock, resolve }: Surroundings = {},
+  { timeout = 5000, clock = systemClock, resolve, secrets = [] }: Surroundings = {},
 ): Connection {
   const system = {
     name: 'shop',
     config: { allow_private: ['127.0.0.0/8'], ...config },
+    secrets,
     timeout,
     concurrency: 4,
     clock,

@@ -47,6 +47,11 @@ describe.each(['gzip', 'zstd'] as const)('a body in %s', (encoding) => {
       'has something else behind it',
       Buffer.concat([part(Buffer.of(1)), Buffer.from('something else')]),
     ],
+    [
+      'has something else behind a zero byte',
+      Buffer.concat([part(Buffer.of(1)), Buffer.from('\0something else')]),
+    ],
+    ['has a zero byte behind it', Buffer.concat([part(Buffer.of(1)), Buffer.of(0)])],
     ['is empty', Buffer.of()],
   ])('is refused where it %s', async (_, body) => {
     for (const cuts of [[], [1, 2, 3], [body.length - 1]]) {

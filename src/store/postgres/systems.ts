@@ -9,7 +9,8 @@ import type { Database } from './database.ts'
 const SET_GATE = `
   INSERT INTO systems (system, state, until, reason) VALUES ($2, $3, ${NOW} + $4, $5)
   ON CONFLICT (system) DO UPDATE
-  SET state = excluded.state, until = excluded.until, reason = excluded.reason`
+  SET state = excluded.state, until = excluded.until, reason = excluded.reason
+  WHERE systems.state IS DISTINCT FROM 'throttled' OR systems.until <= excluded.until`
 
 const OPEN_GATE = 'UPDATE systems SET state = NULL, until = NULL, reason = NULL WHERE system = $1'
 

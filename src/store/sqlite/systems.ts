@@ -12,7 +12,8 @@ export function systemOperations(database: DatabaseSync, hint: (hint: WorkHint) 
   const setGate = prepare(
     database,
     `INSERT INTO systems (system, state, until, reason) VALUES (?, ?, ?, ?) ON CONFLICT DO UPDATE
-     SET state = excluded.state, until = excluded.until, reason = excluded.reason`,
+     SET state = excluded.state, until = excluded.until, reason = excluded.reason
+     WHERE state IS NOT 'throttled' OR until <= excluded.until`,
   )
   const openGate = prepare(
     database,

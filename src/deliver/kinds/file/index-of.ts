@@ -53,7 +53,7 @@ export async function indexOf(
   }
   if (format === 'ndjson') {
     await eachLine(file, signal, (line, start, end) => note(parseLine(line), start, end))
-    return { places, parse: JSON.parse }
+    return { places, parse: parseRecord }
   }
   const columns = await eachRow(file, signal, note)
   return { places, parse: (text) => parseRow(text, columns) }
@@ -110,9 +110,14 @@ async function eachLine(
   if (length > 0) endLine()
 }
 
+/** The first of a file may begin with a byte order mark. */
+function parseRecord(text: string): Json {
+  return JSON.parse(text.replace(/^\uFEFF/, ''))
+}
+
 function parseLine(line: Buffer): unknown {
   try {
-    return JSON.parse(line.toString())
+    return parseRecord(line.toString())
   } catch {
     return null
   }

@@ -36,10 +36,10 @@ const KEPT_BYTES_MAX = 4096
 export function resultOf({ headers, body }: Answer, at: Pointer | null, secrets: Secrets): Json {
   if ('unread' in body) return `(the answer is ${body.unread}, and was not kept)`
   const { length } = body
-  if (at !== null) return partOf(withoutSecrets(body.toString(), secrets), at)
+  if (at !== null) return partOf(withoutSecrets(textOf(body), secrets), at)
   if (length === 0) return null
   if (length > KEPT_BYTES_MAX) return tooLargeToKeep(length)
-  const text = withoutSecrets(body.toString(), secrets)
+  const text = withoutSecrets(textOf(body), secrets)
   const parsed = isJson(headers) ? parseJson(text) : null
   return parsed === null ? text : parsed.value
 }
@@ -72,7 +72,7 @@ export function recordOf({ body }: Answer, at: Pointer): ReadAnswer {
     const message = `The answer is ${body.unread}.`
     return { kind: 'unanswered', stage: 'read', code: 'invalid_response', message }
   }
-  const parsed = isUtf8(body) ? parseJson(body.toString().replace(/^\uFEFF/, '')) : null
+  const parsed = isUtf8(body) ? parseJson(textOf(body)) : null
   if (parsed === null) return noRecord('something that is not JSON in UTF-8.')
   const record = pick(parsed.value, at)
   return record === undefined
@@ -87,7 +87,7 @@ function noRecord(what: string): ReadAnswer {
 
 /** The JSON of an answer that tells of many mappings; undefined where there is none. */
 export function jsonOf({ body }: Answer, secrets: Secrets): Json | undefined {
-  return 'unread' in body ? undefined : parseJson(withoutSecrets(body.toString(), secrets))?.value
+  return 'unread' in body ? undefined : parseJson(withoutSecrets(textOf(body), secrets))?.value
 }
 
 /** What an answer other than a success means. */
@@ -124,7 +124,12 @@ function excerpt({ headers, body }: Answer, secrets: Secrets): string {
   const readable = /json|xml|^text\/plain/.test(headers['content-type'] ?? '')
   if ('unread' in body || !readable) return '.'
   if (body.length === 0 || body.length > KEPT_BYTES_MAX) return '.'
-  return `: ${quoted(body.toString(), secrets)}`
+  return `: ${quoted(textOf(body), secrets)}`
+}
+
+/** What a body says, without the byte order mark that some servers begin with: JSON has none. */
+export function textOf(body: Buffer): string {
+  return body.toString().replace(/^\uFEFF/, '')
 }
 
 function isJson(headers: IncomingHttpHeaders): boolean {

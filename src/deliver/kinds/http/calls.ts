@@ -46,7 +46,7 @@ export function openCalls(
       : null
   const send = tokens === null ? plainSender(line) : tokenSender(line, tokens, clock)
   const ok = parseStatuses(config.ok) ?? USUALLY_OK
-  const own = secretsOf(config)
+  const own = [...secretsOf(config), ...secretsByReference(system)]
   let given: readonly string[] = []
   let known = secretsAmong(own)
 
@@ -70,6 +70,12 @@ export function openCalls(
       await Promise.all([line.pool.destroy(), tokens?.close()])
     },
   }
+}
+
+/** Each as it is and as an address holds it; where the system is may stand in whatever it answers. */
+function secretsByReference({ config, secrets }: SystemContext<HttpConfig>): readonly string[] {
+  const hidden = secrets.filter((text) => !config.base_url.includes(text))
+  return hidden.flatMap((text) => [text, encodeURIComponent(text.toWellFormed())])
 }
 
 /** What it means that there is no answer. */

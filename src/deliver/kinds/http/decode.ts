@@ -1,5 +1,4 @@
-import { brotliDecompressSync, gunzipSync } from 'node:zlib'
-import { TooManyFrames, unzstd } from '../../../lib/zstd.ts'
+import { gunzip, TooManyFrames, unbrotli, unzstd } from '../../../lib/decompress.ts'
 
 /** The encodings that an answer may have, as a header says it. */
 export const ACCEPTED_ENCODINGS = 'gzip, br, zstd'
@@ -9,11 +8,10 @@ const FRAMES_MAX = 100
 
 type Decoder = (body: Buffer, sizeMax: number) => Buffer
 
-const gunzip: Decoder = (body, sizeMax) => gunzipSync(body, { maxOutputLength: sizeMax })
 const DECODERS = new Map<string, Decoder>([
   ['gzip', gunzip],
   ['x-gzip', gunzip],
-  ['br', (body, sizeMax) => brotliDecompressSync(body, { maxOutputLength: sizeMax })],
+  ['br', unbrotli],
   ['zstd', (body, sizeMax) => unzstd(body, { size: sizeMax, frames: FRAMES_MAX })],
 ])
 

@@ -2,7 +2,7 @@ import type { Dispatcher } from 'undici'
 import type { DurationMs, EpochMs, Json, JsonObject } from '../../../core/units.ts'
 import type { Clock } from '../../../lib/clock.ts'
 import { secretsAmong } from '../../quote.ts'
-import { type Answer, type Refused, refusalOf } from './answer.ts'
+import { type Answer, type Refused, refusalOf, textOf } from './answer.ts'
 import { basicOfClient, type OAuth, secretsOfClient } from './auth.ts'
 import { ACCEPTED_ENCODINGS } from './decode.ts'
 import { type Exchanged, exchange, type Line } from './exchange.ts'
@@ -126,7 +126,7 @@ const FOR_EVER = Number.POSITIVE_INFINITY
 const MARGIN = { share: 0.1, max: 30_000 } as const
 
 function grantOf({ body }: Answer): { token: Token; lasts: DurationMs } | null {
-  const grant = 'unread' in body ? null : parseObject(body.toString())
+  const grant = 'unread' in body ? null : parseObject(textOf(body))
   const { access_token: value, token_type: type = 'bearer', expires_in: seconds } = grant ?? {}
   if (typeof value !== 'string' || !/^[!-~]{1,8192}$/.test(value)) return null
   if (typeof type !== 'string' || type.toLowerCase() !== 'bearer') return null

@@ -59,6 +59,18 @@ export function isAboutData(error: unknown): boolean {
   return /^(?:21|22|23|44|54|P0)/.test(sqlState(error) ?? '')
 }
 
+/** What a server says when it ends a session: of the connection, of a shutdown, of what broke inside. */
+const ENDS_SESSION = /^(?:08|25P0[345]|57P|58|XX)/
+
+/**
+ * Whether the server refused a statement and goes on with the connection. How grave an error is it tells
+ * in its own language, so only its code can be relied on.
+ */
+export function isOfStatement(error: unknown): boolean {
+  const state = sqlState(error)
+  return state !== null && !ENDS_SESSION.test(state)
+}
+
 /** Null where it was not the server that spoke. */
 function sqlState(error: unknown): string | null {
   return error instanceof Error && 'severity' in error ? errorCode(error) : null

@@ -6,6 +6,7 @@ import type { SystemContext } from '../../kind.ts'
 import { type Ended, within } from '../../within.ts'
 import { addressOf } from '../address.ts'
 import type { PostgresConfig } from './config.ts'
+import { isOfStatement } from './judge.ts'
 
 const PORT = 5432
 
@@ -84,11 +85,6 @@ async function useAlone<T>(
   } finally {
     cut.removeEventListener('abort', drop)
   }
-}
-
-/** The server refused a statement, and goes on with the connection. */
-function isOfStatement(error: unknown): boolean {
-  return error instanceof Error && 'severity' in error && error.severity === 'ERROR'
 }
 
 /** An error is heard where the statement under way fails with it. */
