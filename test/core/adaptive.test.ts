@@ -94,6 +94,19 @@ describe('the number of calls at once', () => {
     expect(last).toBeGreaterThan(30)
   })
 
+  test('takes nothing from refusals for how long a call takes, not even from the first', () => {
+    const refused = { ...seen(1, 40, 50), latency: 0, throttled: true }
+    expect(adapted(adaptiveStart(BOUNDS), BOUNDS, refused).baseline).toBeNull()
+  })
+
+  test('is within its bounds again after a round when those have changed', () => {
+    const usual = { calls: 10, failures: 0, throttled: false, latency: 50, full: false }
+    const at = (limit: number) => ({ limit, baseline: 50, doubling: false })
+    const bounds = { min: 4, max: 8 }
+    expect(adapted(at(2), bounds, usual).limit).toBe(bounds.min)
+    expect(adapted(at(20), bounds, usual).limit).toBe(bounds.max)
+  })
+
   test('stays within its bounds, whatever happens', () => {
     const anyBounds = fc
       .tuple(fc.integer({ min: 1, max: 50 }), fc.nat({ max: 200 }))

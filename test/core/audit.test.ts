@@ -21,6 +21,11 @@ describe('a request that is counted at once', () => {
     expect(place).toEqual({ ...AUDIT_START, request: 8 })
   })
 
+  test('is judged then and there where it fills a piece to the last', () => {
+    const { place } = auditStep(AUDIT_START, piece({ total: AUDITED_ORDINALS }))
+    expect(place).toEqual({ ...AUDIT_START, request: 8 })
+  })
+
   test.each(['completed', 'failed', 'cancelled', 'open'] as const)(
     'does not say the truth where its %s is another',
     (name) => {

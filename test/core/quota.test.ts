@@ -31,6 +31,7 @@ describe('what a system says of its own limit', () => {
   test('is honoured for an hour at most', () => {
     const far = quota({ resetsAt: NOW + 1e12 })
     expect(allowanceAfter(null, far, 1, 0, NOW)?.until).toBe(NOW + 3_600_000)
+    expect(gateOfQuota({ ...far, remaining: 0 }, NOW)?.until).toBe(NOW + 3_600_000)
   })
 
   test('closes the gate for all where no call is left, and the next window is not near', () => {
