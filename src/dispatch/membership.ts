@@ -138,6 +138,8 @@ export class Membership {
     const number = ++this.#sent
     const id = this.#id
     await this.#leaveFormer(now)
+    // One that has left must not be there again.
+    if (this.#stopped) return
     if (!this.#joined) await store.join({ id, host }, deadline)
     const beat = await store.beat(id, deadline, now, this.#seen)
     const { alive, workers, position, epoch, welcome } = beat

@@ -245,9 +245,42 @@ test('a worker that was given up by the others loses everything, and joins anew'
 test('a process that was stopped for a while finds out before its next call', async () => {
   const member = new Member('member')
   await member.membership.start()
-  expect(member.membership.checkAlive(clock.now())).toBe(true)
-  await member.membership.stop()
-  expect(member.membership.checkAlive(clock.now())).toBe(false)
+  const before = clock.now()
+  expect(member.membership.checkAlive(before)).toBe(true)
+  // Its timers have not run.
+  expect(member.membership.checkAlive(before + LIFETIME_MS)).toBe(false)
+  expect(member.losses).toBe(1)
+  expect(member.part).toBeNull()
+})
+
+describe('a worker that has stopped', () => {
+  test('starts no call any more', async () => {
+    const member = new Member('member')
+    await member.membership.start()
+    await member.membership.stop()
+    expect(member.membership.checkAlive(clock.now())).toBe(false)
+  })
+
+  test('is not there again because it was about to join anew', async () => {
+    const cut = cuttable()
+    const member = new Member('member', cut.store)
+    await member.membership.start()
+    cut.isCut = true
+    await pass(clock, 2 * LIFETIME_MS)
+    cut.isCut = false
+    const leaving = Promise.withResolvers<void>()
+    const { leave } = cut.store
+    const slowly = (worker: string) => leaving.promise.then(() => leave(worker))
+    Object.assign(cut.store, { leave: slowly })
+    await pass(clock, REJOINED_WITHIN_MS)
+    const stopped = member.membership.stop()
+    leaving.resolve()
+    await stopped
+    await pass(clock, 1)
+    expect(await store.beat('member-2', clock.now() + LIFETIME_MS, clock.now(), 0)).toMatchObject({
+      alive: false,
+    })
+  })
 })
 
 /** The store, behind a line that can be cut. */
