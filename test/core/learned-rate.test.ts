@@ -123,6 +123,7 @@ describe('one worker of several', () => {
 
   test('has everybody wait for what the system asks for', () => {
     expect(learnedRate(FOUND, few, 5000)).toMatchObject({ wait: 5000, forAll: true })
+    expect(learnedRate({ ...FOUND, forAll: false }, few, 5000).forAll).toBe(true)
     expect(learnedRate(null, few, null)).toMatchObject({ wait: 1000, forAll: true })
   })
 })

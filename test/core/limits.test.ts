@@ -78,6 +78,12 @@ describe('a rate', () => {
     expect(startsOf(rate, 6)).toEqual([0, 0, 0, 0, 500, 1000])
   })
 
+  test('that is shared leaves every worker a call at a time, however small its part of the burst', () => {
+    const rate = { count: 2, per: 1000, burst: 1 }
+    expect(startsOf(shareOfRate(rate, 4), 3)).toEqual([0, 2000, 4000])
+    expect(startsOf(shareOfRate({ ...rate, burst: 9 }, 4), 4)).toEqual([0, 0, 0, 2000])
+  })
+
   test('with a burst is never exceeded by more than that', () => {
     fc.assert(
       fc.property(anyRate, fc.integer({ min: 1, max: 100 }), (rate, burst) => {

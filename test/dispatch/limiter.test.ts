@@ -180,6 +180,16 @@ describe('a rate', () => {
     expect(own.open).toBe(true)
   })
 
+  test('that is changed gives no burst once more', async () => {
+    const rate = { count: 10, per: 1000, burst: 5 }
+    const own = limiter(100, rate)
+    const had = queue(own, Array(20).fill('a'))
+    expect(had).toHaveLength(rate.burst)
+    own.change({ concurrency: 100, rate: [{ ...rate, count: 20 }] })
+    await pass(clock, 1)
+    expect(had).toHaveLength(rate.burst + 1)
+  })
+
   test('is never exceeded by more than a fiftieth and a call, however callers come', async () => {
     const anyRate = fc.record({
       count: fc.integer({ min: 1, max: 100 }),
