@@ -10,7 +10,7 @@ export interface PackedMappings {
   readonly ids: readonly string[]
   /** One for all of them, or one for each. */
   readonly source: string | readonly string[]
-  /** Null for a mapping that has none; left out where none has. */
+  /** Null for a mapping that has none; those behind the last one that has are left out, or all. */
   readonly transformations?: readonly (JsonObject | null)[]
   /** By position, of those that have any. */
   readonly data?: Readonly<Record<number, Json>>
@@ -34,7 +34,7 @@ export class Packer {
     const position = this.#ids.push(id) - 1
     this.#sources.push(source)
     if (transformation !== undefined) {
-      this.#fillTransformations(position)
+      while (this.#transformations.length < position) this.#transformations.push('null')
       this.#transformations.push(JSON.stringify(transformation))
     }
     if (data !== undefined) this.#data.push(`"${position}":${JSON.stringify(data)}`)
@@ -52,15 +52,10 @@ export class Packer {
       `"source":${JSON.stringify(columnOf(this.#sources))}`,
     ]
     if (this.#transformations.length > 0) {
-      this.#fillTransformations(this.#ids.length)
       columns.push(`"transformations":[${this.#transformations.join(',')}]`)
     }
     if (this.#data.length > 0) columns.push(`"data":{${this.#data.join(',')}}`)
     return `{${columns.join(',')}}`
-  }
-
-  #fillTransformations(length: number): void {
-    while (this.#transformations.length < length) this.#transformations.push('null')
   }
 }
 

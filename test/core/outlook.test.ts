@@ -150,6 +150,13 @@ describe('what one system takes', () => {
       'rate',
       expect.any(String),
     ],
+    [
+      'many in a call, of which the last is not full',
+      { writes: 101, together: 100, limits: { concurrency: 1, rate: null } },
+      200,
+      'concurrency',
+      expect.any(String),
+    ],
     ['reads of the same system', { reads: 1000 }, 20_000, 'concurrency', expect.any(String)],
     [
       'nothing but reads',
@@ -179,6 +186,13 @@ describe('what one system takes', () => {
       9999 * 20 + 100,
       'backlog',
       'crm may be called 50/s. Of what is open there, about 9,000 go before.',
+    ],
+    [
+      'what goes before, by what sets the pace of all of it, and not of its own few calls',
+      { writes: 2, before: 10_000, ...limits(120) },
+      1001 * 100,
+      'backlog',
+      expect.stringContaining('crm takes 10 calls at once'),
     ],
     [
       'a gate that opens by itself',

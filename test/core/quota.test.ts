@@ -18,6 +18,8 @@ describe('what a system says of its own limit', () => {
     const before = { calls: 4, until: NOW + 30_000 }
     expect(allowanceAfter(before, quota({ remaining: 9 }), 1, 0, NOW)).toEqual(before)
     expect(allowanceAfter(before, quota({ remaining: 2 }), 1, 0, NOW)?.calls).toBe(2)
+    const later = quota({ remaining: 9, resetsAt: NOW + 30_900 })
+    expect(allowanceAfter(before, later, 1, 0, NOW)).toEqual(before)
     const next = quota({ remaining: 100, resetsAt: NOW + 90_000 })
     expect(allowanceAfter(before, next, 1, 0, NOW)?.calls).toBe(100)
   })
