@@ -28,7 +28,7 @@ export class Checkpoints {
     this.#next = clock.after(CHECKPOINT_EVERY_MS, () => {
       const before = clock.now() - CHECKPOINT_EVERY_MS
       for (const lease of leases()) {
-        if (lease.changed && !lease.ended && lease.since <= before) write(lease.checkpoint())
+        if (lease.changed && lease.since <= before) write(lease.checkpoint())
       }
       onTick()
       this.start()

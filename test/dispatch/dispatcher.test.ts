@@ -106,6 +106,85 @@ test('a claim that is carried out long after it was given up leaves nothing behi
   expect(results.map(({ state }) => state)).toEqual(Array(5).fill('completed'))
 })
 
+test('a claim whose answer was lost is made up for within seconds', async () => {
+  const store = await openMemoryStore()
+  let isFirst = true
+  const claim: Store['claim'] = async (worker, wants, now) => {
+    const claimed = await store.claim(worker, wants, now)
+    if (!isFirst) return claimed
+    isFirst = false
+    throw new StoreUnavailable('the answer was lost')
+  }
+  stage = new Stage({ ...store, claim })
+  stage.start()
+  const postedAt = stage.clock.now()
+  await stage.finished(await stage.post({ total: 5 }))
+  expect(stage.clock.now() - postedAt).toBeLessThan(3000)
+})
+
+test('nothing is called before a worker knows what operators have said', async () => {
+  const store = await openMemoryStore()
+  let isFirst = true
+  const work: Store['work'] = async (now) => {
+    if (!isFirst) return store.work(now)
+    isFirst = false
+    throw new StoreUnavailable('the answer was lost')
+  }
+  stage = new Stage({ ...store, work })
+  await stage.store.override(LANE, { concurrency: 1 })
+  stage.latency = 60_000
+  stage.start()
+  await stage.until(() => stage.events.some(({ event }) => event === 'worker_joined'))
+  await stage.post({ total: 20 })
+  await stage.pass(10_000)
+  expect(stage.calls).toHaveLength(1)
+})
+
+describe('what is known of a batch', () => {
+  /** The batches that were written while they went on, one for each time. */
+  function checkpoints(): readonly number[] {
+    const written: number[] = []
+    const { settle } = stage.store
+    Object.assign(stage.store, {
+      settle: (...[settlements, now]: Parameters<typeof settle>) => {
+        for (const { batch, next } of settlements) if (next.state === 'leased') written.push(batch)
+        return settle(settlements, now)
+      },
+    })
+    return written
+  }
+
+  test('is written once a second while there is news', async () => {
+    stage.latency = 100
+    stage.start()
+    const written = checkpoints()
+    await stage.finished(await stage.post({ total: 200, batchSize: 200 }))
+    // It takes five seconds.
+    expect(written.length).toBeGreaterThanOrEqual(3)
+    expect(written.length).toBeLessThanOrEqual(5)
+  })
+
+  test('is not written while there is none', async () => {
+    stage.latency = 60_000
+    stage.start()
+    const written = checkpoints()
+    await stage.post({ total: 4 })
+    await stage.pass(30_000)
+    expect(stage.calls).toHaveLength(4)
+    expect(written).toEqual([])
+  })
+
+  test('is written only at its end where that comes within a second', async () => {
+    stage.latency = 100
+    stage.start()
+    const written = checkpoints()
+    for (let request = 0; request < 10; request += 1) {
+      await stage.finished(await stage.post({ total: 20, batchSize: 20 }))
+    }
+    expect(written).toEqual([])
+  })
+})
+
 test('a crash repeats about a second of calls, however large the batch', async () => {
   stage.latency = 250
   const worker = stage.start()
@@ -143,6 +222,22 @@ describe('a worker that is told to stop', () => {
       expect(result).toMatchObject({ state: 'completed', attempts: 1 })
     }
     expect(stage.calls).toHaveLength(20)
+  })
+
+  test('leaves no timer behind that would keep its process from ending', async () => {
+    stage.rules = { ...stage.rules, retry: { attempts: 3, first: 60_000, cap: 60_000 } }
+    stage.answer = ({ target }) => (target === LANE ? DELIVERED : refused(500))
+    const worker = stage.start()
+    await stage.post({ total: 1, lane: 'erp' })
+    await stage.pass(2000)
+    await stage.post({ total: 20 })
+    await stage.until(() => stage.calls.length > 1)
+    let isStopped = false
+    void worker.stop(stage.clock.now() + 3_600_000).then(() => {
+      isStopped = true
+    })
+    await stage.until(() => isStopped)
+    expect(await stage.clock.step(Number.POSITIVE_INFINITY)).toBe(false)
   })
 
   test('asks the store for nothing afterwards, though it was told before it had started', async () => {
