@@ -1,4 +1,5 @@
 import { beforeEach, describe, expect, test } from 'vitest'
+import { LIFETIME_MS } from '../../src/dispatch/membership.ts'
 import { openMemoryStore } from '../../src/store/sqlite/memory.ts'
 import { type Store, StoreUnavailable } from '../../src/store/store.ts'
 import { LANE } from '../support/requests.ts'
@@ -198,6 +199,84 @@ test('a crash repeats about a second of calls, however large the batch', async (
   expect(stage.calls.length).toBeGreaterThan(200)
   // Those under way are repeated, too, and those that ended while the checkpoint was being written.
   expect(stage.calls.length - 200).toBeLessThanOrEqual(aSecond + 2 * concurrency)
+})
+
+describe('a worker that others may have given up', () => {
+  test.each([
+    ['from what it has in hand', false],
+    ['for what waits for its turn', true],
+  ])('makes no call %s when it goes on after a while', async (_, readsAhead) => {
+    const hung = stage.start()
+    const calls: number[] = []
+    stage.answer = (_, worker) => {
+      if (worker === hung) calls.push(stage.clock.now())
+      return DELIVERED
+    }
+    stage.latency = 1000
+    if (readsAhead) {
+      stage.read = () => ({ kind: 'record', record: {} })
+      stage.sourceLimits = { concurrency: 100, rate: null }
+      stage.rules = { ...stage.rules, readable: true }
+    }
+    await stage.post({ total: 100, batchSize: 100 })
+    await stage.until(() => calls.length > 0)
+    await stage.pass(500)
+    const before = calls.length
+    hung.hang(LIFETIME_MS)
+    await stage.pass(LIFETIME_MS + 100)
+    expect(calls).toHaveLength(before)
+  })
+
+  test('starts nothing of a claim that it made under its former name', async () => {
+    const store = await openMemoryStore()
+    const late = Promise.withResolvers<void>()
+    let isFirst = true
+    const claim: Store['claim'] = async (worker, wants, now) => {
+      const claimed = await store.claim(worker, wants, now)
+      if (claimed.batches.length === 0 || !isFirst) return claimed
+      isFirst = false
+      await late.promise
+      return claimed
+    }
+    stage = new Stage({ ...store, claim })
+    stage.latency = 60_000
+    stage.start()
+    await stage.post({ total: 4 })
+    await stage.until(() => !isFirst)
+    await store.leave('worker-1-1')
+    await stage.until(() => stage.events.some(({ event }) => event === 'worker_lost'))
+    stage.start()
+    await stage.until(() => stage.calls.length > 0)
+    late.resolve()
+    await stage.pass(10_000)
+    // Each of them is called by the other.
+    const called = stage.calls.map(({ id }) => id)
+    expect(new Set(called).size).toBe(called.length)
+  })
+
+  test('keeps what it has claimed anew when a settlement of before is refused', async () => {
+    const store = await openMemoryStore()
+    const late = Promise.withResolvers<void>()
+    let isFirst = true
+    const settle: Store['settle'] = async (settlements, now) => {
+      if (isFirst) {
+        isFirst = false
+        await late.promise
+      }
+      return store.settle(settlements, now)
+    }
+    stage = new Stage({ ...store, settle })
+    stage.start()
+    const request = await stage.post({ total: 1 })
+    await stage.until(() => !isFirst)
+    await store.leave('worker-1-1')
+    stage.latency = 20_000
+    await stage.until(() => stage.calls.length > 1)
+    late.resolve()
+    await stage.finished(request)
+    expect(stage.events.map(({ event }) => event)).toContain('settlement_refused')
+    expect(stage.calls).toHaveLength(2)
+  })
 })
 
 describe('a worker that is told to stop', () => {

@@ -1,6 +1,7 @@
-import { beforeEach, describe, expect, onTestFinished, test } from 'vitest'
+import { beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest'
 import { BEAT_EVERY_MS, LIFETIME_MS, Membership } from '../../src/dispatch/membership.ts'
 import type { Part } from '../../src/dispatch/part.ts'
+import type { Clock } from '../../src/lib/clock.ts'
 import { openMemoryStore } from '../../src/store/sqlite/memory.ts'
 import { type DispatchStore, type Store, StoreUnavailable } from '../../src/store/store.ts'
 import { claimed, inserted, swept } from '../contract/steps.ts'
@@ -28,12 +29,12 @@ class Member {
   fits = true
   losses = 0
 
-  constructor(name: string, by: DispatchStore = store) {
+  constructor(name: string, by: DispatchStore = store, own: Clock = clock) {
     let lives = 0
     this.membership = new Membership(
       {
         store: by,
-        clock,
+        clock: own,
         random: () => 0.5,
         host: 'somewhere',
         newId: () => `${name}-${++lives}`,
@@ -83,6 +84,22 @@ describe('a worker that joins', () => {
     first.membership.heed(epoch)
     await pass(clock, 1)
     expect(first.parts).toHaveLength(1)
+    // Nor while its calls are more than its part allows, and nobody waits for room.
+    first.fits = false
+    await pass(clock, 2 * BEAT_EVERY_MS)
+    expect(first.parts).toHaveLength(3)
+  })
+
+  test('beats early once, however often it is told', async () => {
+    const first = new Member('first')
+    await first.membership.start()
+    await new Member('second').membership.start()
+    const { epoch } = await store.work(clock.now())
+    const beats = vi.spyOn(store, 'beat')
+    for (let time = 0; time < 3; time++) first.membership.heed(epoch)
+    await pass(clock, 1)
+    // It says at once that it has heard.
+    expect(beats).toHaveBeenCalledTimes(2)
   })
 
   test('gets no part before the others have made room, and then everyone has one', async () => {
@@ -108,7 +125,8 @@ describe('a worker that joins', () => {
     await first.membership.start()
     await second.membership.start()
     first.fits = false
-    await pass(clock, 4 * BEAT_EVERY_MS)
+    // Some time after its usual beats, and before the next one.
+    await pass(clock, 4 * BEAT_EVERY_MS + 1000)
     expect(first.part).toEqual({ workers: 2, position: 0 })
     expect(second.part).toBeNull()
     first.fits = true
@@ -251,6 +269,64 @@ test('a process that was stopped for a while finds out before its next call', as
   expect(member.membership.checkAlive(before + LIFETIME_MS)).toBe(false)
   expect(member.losses).toBe(1)
   expect(member.part).toBeNull()
+  await pass(clock, REJOINED_WITHIN_MS)
+  expect(member.membership.id).toBe('member-2')
+})
+
+test('a process that was stopped for longer than it may is to be found dead, with what it held', async () => {
+  let stood = 0
+  const late = { now: () => clock.now() + stood, after: clock.after.bind(clock) }
+  const member = new Member('member', store, late)
+  await member.membership.start()
+  stood = LIFETIME_MS
+  expect(member.membership.checkAlive(late.now())).toBe(false)
+  await pass(clock, 10 * LIFETIME_MS)
+  expect(member.membership.id).toBe('member-2')
+  expect((await swept(store, late.now(), 0)).rescued).toEqual([{ worker: 'member-1', batches: 0 }])
+})
+
+describe('an answer that comes late', () => {
+  test('gives back no part that was smaller by then', async () => {
+    const slow = slowBeats()
+    const first = new Member('first', slow.store)
+    await first.membership.start()
+    slow.isSlow = true
+    await pass(clock, BEAT_EVERY_MS)
+    await new Member('second').membership.start()
+    slow.isSlow = false
+    await pass(clock, BEAT_EVERY_MS)
+    expect(first.part).toEqual({ workers: 2, position: 0 })
+    slow.answer()
+    await pass(clock, 1)
+    expect(first.part).toEqual({ workers: 2, position: 0 })
+  })
+
+  test('does not revive a name that was given up', async () => {
+    const slow = slowBeats()
+    const member = new Member('member', slow.store)
+    await member.membership.start()
+    slow.isSlow = true
+    await pass(clock, LIFETIME_MS - 1500)
+    expect(member.losses).toBe(1)
+    slow.answer()
+    await pass(clock, 1)
+    expect(member.membership.id).toBeNull()
+    expect(member.part).toBeNull()
+  })
+
+  test('does not bring back a worker that has stopped', async () => {
+    const slow = slowBeats()
+    const member = new Member('member', slow.store)
+    await member.membership.start()
+    slow.isSlow = true
+    await pass(clock, BEAT_EVERY_MS)
+    await member.membership.stop()
+    slow.answer()
+    await pass(clock, 1)
+    expect(member.membership.id).toBeNull()
+    expect(member.parts).toHaveLength(1)
+    expect(await clock.step(Number.POSITIVE_INFINITY)).toBe(false)
+  })
 })
 
 describe('a worker that has stopped', () => {
@@ -259,6 +335,17 @@ describe('a worker that has stopped', () => {
     await member.membership.start()
     await member.membership.stop()
     expect(member.membership.checkAlive(clock.now())).toBe(false)
+  })
+
+  test('does not try to join any longer', async () => {
+    const joining = Promise.withResolvers<void>()
+    const member = new Member('member', { ...store, join: () => joining.promise })
+    const started = member.membership.start()
+    await pass(clock, 1)
+    const stopped = member.membership.stop()
+    joining.reject(new StoreUnavailable('it is away'))
+    await Promise.all([started, stopped])
+    expect(await clock.step(Number.POSITIVE_INFINITY)).toBe(false)
   })
 
   test('is not there again because it was about to join anew', async () => {
@@ -282,6 +369,25 @@ describe('a worker that has stopped', () => {
     })
   })
 })
+
+/** The store, whose answers to beats stay out, when it is slow, until they are wanted. */
+function slowBeats() {
+  const answers: (() => void)[] = []
+  const answer = () => {
+    for (const each of answers.splice(0)) each()
+  }
+  const state = { isSlow: false, store, answer }
+  const whole = store
+  state.store = {
+    ...whole,
+    async beat(...beat) {
+      const answered = await whole.beat(...beat)
+      if (state.isSlow) await new Promise<void>((resolve) => answers.push(resolve))
+      return answered
+    },
+  }
+  return state
+}
 
 /** The store, behind a line that can be cut. */
 function cuttable() {

@@ -53,6 +53,8 @@ interface Worker {
   stop(deadline: EpochMs): Promise<void>
   /** Like kill -9: nothing of it moves any more. */
   crash(): void
+  /** Like SIGSTOP, and SIGCONT so much later: what was due meanwhile is done then, in order. */
+  hang(duration: DurationMs): void
 }
 
 export class Stage {
@@ -90,7 +92,7 @@ export class Stage {
 
   /** Starts a worker; the store knows it a moment later. */
   start(): Worker {
-    const { clock: near, die } = mortal(this.clock)
+    const { clock: near, die, hang } = mortal(this.clock)
     this.#workers += 1
     const name = `worker-${this.#workers}`
     let lives = 0
@@ -118,7 +120,7 @@ export class Stage {
       host: 'stage',
       retention: 86_400_000,
     })
-    const worker: Worker = { stop: (deadline) => dispatcher.stop(deadline), crash: die }
+    const worker: Worker = { stop: (deadline) => dispatcher.stop(deadline), crash: die, hang }
     void dispatcher.start()
     return worker
   }
@@ -190,20 +192,27 @@ export class Stage {
   }
 }
 
-/** A clock that stands still for ever once its owner is dead. */
-function mortal(clock: Clock): { clock: Clock; die: () => void } {
+/** A clock that stands still for ever once its owner is dead, and for a while when it hangs. */
+function mortal(clock: Clock) {
   let alive = true
+  let hangsUntil: EpochMs = 0
   const own: Clock = {
     now: () => clock.now(),
-    after: (delay, callback) =>
-      clock.after(delay, () => {
-        if (alive) callback()
-      }),
+    after: (delay, callback) => clock.after(delay, () => fire(callback)),
   }
+
+  function fire(callback: () => void): void {
+    if (clock.now() < hangsUntil) clock.after(hangsUntil - clock.now(), () => fire(callback))
+    else if (alive) callback()
+  }
+
   return {
     clock: own,
     die: () => {
       alive = false
+    },
+    hang: (duration: DurationMs) => {
+      hangsUntil = clock.now() + duration
     },
   }
 }
