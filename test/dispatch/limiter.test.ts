@@ -54,6 +54,30 @@ describe('concurrency', () => {
     expect(had).toEqual(['a', 'b'])
   })
 
+  test('lets nobody in who comes just when the first of those who wait may go', async () => {
+    const own = limiter(100, { count: 10, per: 1000, burst: 1 })
+    const had = queue(own, ['a'])
+    clock.after(100, () => {
+      void own.take()?.then(() => had.push('late'))
+    })
+    void own.take()?.then(() => had.push('b'))
+    await pass(clock, 100)
+    expect(had).toEqual(['a', 'b'])
+    await pass(clock, 100)
+    expect(had).toEqual(['a', 'b', 'late'])
+  })
+
+  test('is kept to once no more calls are under way than it allows', () => {
+    const own = limiter(4)
+    queue(own, ['a', 'b', 'c', 'd'])
+    expect(own.fits).toBe(true)
+    own.assign({ workers: 2, position: 0 })
+    own.give()
+    expect(own.fits).toBe(false)
+    own.give()
+    expect(own.fits).toBe(true)
+  })
+
   test('lets go of who is called off while it waits, and the others keep their places', async () => {
     const own = limiter(1)
     const closing = new AbortController()
@@ -229,6 +253,140 @@ describe('a rate', () => {
       await pass(clock, 2000)
       expect(Math.abs(starts.length - 200 / workers)).toBeLessThanOrEqual(6)
     }
+  })
+})
+
+describe('a rate that several workers share, or that some calls take more of', () => {
+  const rate = { count: 10, per: 1000, burst: 1 }
+
+  test('is spent as it was when another worker joins', async () => {
+    const own = limiter(100, rate)
+    queue(own, ['a'])
+    own.assign({ workers: 2, position: 0 })
+    expect(own.open).toBe(false)
+    await pass(clock, 100)
+    expect(own.open).toBe(true)
+  })
+
+  test('has taken out of it what the step costs', async () => {
+    const limits = { concurrency: 100, rate: [rate], cost: { read: 1, write: 5 } }
+    const own = new Limiter(limits, clock, () => {})
+    void own.take('read')
+    await pass(clock, 100)
+    expect(own.open).toBe(true)
+    void own.take('write')
+    await pass(clock, 499)
+    expect(own.open).toBe(false)
+    await pass(clock, 1)
+    expect(own.open).toBe(true)
+  })
+})
+
+describe('what a system says is left', () => {
+  /** It is told with the answer to a call that is under way. */
+  function learned(own: Limiter, remaining: number): void {
+    own.learn({ limit: 10, window: 5000, remaining, resetsAt: clock.now() + 5000 })
+  }
+
+  test('is left less the other calls under way, and each that begins', () => {
+    const own = limiter(100)
+    queue(own, ['a', 'b', 'c'])
+    learned(own, 4)
+    own.give()
+    expect(queue(own, ['d', 'e', 'f', 'g'])).toEqual(['d', 'e'])
+  })
+
+  test('holds until its time is over, and whoever waits goes on then', async () => {
+    const own = limiter(100)
+    queue(own, ['a'])
+    learned(own, 0)
+    own.give()
+    expect(own.idle).toBe(false)
+    const had = queue(own, ['b', 'c'])
+    await pass(clock, 4999)
+    expect(had).toEqual([])
+    await pass(clock, 1)
+    expect(had).toEqual(['b', 'c'])
+    own.give()
+    own.give()
+    expect(own.idle).toBe(true)
+  })
+})
+
+describe('a number of calls at once that is found out by trial', () => {
+  function adaptive(adaptiveFrom: number, concurrency = 100): Limiter {
+    return new Limiter({ concurrency, adaptiveFrom, rate: null }, clock, () => {})
+  }
+
+  /** Makes so many calls, as many at once as may be, of 10 ms each. */
+  async function calls(own: Limiter, rounds: number): Promise<void> {
+    for (let round = 0; round < rounds; round++) {
+      const names = Array.from({ length: own.concurrency }, () => 'a')
+      queue(own, names)
+      await pass(clock, 10)
+      for (const _ of names) own.give()
+    }
+  }
+
+  test('begins with a part of the lowest, and is none where there is no part', () => {
+    const own = adaptive(8)
+    expect(own.concurrency).toBe(8)
+    const shared = adaptive(8)
+    shared.assign(null)
+    expect(shared.concurrency).toBe(0)
+    shared.assign({ workers: 4, position: 0 })
+    expect(shared.concurrency).toBe(2)
+  })
+
+  test('grows while all of it is used, and never beyond the part', async () => {
+    const own = adaptive(1)
+    await calls(own, 40)
+    expect(own.concurrency).toBeGreaterThan(20)
+    own.assign({ workers: 10, position: 0 })
+    expect(own.concurrency).toBe(10)
+    await calls(own, 10)
+    expect(own.concurrency).toBe(10)
+  })
+
+  test('does not grow while less is called', async () => {
+    const own = adaptive(1, 10_000)
+    const onlyOne = async (times: number) => {
+      for (let call = 0; call < times; call++) {
+        queue(own, ['a'])
+        await pass(clock, 10)
+        own.give()
+      }
+    }
+    await calls(own, 22)
+    // The round that has begun was full.
+    await onlyOne(2 * own.concurrency)
+    const before = own.concurrency
+    await onlyOne(5 * before)
+    expect(own.concurrency).toBe(before)
+  })
+
+  test('shrinks once for all calls that were under way when they were too many', async () => {
+    const own = adaptive(1)
+    await calls(own, 40)
+    const before = own.concurrency
+    queue(own, Array(before).fill('a'))
+    await pass(clock, 10)
+    for (let call = 0; call < before; call++) own.give('throttled')
+    const less = Math.floor(0.7 * before)
+    expect(own.concurrency).toBe(less)
+    queue(own, ['b'])
+    own.give('throttled')
+    expect(own.concurrency).toBe(Math.floor(0.7 * less))
+  })
+
+  test('shrinks when too many of a round fail', async () => {
+    const own = adaptive(1)
+    await calls(own, 40)
+    const before = own.concurrency
+    queue(own, Array(before).fill('a'))
+    await pass(clock, 10)
+    for (let call = 0; call < before; call++) own.give(call % 5 === 0 ? 'failed' : 'fine')
+    expect(own.concurrency).toBe(Math.floor(0.7 * before))
   })
 })
 
