@@ -102,6 +102,16 @@ describe('a store that is away', () => {
     ])
   })
 
+  test('is asked once a second, however long it is away', async () => {
+    await inserted(store)
+    failures = 1000
+    void settler.write(done(await claimedOne(store)))
+    await pass(clock, 60_000)
+    const before = groups.length
+    await pass(clock, 10_000)
+    expect(groups.length - before).toBe(10)
+  })
+
   test('gets everything in the order in which it came', async () => {
     await inserted(store, { total: 5 })
     const batch = await claimedOne(store)

@@ -66,6 +66,48 @@ test('the audit goes on where it was, and comes round to all that is open', asyn
   sweeper.stop()
 })
 
+test('a request that the audit repairs is told of', async () => {
+  const events: Event[] = []
+  let isFirst = true
+  const sweeper = sweeperOn(
+    {
+      ...stage.store,
+      async audit(place, now) {
+        const audited = await stage.store.audit(place, now)
+        const repaired = isFirst ? 'the request' : audited.repaired
+        isFirst = false
+        return { ...audited, repaired }
+      },
+    },
+    events,
+  )
+  await stage.pass(2 * ONE_SWEEP)
+  expect(events).toEqual([{ event: 'request_repaired', request: 'the request' }])
+  sweeper.stop()
+})
+
+test('a sweep that takes long is not joined by another', async () => {
+  const audit = Promise.withResolvers<void>()
+  let audits = 0
+  const sweeper = sweeperOn(
+    {
+      ...stage.store,
+      async audit(place, now) {
+        audits += 1
+        await audit.promise
+        return stage.store.audit(place, now)
+      },
+    },
+    [],
+  )
+  await stage.pass(3 * ONE_SWEEP)
+  expect(audits).toBe(1)
+  audit.resolve()
+  await stage.pass(ONE_SWEEP)
+  expect(audits).toBe(2)
+  sweeper.stop()
+})
+
 test('a store that is away ends a sweep, and the next one goes on', async () => {
   await finished(700, stage.clock.now() - 2 * DAY)
   let calls = 0
