@@ -1,6 +1,7 @@
 import { once } from 'node:events'
 import { createServer, type Socket } from 'node:net'
-import { describe, expect, onTestFinished, test } from 'vitest'
+import { describe, expect, onTestFinished, test, vi } from 'vitest'
+import { safeConnector } from '../../src/deliver/connect/connector.ts'
 import { AddressNotAllowed, openGuard, type Resolve } from '../../src/deliver/connect/guard.ts'
 import { safeConnect } from '../../src/deliver/connect/safe-connect.ts'
 import { call } from './calls.ts'
@@ -155,11 +156,38 @@ describe('safeConnect', () => {
     expect(sockets).toEqual([])
   })
 
-  test('lets go of a socket that has ended up elsewhere', () => {
+  test('judges where a socket has ended up', () => {
     const guard = openGuard()
     const stray = guard.checkConnected({ remoteAddress: '10.0.0.1' } as Socket)
     expect(stray).toBeInstanceOf(AddressNotAllowed)
     expect(guard.checkConnected({ remoteAddress: '8.8.8.8' } as Socket)).toBeNull()
     expect(guard.checkConnected({} as Socket)).toBeInstanceOf(AddressNotAllowed)
+  })
+
+  describe('lets go of a socket that has ended up elsewhere', () => {
+    /** Lets a connection begin, and does not allow where it ends. */
+    const guard = {
+      ...openGuard(LOOPBACK, scripted(['127.0.0.1']).resolve),
+      checkConnected: openGuard().checkConnected,
+    }
+
+    test('of its own', async () => {
+      const { port } = await listening()
+      const socket = safeConnect({ host: 'shop.test', port, tls: null }, guard)
+      const [error] = await once(socket, 'error')
+      expect(error).toBeInstanceOf(AddressNotAllowed)
+      expect(socket.destroyed).toBe(true)
+    })
+
+    test('of a pool', async () => {
+      const { port, sockets } = await listening()
+      const target = { hostname: 'shop.test', port: String(port), protocol: 'http:' }
+      const [error, socket] = await new Promise<readonly unknown[]>((resolve) => {
+        safeConnector(guard, {})(target, (...ending) => resolve(ending))
+      })
+      expect(error).toBeInstanceOf(AddressNotAllowed)
+      expect(socket).toBeNull()
+      await vi.waitFor(() => expect(sockets.every(({ closed }) => closed)).toBe(true))
+    })
   })
 })
