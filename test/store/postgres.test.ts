@@ -289,6 +289,24 @@ describe('a claim', () => {
     const touched = Number(/"Shared Hit Blocks":(\d+)/.exec(plan)?.[1])
     expect(touched).toBeLessThan(400)
   })
+
+  test('goes through some of the batches of a closed request, however many are in front', async () => {
+    const store = await open()
+    await join(store)
+    const request = await inserted(store)
+    await claimedOne(store)
+    await store.cancel(TENANT, request.id, NOW)
+    await execute(
+      url,
+      `INSERT INTO batches (request, lane, state, start, rank, count)
+       SELECT request, lane, 'ready', n, n, 5 FROM batches, generate_series(1, 100000) n`,
+    )
+    await execute(url, 'ANALYZE')
+    const parameters = [NOW, 'worker-1', [LANE], [20], ['Infinity'], [0], [4], [1], [false]]
+    const [row] = await execute(url, `EXPLAIN (ANALYZE, FORMAT JSON) ${LEASE}`, parameters)
+    const rows = JSON.stringify(row).matchAll(/"(?:Actual Rows|Rows Removed by Filter)":([\d.]+)/g)
+    expect(Math.max(...[...rows].map(([, count]) => Number(count)))).toBeLessThan(20_000)
+  })
 })
 
 test.each(['C', 'en'])(

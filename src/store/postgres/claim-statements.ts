@@ -5,6 +5,14 @@ import { NOW } from './clock.ts'
 /** How many waiting batches of a lane one claim makes ready: bounds the transaction. */
 const PROMOTE_MAX = 1000
 
+/** How many batches of closed requests a lease passes over in a lane, until they are ended. */
+const PASSED_MAX = 10_000
+
+/** Leaves out those of the batches `f` that others have locked, and locks the others as far as they are read. */
+const LOCKED = `CROSS JOIN LATERAL (
+        SELECT FROM batches WHERE id = f.id AND state = 'ready' FOR UPDATE SKIP LOCKED
+      ) l`
+
 /** How the wanted lanes stand. Nothing of it is written, so a lane that has nothing costs no more. */
 export const LOOK = `
   SELECT w.lane, s.*, ready.count, waiting.run_at AS due, ${NOW} AS at
@@ -37,7 +45,8 @@ export const PROMOTE = `
  * beyond them is let go of at the end. The locking stands in CTEs that are materialised: PostgreSQL
  * may run a sub-select with a LIMIT more than once, and would lease more than it says.
  *
- * Batches of closed requests are passed over: there are few such requests, and each is gone soon.
+ * Batches of closed requests are passed over, so many of a lane: what stands behind more of them waits until
+ * they are ended, and no claim goes through a million of them. What is passed over is not locked.
  *
  * The right to probe a lane is taken with the row of its system, so that of two only one has it.
  *
@@ -61,18 +70,25 @@ export const LEASE = `
     SELECT b.id, b.count, o.lane, o.mappings, o.turn,
       row_number() OVER (PARTITION BY o.lane ORDER BY b.rank, b.id) - 1 AS nth
     FROM open o CROSS JOIN LATERAL (
-      SELECT id, count, rank FROM batches
-      WHERE lane = o.lane AND state = 'ready' AND rank < o.below
-        AND request NOT IN (SELECT seq FROM closing)
-      ORDER BY rank, id LIMIT o.picks FOR UPDATE SKIP LOCKED
+      SELECT f.id, f.count, f.rank
+      FROM (
+        SELECT * FROM batches WHERE lane = o.lane AND state = 'ready' AND rank < o.below
+        ORDER BY rank, id LIMIT o.picks + ${PASSED_MAX}
+      ) f ${LOCKED}
+      WHERE f.request NOT IN (SELECT seq FROM closing)
+      ORDER BY f.rank, f.id LIMIT o.picks
     ) b
   ), aged AS MATERIALIZED (
     SELECT b.id, b.count, o.lane, o.mappings, o.turn,
       row_number() OVER (PARTITION BY o.lane ORDER BY b.id) - 1 AS nth
     FROM open o CROSS JOIN LATERAL (
-      SELECT id, count FROM batches WHERE lane = o.lane AND state = 'ready'
-        AND request NOT IN (SELECT seq FROM closing)
-      ORDER BY id LIMIT o.oldest FOR UPDATE SKIP LOCKED
+      SELECT f.id, f.count
+      FROM (
+        SELECT * FROM batches WHERE lane = o.lane AND state = 'ready'
+        ORDER BY id LIMIT o.oldest + ${PASSED_MAX}
+      ) f ${LOCKED}
+      WHERE f.request NOT IN (SELECT seq FROM closing)
+      ORDER BY f.id LIMIT o.oldest
     ) b
   ), turns AS (
     SELECT id, count, lane, mappings,
