@@ -123,7 +123,10 @@ export interface Work {
   readonly systems: readonly SystemControl[]
   /** That of the last worker that joined and is not gone: as in `Beat`, but dead ones count. */
   readonly epoch: number
-  /** The closed requests that are not finished: nothing more of them may start. The first thousand. */
+  /**
+   * The closed requests that are not finished: nothing more of them may start. The last thousand that were
+   * closed: those before them were told of.
+   */
   readonly closing: readonly RequestName[]
   /** There is something for `closeSome`. */
   readonly toClose: boolean

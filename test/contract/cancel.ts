@@ -30,6 +30,9 @@ import type { Promises } from './store.contract.ts'
 /** More batches than one transaction looks at. */
 const MANY = 2500
 
+/** So many closed requests are named at once. */
+const NAMED = 1000
+
 /** What cancel promises: nothing more starts, what is in hand may end, and all of it is accounted for. */
 export const cancel = {
   async 'a request that nobody has in hand is cancelled at once, and no verdicts are written'(
@@ -361,6 +364,18 @@ export const cancel = {
     await store.cancel(TENANT, id, NOW)
     stop()
     expect(hints).toContainEqual({ lane: null, rank: null })
+  },
+
+  async 'the last request that was closed is named, however many are still to end'(store) {
+    await join(store)
+    const others = await Promise.all(Array.from({ length: NAMED }, () => inserted(store)))
+    const last = await inserted(store)
+    expect(await claimed(store)).toHaveLength(NAMED + 1)
+    await Promise.all(others.map(({ id }) => store.cancel(TENANT, id, NOW)))
+    await store.cancel(TENANT, last.id, NOW + SECOND)
+    const { closing } = await store.work(NOW + SECOND)
+    expect(closing).toHaveLength(NAMED)
+    expect(closing).toContainEqual(nameOf(last))
   },
 
   async 'where nothing is to be closed, nothing is'(store) {

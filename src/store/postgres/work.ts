@@ -15,7 +15,7 @@ const lanes = (state: string, value: string) => `
     ORDER BY b.lane, b.${value} LIMIT 1
   ) next`
 
-/** How many closed requests are named at once. */
+/** How many closed requests are named at once: the latest, of which workers have not heard yet. */
 const CLOSING_MAX = 1000
 
 /** Everything in one statement, for it is asked every second by every node. */
@@ -29,7 +29,7 @@ const WORK = `
     (SELECT coalesce(max(epoch), 0) FROM workers) AS epoch, ${RELEASE_AT} AS release,
     (SELECT coalesce(json_agg(c), '[]') FROM (
       SELECT tenant, id FROM requests WHERE closing IS NOT NULL AND finished_at IS NULL
-      ORDER BY seq LIMIT ${CLOSING_MAX}) c) AS closing,
+      ORDER BY closing_at DESC LIMIT ${CLOSING_MAX}) c) AS closing,
     EXISTS (SELECT 1 FROM requests
       WHERE closing IS NOT NULL AND finished_at IS NULL AND closing_from IS NOT NULL)
     OR EXISTS (SELECT 1 FROM requests

@@ -13,7 +13,7 @@ const PROMOTE_MAX = 1000
 /** How many batches of closed requests a claim passes over in a lane, until they are ended. */
 const PASSED_MAX = 1000
 
-/** How many closed requests are named at once. */
+/** How many closed requests are named at once: the latest, of which workers have not heard yet. */
 const CLOSING_MAX = 1000
 
 /** A batch that is ready, of a request that is closed: it is passed over. */
@@ -62,7 +62,7 @@ export function claimOperations(database: DatabaseSync, releaseAt: () => EpochMs
   const closing = prepare<RequestName>(
     database,
     `SELECT tenant, id FROM requests WHERE closing IS NOT NULL AND finished_at IS NULL
-     ORDER BY seq LIMIT ${CLOSING_MAX}`,
+     ORDER BY closing_at DESC LIMIT ${CLOSING_MAX}`,
   )
   const toClose = prepare(
     database,
