@@ -6,7 +6,8 @@ import type { EpochMs } from '../core/units.ts'
 export interface IntakeStore {
   /**
    * All or nothing. A key seen before within the tenant inserts nothing and gives the first one. Where
-   * its time has not come (`terms.notBefore` after `createdAt`), its batches wait for `release`.
+   * it has a time (`terms.notBefore`), its batches wait for `release`, even if it is over by the caller's
+   * clock: that of the store counts.
    */
   insert(request: NewRequest): Promise<Inserted>
   /**

@@ -4,15 +4,8 @@ import type { Gate } from '../core/gate.ts'
 import { NO_OVERRIDE } from '../core/limits.ts'
 import type { Priority } from '../core/mapping.ts'
 import type { Closing, Request, RequestState } from '../core/request.ts'
-import type { DurationMs, EpochMs } from '../core/units.ts'
-import type {
-  EarlierRequest,
-  Keyed,
-  NewRequest,
-  Ordinals,
-  StoredBatch,
-  SystemControl,
-} from './store.ts'
+import type { DurationMs } from '../core/units.ts'
+import type { EarlierRequest, Keyed, Ordinals, StoredBatch, SystemControl } from './store.ts'
 
 /** How many batches of a lane are looked at to tell where a new one would stand: bounds what it costs. */
 export const BATCHES_COUNTED_MAX = 1000
@@ -70,11 +63,6 @@ export function toKeyed({ id, fingerprint, receiving_until }: KeyRow): Keyed {
 /** What of an earlier request is told to whoever comes with its key. */
 export function toEarlier({ id, total }: KeyRow): EarlierRequest {
   return { id, total }
-}
-
-/** When a request that is inserted will be ranked; null for at once. */
-export function releaseAtOf({ terms, createdAt }: NewRequest): EpochMs | null {
-  return terms.notBefore !== null && terms.notBefore > createdAt ? terms.notBefore : null
 }
 
 /** A request as the port has it. */

@@ -89,9 +89,11 @@ export const releasing = {
     expect((await store.work(NOW)).release).toBe(NOW + 2 * MINUTE)
   },
 
-  async 'a time that is over when a request comes says nothing'(store) {
+  async 'a time that is over when a request comes holds nothing up'(store) {
     await join(store)
-    await inserted(store, { createdAt: LATER, terms: { notBefore: LATER } })
+    await inserted(store, { terms: { notBefore: NOW - 1 } })
+    expect((await store.work(NOW)).release).toBeLessThan(NOW)
+    await released(store)
     expect(await claimed(store)).toHaveLength(1)
   },
 

@@ -4,7 +4,7 @@ import { EXPIRED } from '../../src/core/closed.ts'
 import { unpack } from '../../src/core/packed.ts'
 import { newId } from '../../src/lib/random.ts'
 import { StoreUnavailable } from '../../src/store/store.ts'
-import { allBatches, claimed, inserted, join, settled } from '../contract/steps.ts'
+import { allBatches, claimed, inserted, join, released, settled } from '../contract/steps.ts'
 import { done, ERROR, LANE, newBatch, type RequestOptions, TENANT } from '../support/requests.ts'
 import { type Changes, type Fixture, openServer } from './server.ts'
 
@@ -43,6 +43,7 @@ function retry(fixture: Fixture, id: string, sent?: Sent) {
 async function finished({ store }: Fixture, failed: number, options: RequestOptions = {}) {
   await join(store)
   const request = await inserted(store, { total: 10, ...options })
+  await released(store)
   const [first, second] = await claimed(store)
   if (first === undefined || second === undefined) throw new Error('ten mappings are two batches')
   await settled(store, [done(first, { failed }), done(second)])

@@ -202,6 +202,16 @@ describe('two stores on one database', () => {
     expect(wait).toBeGreaterThan(MINUTE - 30 * SECOND)
     expect(wait).toBeLessThanOrEqual(MINUTE)
   })
+
+  test('start nothing before its time, whatever the clock says of who took it', async () => {
+    const here = await open({ clock: 'database' })
+    const now = Date.now()
+    const ahead = now + 120 * MINUTE
+    await join(here, 'worker-1', now + MINUTE)
+    await inserted(here, { createdAt: ahead, terms: { notBefore: now + 60 * MINUTE } })
+    await released(here, now)
+    expect(await claimed(here, { now })).toEqual([])
+  })
 })
 
 describe('hints', () => {

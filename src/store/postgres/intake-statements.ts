@@ -12,9 +12,9 @@ export const INSERT = `
     SELECT nextval('requests_seq_seq') AS seq, g.*
     FROM unnest($1::text[], $2::text[], $3::text[], $4::bigint[], $5::bigint[], $6::text[],
       $7::text[], $8::text[], $9::bigint[], $10::text[], $11::text[], $21::bigint[], $22::bigint[],
-      $23::text[], $24::text[], $25::bigint[], $26::bigint[]) WITH ORDINALITY
+      $23::text[], $24::text[], $25::bigint[]) WITH ORDINALITY
       AS g (id, tenant, priority, total, created_at, metadata, lanes, sources, open,
-        key, fingerprint, not_before, lifetime, callback_url, retry_of, release_at, now, place)
+        key, fingerprint, not_before, lifetime, callback_url, retry_of, now, place)
   ), keyed AS (
     INSERT INTO idempotency_keys (tenant, key, fingerprint, request, created_at)
     SELECT tenant, key, fingerprint, id, created_at FROM given WHERE key IS NOT NULL
@@ -27,7 +27,7 @@ export const INSERT = `
     INSERT INTO requests (seq, id, tenant, priority, state, total, open, created_at, metadata, lanes,
       sources, not_before, expires_at, callback_url, retry_of, release_at)
     SELECT seq, id, tenant, priority, 'pending', total, open, created_at, metadata, lanes, sources,
-      not_before, ${nowOr('now')} + lifetime, callback_url, retry_of, release_at
+      not_before, ${nowOr('now')} + lifetime, callback_url, retry_of, not_before
     FROM fresh
   ), parts AS MATERIALIZED (
     SELECT nextval('batches_id_seq') AS id, p.*
@@ -36,7 +36,7 @@ export const INSERT = `
       AS p (place, lane, start, rank, first, last, count, number)
   ), queued AS (
     INSERT INTO batches (id, request, lane, state, start, rank, count)
-    SELECT p.id, f.seq, p.lane, CASE WHEN f.release_at IS NULL THEN 'ready' ELSE 'staged' END,
+    SELECT p.id, f.seq, p.lane, CASE WHEN f.not_before IS NULL THEN 'ready' ELSE 'staged' END,
       p.start, p.rank, p.count
     FROM parts p JOIN fresh f USING (place)
   ), stored AS (
@@ -45,16 +45,16 @@ export const INSERT = `
     FROM unnest($19::text[], $20::text[]) WITH ORDINALITY AS t (ordinals, mappings, number)
       JOIN parts p USING (number) JOIN fresh f USING (place)
   ), shares AS MATERIALIZED (
-    SELECT f.seq, p.lane, f.tenant, f.priority, f.release_at, sum(p.count)::bigint AS mappings,
+    SELECT f.seq, p.lane, f.tenant, f.priority, f.not_before, sum(p.count)::bigint AS mappings,
       count(*) OVER (PARTITION BY f.seq) AS lanes
     FROM parts p JOIN fresh f USING (place)
-    GROUP BY f.seq, p.lane, f.tenant, f.priority, f.release_at
+    GROUP BY f.seq, p.lane, f.tenant, f.priority, f.not_before
   ), opened AS (
     INSERT INTO request_lanes (request, lane, open)
     SELECT seq, lane, mappings FROM shares WHERE lanes > 1
   ), grown AS (
     INSERT INTO flows AS f (lane, tenant, priority, requests, mappings)
-    SELECT lane, tenant, priority, count(*) FILTER (WHERE release_at IS NULL), sum(mappings)
+    SELECT lane, tenant, priority, count(*) FILTER (WHERE not_before IS NULL), sum(mappings)
     FROM shares
     GROUP BY lane, tenant, priority
     ORDER BY lane COLLATE "C", tenant COLLATE "C", priority COLLATE "C"

@@ -1,5 +1,5 @@
 import type { Request } from '../../core/request.ts'
-import { type KeyRow, type RequestRow, releaseAtOf, toEarlier, toRequest } from '../rows.ts'
+import { type KeyRow, type RequestRow, toEarlier, toRequest } from '../rows.ts'
 import { type Inserted, type NewRequest, StoreUnavailable, type WorkHint } from '../store.ts'
 import type { StoreClock } from './clock.ts'
 import { type Database, storableText } from './database.ts'
@@ -125,7 +125,6 @@ function parametersOf(
     requests.map(({ terms, createdAt }) => terms.expiresAt && terms.expiresAt - createdAt),
     requests.map(({ terms }) => terms.callbackUrl),
     requests.map(({ terms }) => terms.retryOf),
-    requests.map(releaseAtOf),
     requests.map(({ createdAt }) => clock.given(createdAt)),
   ]
 }

@@ -1,5 +1,4 @@
 import { rankStep } from '../../core/rank.ts'
-import { releaseAtOf } from '../rows.ts'
 import type { NewBatch, NewRequest } from '../store.ts'
 
 /** What one lane gets of one request. */
@@ -9,7 +8,7 @@ export interface Part {
   readonly place: number
   readonly lane: string
   readonly batches: readonly NewBatch[]
-  /** Its time has not come: until then its places are counted in mappings of the request. */
+  /** It has a time: until that has come its places are counted in mappings of the request. */
   readonly isEarly: boolean
 }
 
@@ -32,7 +31,7 @@ export interface Placed {
 /** The request's batches by lane; `index` is its place in the group, from 0. */
 export function partsOf(request: NewRequest, index: number): readonly Part[] {
   const lanes = Map.groupBy(request.batches, ({ lane }) => lane)
-  const isEarly = releaseAtOf(request) !== null
+  const isEarly = request.terms.notBefore !== null
   return [...lanes].map(([lane, batches]) => ({
     request,
     place: index + 1,

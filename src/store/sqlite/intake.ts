@@ -1,6 +1,6 @@
 import type { DatabaseSync } from 'node:sqlite'
 import { rankStep } from '../../core/rank.ts'
-import { releaseAtOf, toEarlier } from '../rows.ts'
+import { toEarlier } from '../rows.ts'
 import type { Inserted, NewBatch, NewRequest, WorkHint } from '../store.ts'
 import { intakeStatements, mappingsIn } from './intake-statements.ts'
 
@@ -53,7 +53,7 @@ export function intakeOperations(database: DatabaseSync, hint: (hint: WorkHint) 
     const known = earlier(request)
     if (known !== null) return known
     const { tenant, idempotency, createdAt, total, sources } = request
-    const releaseAt = releaseAtOf(request)
+    const releaseAt = request.terms.notBefore
     const lanes = Map.groupBy(request.batches, (batch) => batch.lane)
     const seq = statements.insertRequest(request, {
       state: 'pending',
