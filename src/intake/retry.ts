@@ -25,6 +25,8 @@ export type Retrial =
   | { readonly kind: 'unfinished' }
   /** Nothing of it failed so, or was cancelled. */
   | { readonly kind: 'nothing' }
+  /** It was deleted meanwhile: what was read is not all there was. */
+  | { readonly kind: 'unknown' }
 
 /**
  * Makes a new request of what failed, or was cancelled, in a finished one. It is there, whole and
@@ -46,6 +48,9 @@ export async function retry(
   const pieces = new Pieces(outline, key, ports)
   return keep(pieces, async () => {
     const put = await putAll(mappings, pieces, ports)
+    const isThere =
+      pieces.keepsNothing || (await ports.store.request(first.tenant, first.id)) !== null
+    if (!isThere) return { kind: 'unknown' }
     if ('kind' in put) return put
     const inserted = await pieces.finish({ sources: put.sources, fingerprint })
     return acceptanceOf(inserted, outline.id, { total: put.total, batches: pieces.count })

@@ -5,7 +5,15 @@ import { unpack } from '../../src/core/packed.ts'
 import { newId } from '../../src/lib/random.ts'
 import { StoreUnavailable } from '../../src/store/store.ts'
 import { allBatches, claimed, inserted, join, released, settled } from '../contract/steps.ts'
-import { done, ERROR, LANE, newBatch, type RequestOptions, TENANT } from '../support/requests.ts'
+import {
+  done,
+  ERROR,
+  LANE,
+  NOW,
+  newBatch,
+  type RequestOptions,
+  TENANT,
+} from '../support/requests.ts'
 import { type Changes, type Fixture, openServer } from './server.ts'
 
 interface Sent {
@@ -501,6 +509,23 @@ describe('a retry of a large request', () => {
     expect((await fixture.store.totals()).activeRequests).toBe(0)
     expect((await get(fixture, '/requests')).body.requests).toHaveLength(1)
     expect((await retry(fixture, id, { key: 'k' })).status).toBe(202)
+  })
+
+  test('is not made of a part of a request that is deleted meanwhile', async () => {
+    const fixture = await openServer({
+      wrap: (store) => ({
+        ...store,
+        batches: async (...given) => {
+          const some = await store.batches(...given)
+          await store.deleteOld(NOW, Number.MAX_SAFE_INTEGER)
+          return some
+        },
+      }),
+    })
+    const { id } = await inserted(fixture.store, { total: TOTAL, batchSize: 400 })
+    await cancel(fixture, id)
+    expect(await retry(fixture, id)).toMatchObject(problem(404, 'not-found'))
+    expect((await fixture.store.totals()).activeRequests).toBe(0)
   })
 
   test('is nowhere where one of its systems is gone', async () => {

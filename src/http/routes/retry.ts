@@ -129,6 +129,8 @@ function sendRefusal(
       return sendKeyProblem(reply, refusal.kind)
     case 'unfinished':
       return sendProblem(reply, 'invalid-state', UNFINISHED)
+    case 'unknown':
+      return sendProblem(reply, 'not-found', NO_REQUEST)
     case 'nothing':
       return sendProblem(reply, 'invalid-state', `${NOTHING} See /status/${id}/failures.`)
   }
