@@ -8,17 +8,23 @@ const REQUESTS = `
   SELECT * FROM requests WHERE tenant = $1 AND id >= $2 AND id < $3 AND state <> 'receiving'
   ORDER BY id DESC LIMIT $4`
 
-/** Of each range the newest, and of all of these the newest. */
+/**
+ * Of each range the newest, and of all of these the newest. Ranges are compared as rows, which only their
+ * own index can do: where nearly all requests stand alike, the planner would look for the others among all
+ * there are. Each is looked up by itself: joined to a large page the whole table would be read.
+ */
 export const REQUESTS_IN = `
   SELECT r.* FROM (
     SELECT i.id FROM unnest($5::text[]) AS s (state) CROSS JOIN unnest($6::text[]) AS p (priority)
       CROSS JOIN LATERAL (
         SELECT id FROM requests
-        WHERE tenant = $1 AND state = s.state AND priority = p.priority AND id >= $2 AND id < $3
-        ORDER BY id DESC LIMIT $4
+        WHERE (tenant, state, priority, id) >= ($1, s.state, p.priority, $2)
+          AND (tenant, state, priority, id) < ($1, s.state, p.priority, $3)
+        ORDER BY tenant DESC, state DESC, priority DESC, id DESC LIMIT $4
       ) i
     ORDER BY i.id DESC LIMIT $4
-  ) f JOIN requests r ON r.tenant = $1 AND r.id = f.id ORDER BY r.id DESC`
+  ) f CROSS JOIN LATERAL (SELECT * FROM requests WHERE tenant = $1 AND id = f.id LIMIT 1) r
+  ORDER BY f.id DESC`
 
 /** Lists requests. */
 export function listOperations(database: Database) {
