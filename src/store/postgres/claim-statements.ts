@@ -50,6 +50,9 @@ export const PROMOTE = `
  *
  * The right to probe a lane is taken with the row of its system, so that of two only one has it.
  *
+ * Requests are looked up one by one: what the planner knows of a table is old, and by it the pending ones, or
+ * all there are, may seem fewer than those that are leased.
+ *
  * Rows are locked as they are then, and read beside it as they were when the statement began. Whatever was
  * leased and let go of in between has other verdicts by now: its token has risen by more than one.
  */
@@ -109,8 +112,9 @@ export const LEASE = `
     FROM chosen c WHERE b.id = c.id
     RETURNING b.id, b.token, b.request AS seq, b.lane, b.rank, b.rescues, c.at
   ), beginning AS MATERIALIZED (
-    SELECT seq FROM requests WHERE seq IN (SELECT seq FROM leased) AND state = 'pending'
-    ORDER BY seq FOR UPDATE
+    SELECT r.seq FROM (SELECT DISTINCT seq FROM leased ORDER BY seq) l CROSS JOIN LATERAL (
+      SELECT seq FROM requests WHERE seq = l.seq AND state = 'pending' FOR UPDATE
+    ) r
   ), begun AS (
     UPDATE requests r
     SET state = 'in_progress', started_at = ${NOW}, marked_at = ${NOW}, earlier_at = ${NOW}
@@ -122,8 +126,9 @@ export const LEASE = `
   SELECT l.*, r.id AS request, r.tenant, r.metadata, v.verdicts,
     r.callback_url IS NOT NULL AS callback, p.first, p.last, p.count, p.ordinals, p.mappings,
     b.token + 1 < l.token AS "isStale"
-  FROM leased l JOIN payloads p ON p.batch = l.id JOIN requests r ON r.seq = l.seq
-    JOIN batches b ON b.id = l.id LEFT JOIN verdicts v ON v.batch = l.id
+  FROM leased l JOIN payloads p ON p.batch = l.id JOIN batches b ON b.id = l.id
+    LEFT JOIN verdicts v ON v.batch = l.id
+    CROSS JOIN LATERAL (SELECT * FROM requests WHERE seq = l.seq LIMIT 1) r
   ORDER BY l.lane, l.at`
 
 /** Of batches that are leased to whoever asks: nobody else writes them now. */
