@@ -30,6 +30,7 @@ export const PROBLEM_SLUGS = [
   'too-many-mappings',
   'unsupported-media-type',
   'unsupported-encoding',
+  'expectation-failed',
   'idempotency-key-reused',
   'rate-limited',
   'headers-too-large',
