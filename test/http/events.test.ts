@@ -327,8 +327,13 @@ describe('GET /status/{id} with Prefer: wait', () => {
 
   test('answers when the request is finished', async () => {
     const clock = new SimulatedClock()
-    const { url, goOn, reads } = await serverAtWork({ clock })
+    const { server, url, goOn, reads } = await serverAtWork({ clock })
+    let asked = 0
+    server.app.server.on('request', () => {
+      asked += 1
+    })
     const answers = Array.from({ length: 100 }, () => ask(url, 'wait=30'))
+    await eventually(() => expect(asked).toBe(answers.length))
     await eventually(() => expect(reads()).toBeGreaterThan(0))
     await pass(clock, 2000)
     await goOn(4)
