@@ -6,8 +6,8 @@ import { Duration } from './schema.ts'
 
 export const NAME_MAX = MAPPING_LIMITS.systemNameLengthMax
 
-/** What a system may be called: no control characters, and nothing that its address would lose. */
-export const NAME = new RegExp(`^(?!\\.{1,2}$)(?=.*\\S)\\P{Cc}{1,${NAME_MAX}}$`, 'u')
+/** Of what a system's name may be made: no control characters, and not of spaces alone. */
+export const NAME = new RegExp(`^(?=.*\\S)\\P{Cc}{1,${NAME_MAX}}$`, 'u')
 
 /** The file as a whole; each entry is looked at on its own. */
 export const SystemsFile = Type.Object({

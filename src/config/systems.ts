@@ -4,7 +4,7 @@ import { parseStatuses } from '../core/answers.ts'
 import { isCallbackName } from '../core/callback.ts'
 import { parseDuration } from '../core/quantity.ts'
 import { DEFAULT_RETRY, type RetryPolicy } from '../core/retry.ts'
-import { DEFAULT_TIMEOUT_MS, type SystemEntry } from '../core/system.ts'
+import { DEFAULT_TIMEOUT_MS, isAddressable, type SystemEntry } from '../core/system.ts'
 import { didYouMean } from '../lib/closest.ts'
 import { faults, isRecord } from './check.ts'
 import { breakerOf, limitsOf } from './limits.ts'
@@ -89,7 +89,7 @@ function configOf(entry: unknown): Record<string, unknown> {
 
 function readEntry(name: string, entry: unknown, source: SystemsSource, report: Report) {
   const path = ['systems', name]
-  if (!NAME.test(name)) report(path, MISNAMED)
+  if (!NAME.test(name) || !isAddressable(name)) report(path, MISNAMED)
   if (isCallbackName(name)) report(path, 'must not begin with callback:, which is for callbacks')
   if (!isRecord(entry)) {
     report(path, 'must be a map of names and values')

@@ -21,5 +21,10 @@ export interface SystemEntry {
   readonly shown: unknown
 }
 
+/** Whether an address can hold a system's name: as a step of a path, . and .. stand for something else. */
+export function isAddressable(name: string): boolean {
+  return name !== '.' && name !== '..'
+}
+
 /** No call takes longer where the systems file does not say. */
 export const DEFAULT_TIMEOUT_MS: DurationMs = 30_000

@@ -1,4 +1,5 @@
 import type { JsonObject } from '../core/units.ts'
+import { isJsonObject } from '../lib/json/object.ts'
 import type { OwnPreview } from './define-kind.ts'
 import type { Preview, Shown } from './kind.ts'
 import { NOT_SHOWN } from './preview-guard.ts'
@@ -18,10 +19,6 @@ export function ownPreview(own: OwnPreview): Preview {
 
 function asJson(shown: JsonObject): Shown {
   const call: unknown = JSON.parse(JSON.stringify(shown))
-  if (!isObject(call)) throw new Error('it shows something that is no object')
+  if (!isJsonObject(call)) throw new Error('it shows something that is no object')
   return { kind: 'call', call }
-}
-
-function isObject(value: unknown): value is JsonObject {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
 }

@@ -96,6 +96,11 @@ export function sendProblem(
   return reply.code(status).header('content-type', PROBLEM_TYPE).send(JSON.stringify(document))
 }
 
+/** Answers for a request that is not there, or no longer. */
+export function sendNoRequest(reply: FastifyReply): FastifyReply {
+  return sendProblem(reply, 'not-found', 'There is no request with this id.')
+}
+
 /** Answers bad input. */
 export function sendBadInput(
   reply: FastifyReply,

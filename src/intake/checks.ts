@@ -2,6 +2,7 @@ import Type from 'typebox'
 import Compile from 'typebox/compile'
 import { isCallbackName } from '../core/callback.ts'
 import type { Mapping } from '../core/mapping.ts'
+import { isAddressable } from '../core/system.ts'
 import { crop } from './crop.ts'
 import { explain, type Fault } from './explain.ts'
 import { ExpressionChecker } from './expression.ts'
@@ -80,7 +81,7 @@ function isReserved({ source, target }: Mapping): boolean {
 /** Why no system can have this name; null where one can. */
 function unusableName(name: string): Pick<Fault, 'code' | 'detail'> | null {
   if (isCallbackName(name)) return OF_CALLBACKS
-  return name === '.' || name === '..' ? WITHOUT_ADDRESS : null
+  return isAddressable(name) ? null : WITHOUT_ADDRESS
 }
 
 const OF_CALLBACKS = {

@@ -1,3 +1,5 @@
+import { isJsonObject } from '../lib/json/object.ts'
+
 /** No object that a schema describes key by key has so many; the first of them tell what is wrong. */
 const KEYS_MAX = 32
 
@@ -6,14 +8,10 @@ const KEYS_MAX = 32
  * first of all others. Checks take their time over every key, and a body has room for 100,000.
  */
 export function crop(value: unknown, known: ReadonlySet<string>): unknown {
-  if (!isObject(value)) return value
+  if (!isJsonObject(value)) return value
   const keys = Object.keys(value)
   if (keys.length <= KEYS_MAX) return value
   let unknown = 0
   const shown = keys.filter((key) => known.has(key) || unknown++ < KEYS_MAX)
   return Object.fromEntries(shown.map((key) => [key, value[key]]))
-}
-
-function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
 }

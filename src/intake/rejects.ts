@@ -1,7 +1,8 @@
 import type { Mapping } from '../core/mapping.ts'
 import { unpack } from '../core/packed.ts'
-import type { EpochMs, Json, JsonObject } from '../core/units.ts'
+import type { EpochMs, Json } from '../core/units.ts'
 import type { Standing } from '../core/verdict.ts'
+import { isJsonObject } from '../lib/json/object.ts'
 import { pointerTo } from '../lib/json/pointer.ts'
 import type { NewBatch, RejectedBatch } from '../store/store.ts'
 import { Batcher, type Member } from './batches.ts'
@@ -36,7 +37,7 @@ export function rejectedOf(
     id: isId(id) ? id : placeholder,
     source: isName(source) ? source : '',
     target: lane,
-    ...(isObject(transformation) && { transformation }),
+    ...(isJsonObject(transformation) && { transformation }),
     ...(data !== undefined && { data }),
   }
   return { ordinal, mapping, reason: reasonOf(faults) }
@@ -47,10 +48,6 @@ interface Fields extends Partial<Record<'id' | 'source' | 'transformation' | 'da
 
 function fieldsOf(candidate: unknown): Fields {
   return typeof candidate === 'object' && candidate !== null ? candidate : {}
-}
-
-function isObject(value: Json | undefined): value is JsonObject {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
 }
 
 function reasonOf(faults: readonly Fault[]): string {

@@ -318,18 +318,21 @@ describe('a download', () => {
     return { events, url: `${url}?status=failed` }
   }
 
-  test('that fails on its way is cut, so that nobody takes it for all', async () => {
+  /** The store, as long as its disk is there. */
+  function failingOnItsWay(store: Store): Store {
     let reads = 0
-    const { events, url } = await largeOf({
-      wrap: (store) => ({
-        ...store,
-        batches(...parameters) {
-          reads += 1
-          if (reads === 20) throw new Error('the disk is gone')
-          return store.batches(...parameters)
-        },
-      }),
-    })
+    return {
+      ...store,
+      batches(...parameters) {
+        reads += 1
+        if (reads === 20) throw new Error('the disk is gone')
+        return store.batches(...parameters)
+      },
+    }
+  }
+
+  test('that fails on its way is cut, so that nobody takes it for all', async () => {
+    const { events, url } = await largeOf({ wrap: failingOnItsWay })
     const answer = await begin(url)
     await expect(text(answer)).rejects.toThrow('aborted')
     expect(answer.complete).toBe(false)
@@ -338,17 +341,7 @@ describe('a download', () => {
   })
 
   test('that fails on its way is cut for HTTP/1.0 as well, where the end is the close alone', async () => {
-    let reads = 0
-    const { url } = await largeOf({
-      wrap: (store) => ({
-        ...store,
-        batches(...parameters) {
-          reads += 1
-          if (reads === 20) throw new Error('the disk is gone')
-          return store.batches(...parameters)
-        },
-      }),
-    })
+    const { url } = await largeOf({ wrap: failingOnItsWay })
     const { pathname, search } = new URL(url)
     const { socket } = await open(
       url,

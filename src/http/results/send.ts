@@ -2,8 +2,7 @@ import { Readable } from 'node:stream'
 import type { FastifyReply } from 'fastify'
 import { sendHead } from '../head.ts'
 import type { HttpPorts } from '../ports.ts'
-import { sendProblem } from '../problem.ts'
-import { NO_REQUEST } from '../routes/status.ts'
+import { sendNoRequest, sendProblem } from '../problem.ts'
 import type { DownloadOrder, RequestDeleted } from './download.ts'
 
 /** Answers with results as one text of a media type. */
@@ -44,7 +43,7 @@ export function downloadSender({ download, limits, emit }: HttpPorts): SendDownl
       })
       return reply.headers(headers).send(body)
     } catch (error) {
-      if (isOfDeleted(error)) return sendProblem(reply, 'not-found', NO_REQUEST)
+      if (isOfDeleted(error)) return sendNoRequest(reply)
       throw error
     }
   }

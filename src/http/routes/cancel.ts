@@ -5,8 +5,8 @@ import { NO_BODY } from '../body.ts'
 import { answer, CHANGE_PROBLEMS, refusals } from '../documented.ts'
 import { NoParameters } from '../parameters.ts'
 import type { HttpPorts } from '../ports.ts'
-import { sendBadInput, sendProblem } from '../problem.ts'
-import { isRequestId, NO_REQUEST, RequestParams, statusNow } from './status.ts'
+import { sendBadInput, sendNoRequest, sendProblem } from '../problem.ts'
+import { isRequestId, RequestParams, statusNow } from './status.ts'
 
 const schema = {
   summary: 'Cancel a request',
@@ -37,9 +37,9 @@ export function cancelRoutes(app: FastifyInstance, ports: HttpPorts): void {
     schema,
     handler: async ({ params: { id }, body }, reply) => {
       if (body?.length) return sendBadInput(reply, NO_BODY)
-      if (!isRequestId(id)) return sendProblem(reply, 'not-found', NO_REQUEST)
+      if (!isRequestId(id)) return sendNoRequest(reply)
       const cancelled = await store.cancel(tenant, id, clock.now())
-      if (cancelled.kind === 'unknown') return sendProblem(reply, 'not-found', NO_REQUEST)
+      if (cancelled.kind === 'unknown') return sendNoRequest(reply)
       if (cancelled.kind === 'finished') return sendProblem(reply, 'invalid-state', FINISHED)
       const { kind, request } = cancelled
       if (kind === 'closed') {

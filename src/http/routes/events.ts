@@ -8,9 +8,9 @@ import type { Following } from '../follow.ts'
 import { sendHead } from '../head.ts'
 import { NoParameters } from '../parameters.ts'
 import type { HttpPorts } from '../ports.ts'
-import { sendBadInput, sendProblem } from '../problem.ts'
+import { sendBadInput, sendNoRequest, sendProblem } from '../problem.ts'
 import type { Snapshot } from '../watch.ts'
-import { NO_REQUEST, RequestParams } from './status.ts'
+import { RequestParams } from './status.ts'
 
 /** How long a client that was cut off leaves it before it comes again. */
 const RETRY = 'retry: 2000\n'
@@ -76,7 +76,7 @@ export function eventsRoutes(app: FastifyInstance, ports: HttpPorts, following: 
       const seen = seenIn(request.headers['last-event-id'], id)
       if (seen === null) return sendBadInput(reply, INVALID_EVENT_ID)
       const first = await following.look(id)
-      if (first === null) return sendProblem(reply, 'not-found', NO_REQUEST)
+      if (first === null) return sendNoRequest(reply)
       if (seen === END) return reply.code(204).send()
       if (open >= limits.maxStreams) return sendProblem(reply, 'overloaded', tooMany(limits))
       if (request.method === 'HEAD') return sendHead(reply.type(EVENT_STREAM))

@@ -4,8 +4,8 @@ import { FAILURE_GROUPS_MAX, type FailureGroup, REST_CODE } from '../../core/fai
 import { answer, refusals, STORE_PROBLEMS } from '../documented.ts'
 import { NoParameters } from '../parameters.ts'
 import type { HttpPorts } from '../ports.ts'
-import { sendProblem } from '../problem.ts'
-import { findRequest, NO_REQUEST, RequestParams } from './status.ts'
+import { sendNoRequest } from '../problem.ts'
+import { findRequest, RequestParams } from './status.ts'
 
 const FailureGroupsSchema = Type.Array(
   Type.Object({
@@ -52,7 +52,7 @@ const schema = {
 export function failuresRoutes(app: FastifyInstance, ports: HttpPorts): void {
   app.get<{ Params: { id: string } }>('/status/:id/failures', { schema }, async (asked, reply) => {
     const request = await findRequest(ports, asked.params.id)
-    if (request === null) return sendProblem(reply, 'not-found', NO_REQUEST)
+    if (request === null) return sendNoRequest(reply)
     return reply.send(viewOf(await ports.store.failures(ports.tenant, request.id)))
   })
 }

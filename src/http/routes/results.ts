@@ -4,12 +4,12 @@ import { cursorOf, positionIn } from '../cursor.ts'
 import { negotiate } from '../negotiation.ts'
 import { pageLimit, sendInvalidCursor } from '../paging.ts'
 import type { HttpPorts } from '../ports.ts'
-import { sendProblem } from '../problem.ts'
+import { sendNoRequest } from '../problem.ts'
 import { resultsPage } from '../results/page.ts'
 import { type ResultsQuery, resultsSchema } from '../results/schema.ts'
 import { downloadSender } from '../results/send.ts'
 import { formOfType, RESULT_TYPES } from '../results/types.ts'
-import { findRequest, NO_REQUEST } from './status.ts'
+import { findRequest } from './status.ts'
 
 interface Route {
   readonly Params: { readonly id: string }
@@ -24,7 +24,7 @@ export function resultsRoutes(app: FastifyInstance, ports: HttpPorts): void {
 
   app.get<Route>('/status/:id/results', options, async ({ params, query, headers }, reply) => {
     const request = await findRequest(ports, params.id)
-    if (request === null) return sendProblem(reply, 'not-found', NO_REQUEST)
+    if (request === null) return sendNoRequest(reply)
     const { status: state = null, limit, cursor } = query
     const scope = ['results', request.id, state]
     const from = cursor === undefined ? 0 : ordinalIn(cursor, scope)
@@ -42,7 +42,7 @@ export function resultsRoutes(app: FastifyInstance, ports: HttpPorts): void {
     const { items, next } = await resultsPage(store, wanted, pageLimit(limit))
     // Of one that was deleted meanwhile it may be the end, and not all there was.
     const isThere = next !== null || (await store.request(tenant, id)) !== null
-    if (!isThere) return sendProblem(reply, 'not-found', NO_REQUEST)
+    if (!isThere) return sendNoRequest(reply)
     const head = JSON.stringify({
       request_id: id,
       status: request.state,

@@ -15,9 +15,9 @@ import {
 } from '../idempotency.ts'
 import { NoParameters } from '../parameters.ts'
 import type { HttpPorts } from '../ports.ts'
-import { sendBadInput, sendProblem } from '../problem.ts'
+import { sendBadInput, sendNoRequest, sendProblem } from '../problem.ts'
 import { RetryFilterSchema, retryFilterIn } from '../retry-filter.ts'
-import { findRequest, NO_REQUEST, RequestParams } from './status.ts'
+import { findRequest, RequestParams } from './status.ts'
 
 const ReceiptSchema = Type.Object(
   {
@@ -96,7 +96,7 @@ export function retryRoutes(app: FastifyInstance, ports: HttpPorts, backlog: Bac
       const read = retryFilterIn(request.body)
       if (read.kind === 'refused') return sendBadInput(reply, read)
       const first = await findRequest(ports, request.params.id)
-      if (first === null) return sendProblem(reply, 'not-found', NO_REQUEST)
+      if (first === null) return sendNoRequest(reply)
       const retrial = await retry(first, read.filter, given.key, ports)
       if (retrial.kind !== 'accepted') return sendRefusal(reply, first, retrial)
       if (!retrial.replayed) {
@@ -130,7 +130,7 @@ function sendRefusal(
     case 'unfinished':
       return sendProblem(reply, 'invalid-state', UNFINISHED)
     case 'unknown':
-      return sendProblem(reply, 'not-found', NO_REQUEST)
+      return sendNoRequest(reply)
     case 'nothing':
       return sendProblem(reply, 'invalid-state', `${NOTHING} See /status/${id}/failures.`)
   }

@@ -7,7 +7,7 @@ import type { Following } from '../follow.ts'
 import { NoParameters } from '../parameters.ts'
 import type { HttpPorts } from '../ports.ts'
 import { waitIn } from '../prefer.ts'
-import { sendProblem } from '../problem.ts'
+import { sendNoRequest } from '../problem.ts'
 import { type RequestStatus, statusOf } from '../status.ts'
 
 /** The path parameter of everything about one request. */
@@ -49,11 +49,11 @@ export function statusRoutes(app: FastifyInstance, ports: HttpPorts, following: 
     const wait = waitIn(request.headers['prefer'])
     if (wait === null) {
       const status = await lookUp(ports, id)
-      return status === null ? sendProblem(reply, 'not-found', NO_REQUEST) : reply.send(status)
+      return status === null ? sendNoRequest(reply) : reply.send(status)
     }
     const isGone = new Promise<void>((resolve) => reply.raw.once('close', resolve))
     const snapshot = await following.wait(id, 1000 * wait, isGone)
-    if (snapshot === null) return sendProblem(reply, 'not-found', NO_REQUEST)
+    if (snapshot === null) return sendNoRequest(reply)
     return reply
       .header('preference-applied', `wait=${wait}`)
       .header('content-type', 'application/json; charset=utf-8')
@@ -110,8 +110,6 @@ async function byId<T>(
 ): Promise<ReadonlyMap<string, T>> {
   return requests.length === 0 ? new Map() : ask(requests.map(({ id }) => id))
 }
-
-export const NO_REQUEST = 'There is no request with this id.'
 
 /** Null for everything that is not the id of a request of this tenant. */
 export async function findRequest(

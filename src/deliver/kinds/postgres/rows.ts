@@ -1,4 +1,4 @@
-import type { Json } from '../../../core/units.ts'
+import { isJsonObject } from '../../../lib/json/object.ts'
 import type { Delivery, Impossible } from '../../kind.ts'
 import { invalidPayload, serialize } from '../endings.ts'
 
@@ -15,14 +15,11 @@ export function rowOf(
   { call, payload }: Delivery,
   columns: readonly string[],
 ): string | Impossible {
-  if (!isObject(payload)) return invalidPayload('The payload must be an object, to become a row.')
+  if (!isJsonObject(payload))
+    return invalidPayload('The payload must be an object, to become a row.')
   const values = columns.map((column, place) => {
     const value = Object.hasOwn(payload, column) ? payload[column] : null
     return [column, place === 0 ? (value ?? call.mapping.id) : value]
   })
   return serialize(Object.fromEntries(values))
-}
-
-function isObject(value: Json): value is Extract<Json, { readonly [key: string]: Json }> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
 }
