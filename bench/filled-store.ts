@@ -99,7 +99,7 @@ async function insert(store: Store, total: number, size = BATCH_SIZE): Promise<s
     createdAt: now,
     total,
     sources: {},
-    batches: batchesOf(mappings(total), size),
+    batches: [...batchesOf(mappings(total), size)],
     idempotency: null,
   })
   return id

@@ -9,7 +9,7 @@ import type { Limiter } from './limiter.ts'
 /** How much work a lane keeps in hand: what it is likely to start within this time … */
 const IN_HAND_MS: DurationMs = 2000
 /** … and never more mappings than this. */
-const IN_HAND_MAX = 5_000
+const IN_HAND_MAX = 10_000
 
 /**
  * How long a lane claims nothing more after mappings were put off that wait for their source, unless

@@ -54,14 +54,14 @@ export async function accept(submission: Submission, ports: IntakePorts): Promis
   const { mappings, rejected, priority = 'MEDIUM', metadata = {}, terms } = parsed
   const total = mappings.length + rejected.length
   const size = batchSize(total, parsed.batch_size ?? limits.batchSize)
-  const batches = batchesOf(mappings, size, rejected)
   const outline = { id: ports.newId(now), tenant, priority, metadata, terms, createdAt: now }
   const pieces = new Pieces(outline, idempotencyKey, ports)
   return keep(pieces, async () => {
-    for (const batch of batches) {
+    for (const batch of batchesOf(mappings, size, rejected)) {
       pieces.put(batch)
       if (pieces.isFull) await pieces.send()
     }
+    const batches = pieces.count
     const rejects = new Rejects(now, (batch) => pieces.putRejected(batch))
     for (const each of rejected) {
       rejects.add(each, 0)
@@ -71,7 +71,7 @@ export async function accept(submission: Submission, ports: IntakePorts): Promis
     const fingerprint = fingerprintOf(submission)
     const sources = sourcesOf(mappings, systems)
     const inserted = await pieces.finish({ sources, fingerprint })
-    const receipt = { total, skipped: rejected.length, priority, batches: batches.length }
+    const receipt = { total, skipped: rejected.length, priority, batches }
     return acceptanceOf(inserted, outline.id, receipt)
   })
 }

@@ -119,23 +119,29 @@ function placesOf(ordinals: readonly number[]): Ordinals {
 }
 
 /**
- * The batches of a request that is there whole.
+ * The batches of a request that is there whole, each as soon as it is full: the first may be on their way
+ * while the others are made.
  *
  * @param rejected those of its mappings that are not among the others, by their ordinals
  */
-export function batchesOf(
+export function* batchesOf(
   mappings: readonly Mapping[],
   size: number,
   rejected: readonly Pick<Member, 'ordinal'>[] = [],
-): readonly NewBatch[] {
-  const batches: NewBatch[] = []
+): Generator<NewBatch, void, undefined> {
+  let cut: NewBatch[] = []
   const batcher = new Batcher(
     () => size,
-    (batch) => batches.push(batch),
+    (batch) => cut.push(batch),
   )
-  for (const member of membersOf(mappings, rejected)) batcher.add(member, null, 0)
+  for (const member of membersOf(mappings, rejected)) {
+    batcher.add(member, null, 0)
+    if (cut.length === 0) continue
+    yield* cut
+    cut = []
+  }
   batcher.flush()
-  return batches
+  yield* cut
 }
 
 /** The mappings of a request in their places, between those that were rejected. */

@@ -139,9 +139,9 @@ describe('what a lane wants', () => {
     add({ count: 1000 })
     lane.want(NOW)
     start(1000)
-    expect(lane.want(NOW + 100)?.mappings).toBe(5_000)
+    expect(lane.want(NOW + 100)?.mappings).toBe(10_000)
     const wanted = Array.from({ length: 12 }, (_, n) => lane.want(NOW + 1100 + n * 1000)?.mappings)
-    expect(wanted.slice(0, 4)).toEqual([5_000, 5_000, 2_500, 1_250])
+    expect(wanted.slice(0, 4)).toEqual([10_000, 5_000, 2_500, 1_250])
     expect(wanted.at(-1)).toBe(2 * CONCURRENCY)
   })
 

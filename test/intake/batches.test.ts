@@ -14,7 +14,7 @@ test('every mapping is in exactly one batch, of its own target, in order', () =>
   const targets = fc.array(fc.constantFrom('a', 'b', 'c'), { minLength: 1, maxLength: 50 })
   fc.assert(
     fc.property(targets, fc.integer({ min: 1, max: 7 }), (names, size) => {
-      const batches = batchesOf(mappingsTo(names), size)
+      const batches = [...batchesOf(mappingsTo(names), size)]
       const placed = batches.flatMap(({ lane, ordinals, mappings }) => {
         const { ids } = unpack(mappings)
         expect(ids.length).toBe(ordinals.count)
@@ -32,20 +32,33 @@ test('every mapping is in exactly one batch, of its own target, in order', () =>
 })
 
 test('ordinals are listed only where others lie between', () => {
-  expect(batchesOf(mappingsTo(['a', 'a', 'b', 'a']), 2).map(({ ordinals }) => ordinals)).toEqual([
+  expect(
+    [...batchesOf(mappingsTo(['a', 'a', 'b', 'a']), 2)].map(({ ordinals }) => ordinals),
+  ).toEqual([
     { first: 0, last: 1, count: 2, list: null },
     { first: 3, last: 3, count: 1, list: null },
     { first: 2, last: 2, count: 1, list: null },
   ])
-  expect(batchesOf(mappingsTo(['a', 'b', 'a']), 5).map(({ ordinals }) => ordinals)).toEqual([
+  expect([...batchesOf(mappingsTo(['a', 'b', 'a']), 5)].map(({ ordinals }) => ordinals)).toEqual([
     { first: 0, last: 2, count: 2, list: [0, 2] },
     { first: 1, last: 1, count: 1, list: null },
   ])
 })
 
+test('a batch is given as soon as the next begins, and not when all are made', () => {
+  const mappings = mappingsTo(['a', 'a', 'a', 'a'])
+  Object.defineProperty(mappings, 3, {
+    get() {
+      throw new Error('The fourth is not needed for the first batch.')
+    },
+  })
+  const first = batchesOf(mappings, 2).next().value
+  expect(first).toMatchObject({ ordinals: { first: 0, count: 2 } })
+})
+
 test('no batch reaches further than the span', () => {
   const far = ['a', ...Array.from({ length: ORDINAL_SPAN_MAX }, () => 'b'), 'a']
-  const lanes = batchesOf(mappingsTo(far), 1000).filter(({ lane }) => lane === 'a')
+  const lanes = [...batchesOf(mappingsTo(far), 1000)].filter(({ lane }) => lane === 'a')
   expect(lanes.map(({ ordinals }) => ordinals.first)).toEqual([0, ORDINAL_SPAN_MAX + 1])
 })
 
