@@ -3,7 +3,7 @@ import { writeFileSync } from 'node:fs'
 import { Presets, SingleBar } from 'cli-progress'
 import Table from 'cli-table3'
 import { backlog } from './backlog.ts'
-import type { Bench } from './bench.ts'
+import type { Bench, Finding } from './bench.ts'
 import { download } from './download.ts'
 import { engine } from './engine.ts'
 import { http } from './http.ts'
@@ -35,14 +35,26 @@ if (unknown.length > 0) {
 
 const chosen = BENCHES.filter(({ name }) => names.length === 0 || names.includes(name))
 const ran: Ran[] = []
-for (const bench of chosen) ran.push({ bench, findings: await withProgress(bench) })
+for (const bench of chosen) ran.push({ bench, findings: await findingsOf(bench) })
 
 const table = new Table({ head: COLUMNS, style: { head: [], border: [], compact: true } })
 table.push(...rows(ran))
 console.log(table.toString())
 if (chosen.length === BENCHES.length) writeFileSync(PAGE, page(ran, new Date()))
 
-async function withProgress(bench: Bench) {
+/** What a bench finds. One that fails is told of and takes nothing with it: the others took long as well. */
+async function findingsOf(bench: Bench): Promise<readonly Finding[]> {
+  try {
+    return await withProgress(bench)
+  } catch (error) {
+    console.error(error)
+    process.exitCode = 1
+    const because = error instanceof Error ? error.message : String(error)
+    return [{ kind: 'unmeasured', what: 'all of it', because }]
+  }
+}
+
+async function withProgress(bench: Bench): Promise<readonly Finding[]> {
   const bar = new SingleBar(
     {
       format: `${bench.name.padEnd(16)} {bar} {percentage}%  {duration_formatted}`,

@@ -2,7 +2,7 @@ import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
 import { run } from './leftovers.ts'
 
-/** No bench needs longer for one thing; whoever is silent for so long has got stuck. */
+/** No bench needs longer for one thing; whoever is silent for two minutes has got stuck. */
 const SILENCE_MS_MAX = 120_000
 
 /** A process of ours beside the server: a target, a load, a reference. `parts/` holds them. */
@@ -30,8 +30,13 @@ export async function startPart<Order extends object, Answer>(
 
   async function hear<T>(): Promise<T> {
     const signal = AbortSignal.timeout(SILENCE_MS_MAX)
-    const [message] = await Promise.race([once(child, 'message', { signal }), ended])
-    return message
+    try {
+      const [message] = await Promise.race([once(child, 'message', { signal }), ended])
+      return message
+    } catch (error) {
+      if (signal.aborted) throw new Error(`The part ${name} was silent for two minutes.`)
+      throw error
+    }
   }
 
   const url = await hear<string>()

@@ -35,8 +35,8 @@ export const postgresEngine: Bench = {
 
     const rivals: (() => Promise<number>)[] = []
     for (const rival of RIVALS) {
-      const part = await startRival(rival, postgres, leftovers)
-      rivals.push(async () => perSecond(MAPPINGS, await part.ask({ count: MAPPINGS })))
+      const ask = await startRival(rival, postgres, leftovers)
+      rivals.push(async () => perSecond(MAPPINGS, await ask({ count: MAPPINGS })))
     }
 
     const [ours = [], ...theirs] = await inTurn([sluice, ...rivals], step)

@@ -35,15 +35,43 @@ function missing({ name, keptIn }: Rival): string | null {
   return keptIn === 'Redis' && REDIS_SERVER === null ? 'there is no redis-server here' : null
 }
 
-/** Starts one, and what it needs beside PostgreSQL; all of it goes to `leftovers`. */
+/** Measures a rival, again and again. */
+export type Competitor = (order: RivalOrder) => Promise<number>
+
+/**
+ * Starts a rival, and what it needs beside PostgreSQL; all of it goes to `leftovers`. Should it get stuck, which
+ * some do now and then, it is started anew on an empty database and given the order once more.
+ *
+ * @returns what gives it an order; it answers with the milliseconds that it took
+ */
 export async function startRival(
-  { name, keptIn }: Rival,
+  rival: Rival,
   postgres: Postgres,
   leftovers: AsyncDisposableStack,
-): Promise<Part<RivalOrder, number>> {
-  const url =
-    keptIn === 'Redis' && REDIS_SERVER !== null
-      ? leftovers.use(await startRedis(REDIS_SERVER)).url
-      : await postgres.database(name.replaceAll('-', '_'))
-  return leftovers.use(await startPart<RivalOrder, number>(`rivals/${name}`, url))
+): Promise<Competitor> {
+  let starts = 0
+
+  async function start(): Promise<Part<RivalOrder, number>> {
+    starts += 1
+    return leftovers.use(await startPart(`rivals/${rival.name}`, await database()))
+  }
+
+  async function database(): Promise<string> {
+    if (rival.keptIn === 'PostgreSQL' || REDIS_SERVER === null) {
+      return postgres.database(`${rival.name.replaceAll('-', '_')}_${starts}`)
+    }
+    return leftovers.use(await startRedis(REDIS_SERVER)).url
+  }
+
+  let part = await start()
+  return async (order) => {
+    try {
+      return await part.ask(order)
+    } catch (error) {
+      console.error(error)
+      await part[Symbol.asyncDispose]()
+      part = await start()
+      return await part.ask(order)
+    }
+  }
 }
