@@ -11,9 +11,12 @@ export interface Fault {
 
 /** What a schema's errors say, one fault for each thing to mend; `at` is where its value lies. */
 export function explain(errors: readonly TLocalizedValidationError[], at: JsonPath): Fault[] {
-  const wronglyTyped = new Set(
-    errors.filter(({ keyword }) => keyword === 'type').map(({ instancePath }) => instancePath),
-  )
+  const placesOf = (sought: string) =>
+    new Set(
+      errors.filter(({ keyword }) => keyword === sought).map(({ instancePath }) => instancePath),
+    )
+  const wronglyTyped = placesOf('type')
+  const tooShort = placesOf('minLength')
   return errors.flatMap((error) => {
     const path = [...at, ...error.instancePath.split('/').slice(1).map(unescaped)]
     if (error.keyword === 'required') {
@@ -26,6 +29,8 @@ export function explain(errors: readonly TLocalizedValidationError[], at: JsonPa
     if (error.keyword !== 'type' && wronglyTyped.has(error.instancePath)) return []
     // The same unknown properties and names once more, as a list.
     if (error.keyword === 'additionalProperties' || error.keyword === 'propertyNames') return []
+    // What is empty holds nothing visible either.
+    if (error.keyword === 'pattern' && tooShort.has(error.instancePath)) return []
     return [{ ...sentence(error), path }]
   })
 }

@@ -102,6 +102,18 @@ test.each(['callback:https://ops.example.com', '.', '..'])(
   },
 )
 
+test('an empty text has one thing wrong with it', () => {
+  const mappings = [mapping({ id: '', source: '', target: '' })]
+  const detail = 'This must have at least 1 character.'
+  expect(read({ mappings })).toMatchObject({
+    problems: [
+      { pointer: '#/mappings/0/id', code: 'invalid_value', detail },
+      { pointer: '#/mappings/0/source', code: 'invalid_value', detail },
+      { pointer: '#/mappings/0/target', code: 'invalid_value', detail },
+    ],
+  })
+})
+
 test('everything that is wrong is told at once, with its place and line', () => {
   const refusal = read(
     '{"priority": "high",\n"mappings": [\n{"id": 1, "x": 2},\n{"id": "a", "source": "s", "target": " "}]}',
