@@ -27,6 +27,11 @@ export class MappingChecks {
     this.#unknownSystems = new UnknownSystems(systems)
   }
 
+  /** Whether this took so long that others in the thread should have their turn; to be asked now and then. */
+  isTurnOver(): boolean {
+    return this.#expressions.isTurnOver()
+  }
+
   /**
    * All that is wrong with a mapping beyond its shape, each at its place in it.
    *

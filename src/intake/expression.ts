@@ -7,6 +7,12 @@ import { faultOf } from '../lib/jsonata.ts'
 /** What one request may ask to be computed. Texts that repeat, as in most lists they do, count once. */
 const LIMITS = { inTransformation: 100, charactersInRequest: 100_000 } as const
 
+/**
+ * After so many characters others in the thread should have their turn: all that a request may have take 200 ms
+ * or more where each expression has but a few.
+ */
+const TURN_CHARACTERS = 500
+
 /** What is wrong with one expression, and where in its transformation. */
 export interface ExpressionFault {
   readonly path: JsonPath
@@ -22,6 +28,8 @@ export function mayBringExpressions(body: string): boolean {
 export class ExpressionChecker {
   readonly #faults = new Map<string, string | null>()
   #characters = 0
+  /** How many of them had been read when others had their last turn. */
+  #atLastTurn = 0
 
   /** All that is wrong with the expressions of one transformation. */
   check(transformation: JsonObject): readonly ExpressionFault[] {
@@ -34,6 +42,13 @@ export class ExpressionChecker {
       const detail = this.#faultOf(source)
       return detail === null ? [] : [{ path, detail }]
     })
+  }
+
+  /** Whether so many were read that others should have their turn; it is taken as given. */
+  isTurnOver(): boolean {
+    if (this.#characters - this.#atLastTurn < TURN_CHARACTERS) return false
+    this.#atLastTurn = this.#characters
+    return true
   }
 
   #faultOf(source: string): string | null {

@@ -3,6 +3,7 @@ import type { Mapping } from '../core/mapping.ts'
 import type { Terms } from '../core/request.ts'
 import type { EpochMs } from '../core/units.ts'
 import { readJson } from '../lib/json/read.ts'
+import { othersFirst } from '../lib/others-first.ts'
 import { type CallbackPolicy, type CallbackUrl, checkCallback } from './callback.ts'
 import { asMapping, faultsOfShape, MappingChecks } from './checks.ts'
 import { crop } from './crop.ts'
@@ -39,8 +40,11 @@ export type OnInvalid = 'refuse' | 'skip'
 /** How deep what is handed in may be nested. */
 export const DEPTH_MAX = 32
 
-/** Reads the body of a request; all that is wrong with it, up to the hundredth problem, or none. */
-export function parse(body: Uint8Array, rules: ParseRules): Parsed | Refusal {
+/**
+ * Reads the body of a request; all that is wrong with it, up to the hundredth problem, or none. Others in this
+ * thread get their turn where it has many expressions.
+ */
+export async function parse(body: Uint8Array, rules: ParseRules): Promise<Parsed | Refusal> {
   const read = readJson(body, { depth: DEPTH_MAX })
   if (!read.ok) return refuseJson(read.problems)
   const problems = new Problems()
@@ -58,10 +62,10 @@ export function parse(body: Uint8Array, rules: ParseRules): Parsed | Refusal {
     return problems.refusal(text)
   }
   const mayCompute = mayBringExpressions(text)
-  const found = checkMappings(candidates, problems, rules, mayCompute)
+  const found = await checkMappings(candidates, problems, rules, mayCompute)
   // Where nothing would be left, it is told what is wrong, as of any request that is refused.
   if (found.mappings.length === 0 && found.rejected.length > 0) {
-    checkMappings(candidates, problems, { ...rules, onInvalid: 'refuse' }, mayCompute)
+    await checkMappings(candidates, problems, { ...rules, onInvalid: 'refuse' }, mayCompute)
   }
   const callback = callbackOf(value, rules)
   if (callback?.ok === false) problems.add(callback.code, ['callback_url'], callback.detail)
@@ -107,18 +111,19 @@ function checkTimes(envelope: Envelope, problems: Problems, now: EpochMs): Terms
 }
 
 /** Sorts the mappings into those that are good and, where they may be left out, those that are not. */
-function checkMappings(
+async function checkMappings(
   candidates: readonly unknown[],
   problems: Problems,
   { systems, onInvalid }: ParseRules,
   lookForExpressions: boolean,
-): Pick<Parsed, 'mappings' | 'rejected'> {
+): Promise<Pick<Parsed, 'mappings' | 'rejected'>> {
   const mappings: Mapping[] = []
   const rejected: Rejected[] = []
   const ordinals = new Map<string, number>()
   const checks = new MappingChecks(systems)
   for (const [ordinal, candidate] of candidates.entries()) {
     if (problems.isFull && onInvalid === 'refuse') break
+    if (checks.isTurnOver()) await othersFirst()
     const mapping = asMapping(candidate)
     const faults =
       mapping === null ? faultsOfShape(candidate) : checks.faultsOf(mapping, lookForExpressions)

@@ -39,7 +39,7 @@ export async function read(
 ): Promise<Parsed | Refusal> {
   const { body, onInvalid } = submission
   const mappingsMax = limits.maxMappings
-  const parsed = parse(body, { systems, callbacks, now, onInvalid, mappingsMax })
+  const parsed = await parse(body, { systems, callbacks, now, onInvalid, mappingsMax })
   if (parsed.kind === 'refused') return parsed
   const fault = await faultOfEarlier(parsed.terms, submission, store)
   if (fault === null) return parsed

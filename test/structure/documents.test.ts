@@ -75,14 +75,14 @@ test('decisions are numbered one after another', () => {
 describe('README.md', () => {
   const text = read('README.md')
 
-  test('shows a request that is taken', () => {
+  test('shows a request that is taken', async () => {
     const [body] = all(text, /-d '\s*(\{[\s\S]*?\})'/g)
     const rules = {
       systems: { mode: 'demo' as const, has: () => true, reads: () => false, names: [] },
       callbacks: { areSigned: false, addressFault: () => null },
       ...{ mappingsMax: 10, now: 0, onInvalid: 'refuse' as const },
     }
-    expect(parse(Buffer.from(body ?? ''), rules)).toMatchObject({ kind: 'parsed' })
+    expect(await parse(Buffer.from(body ?? ''), rules)).toMatchObject({ kind: 'parsed' })
   })
 
   test('shows answers that are JSON', () => {
@@ -167,7 +167,7 @@ describe('docs/results.md', () => {
     expect(parseCsv(FAILED)).toHaveLength(2)
   })
 
-  test('shows a failed mapping that can be handed in again', () => {
+  test('shows a failed mapping that can be handed in again', async () => {
     const [line = ''] = fenced(text, 'json')
     const { error, ...mapping } = JSON.parse(line)
     expect(error).toHaveProperty('code', 'target_rejected')
@@ -177,7 +177,7 @@ describe('docs/results.md', () => {
       ...{ mappingsMax: 1, now: 0, onInvalid: 'refuse' as const },
     }
     const body = Buffer.from(JSON.stringify({ mappings: [mapping] }))
-    expect(parse(body, rules)).toMatchObject({ kind: 'parsed' })
+    expect(await parse(body, rules)).toMatchObject({ kind: 'parsed' })
   })
 
   test('shows event ids that stand for what it says', () => {
