@@ -211,9 +211,18 @@ describe('the result', () => {
 
   test('may tell where the system is, though that came by reference', async () => {
     const { url } = await goodTarget('{"self": "http://127.0.0.1/orders/7"}')
-    const connection = connect({ base_url: url }, { secrets: ['127.0.0.1', url] })
+    const base_url = `${url}/orders`
+    const connection = connect({ base_url }, { secrets: ['127.0.0.1', url, base_url] })
     expect(await connection.write(call(), {})).toMatchObject({
       result: { self: 'http://127.0.0.1/orders/7' },
+    })
+  })
+
+  test('never holds what came by reference behind the host of base_url', async () => {
+    const { url } = await goodTarget('{"self": "http://127.0.0.1/canary-hook/7"}')
+    const connection = connect({ base_url: `${url}/canary-hook` }, { secrets: ['canary-hook'] })
+    expect(await connection.write(call(), {})).toMatchObject({
+      result: { self: 'http://127.0.0.1/[secret]/7' },
     })
   })
 

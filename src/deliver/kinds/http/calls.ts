@@ -72,9 +72,14 @@ export function openCalls(
   }
 }
 
-/** Each as it is and as an address holds it; where the system is may stand in whatever it answers. */
+/**
+ * Each as it is and as an address holds it. What brings the host of the system is none: that may stand in
+ * whatever it answers.
+ */
 function secretsByReference({ config, secrets }: SystemContext<HttpConfig>): readonly string[] {
-  const hidden = secrets.filter((text) => !config.base_url.includes(text))
+  const { base_url: url } = config
+  const { length: origin } = url.split('/', 3).join('/')
+  const hidden = secrets.filter((text) => !url.includes(text) || url.indexOf(text) >= origin)
   return hidden.flatMap((text) => [text, encodeURIComponent(text.toWellFormed())])
 }
 
