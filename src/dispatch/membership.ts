@@ -46,6 +46,8 @@ export class Membership {
   #heard = 0
   #aliveUntil: EpochMs = 0
   #seen = 0
+  /** Resolves when nothing is on its way that makes this worker known. */
+  #joinings: Promise<unknown> = Promise.resolve()
   #expiry: Cancel = () => {}
   #nextBeat: Cancel = () => {}
   #stopped = false
@@ -105,6 +107,8 @@ export class Membership {
     this.#nextBeat()
     this.#expiry()
     this.#joined = false
+    // What was asked last need not come last.
+    await this.#joinings
     await whileAvailable(() => this.#ports.store.leave(this.#id), this.#ports.emit)
   }
 
@@ -133,14 +137,14 @@ export class Membership {
   }
 
   async #renew(now: EpochMs): Promise<void> {
-    const { store, clock, emit, host } = this.#ports
+    const { store, clock, emit } = this.#ports
     const deadline = now + LIFETIME_MS
     const number = ++this.#sent
     const id = this.#id
     await this.#leaveFormer(now)
     // One that has left must not be there again.
     if (this.#stopped) return
-    if (!this.#joined) await store.join({ id, host }, deadline)
+    if (!this.#joined) await this.#join(id, deadline)
     const beat = await store.beat(id, deadline, now, this.#seen)
     const { alive, workers, position, epoch, welcome } = beat
     if (this.#stopped || id !== this.#id || number < this.#heard) return
@@ -161,6 +165,13 @@ export class Membership {
     if (epoch === this.#seen || this.#owesRoom) return
     this.#seen = epoch
     if (workers > 1) return this.#renew(clock.now())
+  }
+
+  async #join(id: string, deadline: EpochMs): Promise<void> {
+    const { store, host } = this.#ports
+    const joining = store.join({ id, host }, deadline)
+    this.#joinings = Promise.allSettled([this.#joinings, joining])
+    await joining
   }
 
   /**

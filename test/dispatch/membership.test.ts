@@ -348,6 +348,21 @@ describe('a worker that has stopped', () => {
     expect(await clock.step(Number.POSITIVE_INFINITY)).toBe(false)
   })
 
+  test('is not there again because its joining was still on its way', async () => {
+    const arrived = Promise.withResolvers<void>()
+    const join: Store['join'] = (...given) => arrived.promise.then(() => store.join(...given))
+    const member = new Member('member', { ...store, join })
+    const started = member.membership.start()
+    await pass(clock, 1)
+    const stopped = member.membership.stop()
+    await pass(clock, 1)
+    arrived.resolve()
+    await Promise.all([started, stopped])
+    expect(await store.beat('member-1', clock.now() + LIFETIME_MS, clock.now(), 0)).toMatchObject({
+      alive: false,
+    })
+  })
+
   test('is not there again because it was about to join anew', async () => {
     const cut = cuttable()
     const member = new Member('member', cut.store)
