@@ -45,6 +45,9 @@ export interface RequestRow {
 /** How long an Idempotency-Key is remembered, whatever becomes of its request. */
 export const KEY_LIFETIME_MS: DurationMs = 86_400_000
 
+/** How long it is kept what a worker tells of a receiver of callbacks: anyone may name another one. */
+export const RECEIVER_REPORT_LIFETIME_MS: DurationMs = 86_400_000
+
 /** The request that an idempotency key was used for; it may be deleted. */
 export interface KeyRow {
   readonly id: string

@@ -7,6 +7,7 @@ import { done, LANE, NOW, newBatch, TENANT, unfinished } from '../support/reques
 import {
   claimed,
   claimedOne,
+  DAY,
   inserted,
   join,
   MINUTE,
@@ -326,6 +327,25 @@ export const systems = {
     expect(await told()).toEqual([3])
     await swept(store, NOW + 60 * MINUTE, 0)
     expect(await told()).toEqual([])
+  },
+
+  async 'what is told of receivers of callbacks is forgotten after a day, and of systems it is not'(
+    store,
+  ) {
+    await join(store)
+    const [old, recent] = ['callback:https://a.example.com', 'callback:https://b.example.com']
+    const later = { ...REPORT, at: NOW + 1 }
+    await store.report('worker-1', [
+      { system: LANE, report: REPORT },
+      { system: old, report: REPORT },
+      { system: recent, report: later },
+    ])
+    await swept(store, NOW + DAY, 0)
+    expect(await store.systemNames('', 10)).toEqual([old, recent, LANE])
+    await swept(store, NOW + DAY + 1, 0)
+    expect(await store.systemNames('', 10)).toEqual([recent, LANE])
+    expect((await store.system(old)).reports).toEqual([])
+    expect((await store.system(recent)).reports).toEqual([later])
   },
 
   async 'a request remembers where it stood some seconds ago'(store) {

@@ -1,5 +1,6 @@
+import { CALLBACK_NAMES } from '../../core/callback.ts'
 import type { EpochMs } from '../../core/units.ts'
-import { KEY_LIFETIME_MS } from '../rows.ts'
+import { KEY_LIFETIME_MS, RECEIVER_REPORT_LIFETIME_MS } from '../rows.ts'
 import type { Deleted } from '../store.ts'
 import { NOW, type StoreClock } from './clock.ts'
 import type { Database } from './database.ts'
@@ -10,8 +11,9 @@ const DELETED_MAX = 500
 /**
  * Hides old requests, wholly and at once (`clear` takes away what they have left), and forgets what says
  * nothing any more: keys that were remembered long enough, gates that have opened, systems without a word,
- * flows without work, receivers of callbacks that were gone long ago. Flows that another has locked get
- * work at this moment, and are not waited for: whoever adds to several would wait for this in turn.
+ * flows without work, receivers of callbacks that were gone long ago, or of which nothing was told for long.
+ * Flows that another has locked get work at this moment, and are not waited for: whoever adds to several
+ * would wait for this in turn.
  */
 const DELETE = `
   WITH old AS MATERIALIZED (
@@ -38,6 +40,13 @@ const DELETE = `
   ), plain AS (
     DELETE FROM systems
     WHERE state IS NULL AND concurrency IS NULL AND rate IS NULL AND paused = 0
+  ), untold AS MATERIALIZED (
+    SELECT system, worker FROM reports
+    WHERE system > '${CALLBACK_NAMES.from}' AND system < '${CALLBACK_NAMES.to}'
+      AND (report::json ->> 'at')::bigint < ${NOW} - ${RECEIVER_REPORT_LIFETIME_MS}
+    FOR UPDATE SKIP LOCKED
+  ), silent AS (
+    DELETE FROM reports r USING untold u WHERE r.system = u.system AND r.worker = u.worker
   ), idle AS MATERIALIZED (
     SELECT lane, tenant, priority FROM flows WHERE requests <= 0 AND mappings <= 0
     FOR UPDATE SKIP LOCKED

@@ -1,6 +1,7 @@
 import type { DatabaseSync } from 'node:sqlite'
+import { CALLBACK_NAMES } from '../../core/callback.ts'
 import type { EpochMs } from '../../core/units.ts'
-import { KEY_LIFETIME_MS } from '../rows.ts'
+import { KEY_LIFETIME_MS, RECEIVER_REPORT_LIFETIME_MS } from '../rows.ts'
 import type { Deleted } from '../store.ts'
 import { prepare } from './database.ts'
 
@@ -41,6 +42,11 @@ export function deleteOperations(database: DatabaseSync) {
        AND paused = 0`,
   )
   const forgetDisabled = prepare(database, 'DELETE FROM disabled_callbacks WHERE at < ?')
+  const forgetReceivers = prepare(
+    database,
+    `DELETE FROM reports
+     WHERE system > '${CALLBACK_NAMES.from}' AND system < '${CALLBACK_NAMES.to}' AND report ->> 'at' < ?`,
+  )
 
   /** Old requests are hidden, wholly and at once; `clear` takes away what they have left. */
   function deleteOld(now: EpochMs, retainedSince: EpochMs): Deleted {
@@ -53,6 +59,7 @@ export function deleteOperations(database: DatabaseSync) {
     dropOpenGates.run(now)
     dropPlainSystems.run()
     forgetDisabled.run(retainedSince)
+    forgetReceivers.run(now - RECEIVER_REPORT_LIFETIME_MS)
     return { requests: old.length, more: old.length === DELETED_MAX || keys === DELETED_MAX }
   }
 
