@@ -1,4 +1,4 @@
-import { beforeEach, describe, expect, test } from 'vitest'
+import { beforeEach, describe, expect, test, vi } from 'vitest'
 import { toCatalogue } from '../../src/intake/systems.ts'
 import { openMemoryStore } from '../../src/store/sqlite/memory.ts'
 import { type Store, StoreUnavailable } from '../../src/store/store.ts'
@@ -233,6 +233,19 @@ describe('two mappings with one id', () => {
   test('are told of each, up to the hundredth', async () => {
     const acceptance = await received(lines(300) + lines(300), { store })
     expect(acceptance.kind === 'refused' && acceptance.problems).toHaveLength(100)
+  })
+
+  test.each([
+    ['once, where they are few', 64, 64],
+    ['again, where they are so many that not all are kept', 65, 130],
+  ])('have the batches of the earlier ones read %s', async (_, batches, times) => {
+    const read = vi.spyOn(store, 'received')
+    const twins = Array.from({ length: batches }, (_, batch) => `${line(10 * batch)}\n`).join('')
+    const order = { store, onInvalid: 'skip', options: { batch_size: 10 } } as const
+    // With one more, which begins another batch: the last of these is not in hand any more.
+    const body = lines(10 * batches + 1) + twins + twins
+    expect(await received(body, order)).toMatchObject({ skipped: 2 * batches })
+    expect(read).toHaveBeenCalledTimes(times)
   })
 
   test.each([
