@@ -93,6 +93,15 @@ describe('events', () => {
     },
   )
 
+  test('are asked for again no sooner than the server wants, whatever it has sent since', async () => {
+    await using held = await withRequest()
+    const outlast = vi.spyOn(Patience.prototype, 'outlast')
+    onTestFinished(() => outlast.mockRestore())
+    held.fake.answers.push({ status: 200, body: `retry: 251\n\n${sent('seven', 25)}` })
+    for await (const _ of held.sluice.events(held.id));
+    expect(outlast).toHaveBeenCalledExactlyOnceWith(expect.anything(), undefined, 251)
+  })
+
   test('are not waited for where they never were', async () => {
     await using held = await withRequest()
     await expect(held.sluice.events('other').next()).rejects.toMatchObject({ status: 404 })
@@ -145,6 +154,18 @@ describe('server-sent events', () => {
     expect(await read(text.slice(0, 40), text.slice(40))).toEqual(expected)
   })
 
+  test.each([
+    ['0', 0],
+    ['99999', 99_999],
+    ['100000', null],
+    ['1.5', null],
+    ['-1', null],
+    ['soon', null],
+    ['', null],
+  ])('ask to stay away for some milliseconds, and not for long: %s', async (text, retryMs) => {
+    expect(await read(`retry: ${text}\n\n`)).toMatchObject([{ retryMs }])
+  })
+
   test('that never end are not gathered for ever', async () => {
     await expect(read('data: ', 'x'.repeat(1_000_001))).rejects.toThrow('an event without end')
   })
@@ -155,13 +176,16 @@ describe('patience', () => {
     mayHaveArrived: false,
   })
 
-  test('lasts as long as the server asks for, where that is longer', async () => {
+  test.each([
+    ['as long as the server asks for, where that is longer', 1, 2000],
+    ['as long as it would, where the server asks for less', 2000, 1],
+  ])('lasts %s', async (_, pauseMs, leastMs) => {
     vi.useFakeTimers()
     onTestFinished(() => void vi.useRealTimers())
-    const patience = new Patience([1])
+    const patience = new Patience([pauseMs])
     patience.restore()
     let isOver = false
-    const outlasted = patience.outlast(away, undefined, 2000).then(() => {
+    const outlasted = patience.outlast(away, undefined, leastMs).then(() => {
       isOver = true
     })
     await vi.advanceTimersByTimeAsync(1999)

@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest'
+import { refusalOf } from '../../src/client/answer.ts'
 import {
   type IngestRequest,
   Sluice,
@@ -184,7 +185,8 @@ describe('repeatDelayMs', () => {
     ['silence, third try', silent, 3, 1000],
     ['silence, fourth try', silent, 4, null],
     ['503 with Retry-After', answered(503, 'draining', 2000), 1, 2000],
-    ['503 with a long Retry-After', answered(503, 'draining', 60_000), 1, null],
+    ['503 with the longest Retry-After', answered(503, 'draining', 10_000), 1, 10_000],
+    ['503 with one that is longer', answered(503, 'draining', 11_000), 1, null],
     ['503 without Retry-After', answered(503, 'draining', null), 1, 250],
     ['429 with Retry-After', answered(429, 'rate-limited', 3000), 2, 3000],
     ['500', answered(500, 'internal-error', null), 2, 500],
@@ -194,6 +196,19 @@ describe('repeatDelayMs', () => {
   ])('%s', (_, error, attempt, expected) => {
     expect(repeatDelayMs(error, attempt)).toBe(expected)
   })
+})
+
+test.each([
+  ['7', 7000],
+  ['3600', 3_600_000],
+  ['1234567', null],
+  ['1.5', null],
+  ['-1', null],
+  ['Wed, 21 Oct 2026 07:28:00 GMT', null],
+  ['', null],
+])('Retry-After is read as whole seconds: %s', (text, retryAfterMs) => {
+  const answer = new Response(null, { status: 503, headers: { 'retry-after': text } })
+  expect(refusalOf(answer, 'http://localhost', undefined)).toMatchObject({ retryAfterMs })
 })
 
 async function refusal(promise: Promise<unknown>): Promise<SluiceError> {
