@@ -1,6 +1,6 @@
-import { appendFile, mkdir, readFile, rename, symlink, writeFile } from 'node:fs/promises'
+import { appendFile, mkdir, open, readFile, rename, symlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { describe, expect, test } from 'vitest'
+import { describe, expect, onTestFinished, test, vi } from 'vitest'
 import type { Connection } from '../../src/deliver/kind.ts'
 import type { FileConfig } from '../../src/deliver/kinds/file/config.ts'
 import { file } from '../../src/deliver/kinds/file.ts'
@@ -214,4 +214,18 @@ test('a disk that is full is unavailable', async () => {
     manner: 'unavailable',
     message: 'The file system failed (ENOSPC).',
   })
+})
+
+test('what a disk has not kept is taken back, and only that', async () => {
+  const { connection, at } = await files(NDJSON)
+  await connection.write(call(), { n: 1 })
+  await using handle = await open(at('out.ndjson'))
+  const datasync = vi.spyOn(Object.getPrototypeOf(handle), 'datasync')
+  onTestFinished(() => datasync.mockRestore())
+  datasync.mockRejectedValueOnce(Object.assign(new Error('it failed'), { code: 'EIO' }))
+  const answer = await connection.write(call(), { n: 2 })
+  expect(answer).toMatchObject({ kind: 'declined', manner: 'unavailable' })
+  expect(await readFile(at('out.ndjson'), 'utf8')).toBe('{"n":1}\n')
+  expect(await connection.write(call(), { n: 3 })).toMatchObject({ kind: 'delivered' })
+  expect(await readFile(at('out.ndjson'), 'utf8')).toBe('{"n":1}\n{"n":3}\n')
 })
