@@ -138,7 +138,7 @@ function sendRefusal(
 
 const UNFINISHED = 'The request is not finished. Wait for its end or cancel it, and then retry.'
 const NOTHING =
-  'There is nothing to retry: no mapping of this request failed in this way, or was cancelled.'
+  'There is nothing to retry: no mapping that was taken failed in this way, or was cancelled.'
 
 function sendReceipt(reply: FastifyReply, first: Request, { request, total, replayed }: Accepted) {
   if (replayed) reply.header('idempotency-replayed', 'true')
