@@ -1,5 +1,6 @@
 /** The documents say what is so: whatever in them can be checked against the program is. */
 import { existsSync, readdirSync } from 'node:fs'
+import { STATUS_CODES } from 'node:http'
 import { dirname, join } from 'node:path'
 import { parse as parseCsv } from 'csv-parse/sync'
 import { describe, expect, test } from 'vitest'
@@ -55,6 +56,11 @@ describe.each(DOCUMENTS)('%s', (path) => {
     expect(all(text, /\bnpm run (?:-s )?([\w-]+)/g).filter((name) => !known.has(name))).toEqual([])
     const commands = all(text, /(?:\bsluice --|`sluice) ([a-z]+)\b/g)
     expect(commands.filter((name) => !COMMANDS.has(name))).toEqual([])
+  })
+
+  test('tells what a system answered in the words that messages have', () => {
+    const answered = [...text.matchAll(/\bAnswered (\d{3}) ([\w ]+)\./g)]
+    for (const [, status = '', reason] of answered) expect(reason).toBe(STATUS_CODES[status])
   })
 
   test('names only settings that there are', () => {

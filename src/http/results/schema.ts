@@ -69,7 +69,7 @@ const FAILED = {
   transformation: { field1: 'value1' },
   error: {
     code: 'target_rejected',
-    message: 'Answered 422 Unprocessable Content.',
+    message: 'Answered 422 Unprocessable Entity.',
     stage: 'write',
     http_status: 422,
     attempts: 1,
@@ -132,7 +132,7 @@ const CSV = {
     },
     failed: {
       value:
-        'id,source,target,email,error\r\nmap_002,source_system_1,target_system_1,ann@example,target_rejected: Answered 422 Unprocessable Content.\r\n',
+        'id,source,target,email,error\r\nmap_002,source_system_1,target_system_1,ann@example,target_rejected: Answered 422 Unprocessable Entity.\r\n',
     },
   },
 }

@@ -25,7 +25,7 @@ const FailureGroupsSchema = Type.Array(
           target: 'target_system_1',
           code: 'target_rejected',
           http_status: 422,
-          message: 'Answered 422 Unprocessable Content.',
+          message: 'Answered 422 Unprocessable Entity.',
           count: 40_000,
           sample_mapping_id: 'map_001',
         },
