@@ -29,7 +29,7 @@ export const compileParameters: FastifySchemaCompiler<TObject> = ({ schema, http
   const integers = Object.keys(schema.properties).filter((name) => isInteger(schema, name))
   return (query: Record<string, unknown>) => {
     const value = integers.length === 0 ? query : withIntegers(query, integers)
-    return validator.Check(value) ? { value } : { error: invalid(validator.Errors(value)) }
+    return validator.Check(value) ? { value } : { error: invalid(query, validator.Errors(value)) }
   }
 }
 
@@ -50,12 +50,18 @@ function withIntegers(
   return value
 }
 
-function invalid(errors: Parameters<typeof explain>[0]): InvalidParameters {
+function invalid(
+  query: Record<string, unknown>,
+  errors: Parameters<typeof explain>[0],
+): InvalidParameters {
   const problems = explain(errors, ['query']).map(({ code, path, detail }): Problem => {
     const pointer = pointerTo(path)
-    return code === 'unknown_property'
-      ? { pointer, code: 'unknown_parameter', detail: 'There is no such parameter; leave it out.' }
-      : { pointer, code, detail }
+    if (code === 'unknown_property') return { pointer, code: 'unknown_parameter', detail: UNKNOWN }
+    // Of a parameter that comes more than once, all values are read as one list.
+    return { pointer, code, detail: Array.isArray(query[`${path[1]}`]) ? REPEATED : detail }
   })
   return new InvalidParameters(refuse(problems))
 }
+
+const UNKNOWN = 'There is no such parameter; leave it out.'
+const REPEATED = 'This is given more than once; give it once.'

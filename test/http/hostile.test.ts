@@ -40,3 +40,22 @@ describe('what only looks hostile is taken', () => {
     expect(await countRequests(fixture)).toBe(1)
   })
 })
+
+test.each(['limit=1&limit=2', 'priority=LOW&priority=LOW'])(
+  'a parameter that comes twice is said to: %s',
+  async (query) => {
+    const { server } = await openServer()
+    const { problem } = await send(await server.listen(), {
+      name: query,
+      get: `/requests?${query}`,
+    })
+    const [name = ''] = query.split('=')
+    expect(problem.errors).toEqual([
+      {
+        pointer: `#/query/${name}`,
+        code: 'invalid_type',
+        detail: 'This is given more than once; give it once.',
+      },
+    ])
+  },
+)
