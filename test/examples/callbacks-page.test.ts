@@ -56,12 +56,12 @@ describe('docs/callbacks.md', () => {
     }
   })
 
-  test('shows a request that is taken, and answers that are JSON', () => {
+  test('shows a request that is taken, and answers that are JSON', async () => {
     const [request = '', ...answers] = fenced('json')
     const systems = { mode: 'demo', has: () => true, reads: () => false, names: [] } as const
     const callbacks = { areSigned: true, addressFault: () => null }
     const rules = { systems, callbacks, mappingsMax: 10, now: 0, onInvalid: 'refuse' } as const
-    expect(parse(Buffer.from(request), rules)).toMatchObject({
+    expect(await parse(Buffer.from(request), rules)).toMatchObject({
       kind: 'parsed',
       terms: { callbackUrl: 'https://ops.example.com/sluice' },
     })
