@@ -119,7 +119,7 @@ systems:
     },
   )
 
-  test.each(['...', '.x', ' x ', '/'])('takes the name "%s"', (name) => {
+  test.each(['...', '.x', ' x ', '/', 'callbacks', 'my-callback:crm'])('takes the name "%s"', (name) => {
     expect(problems(`systems:\n  "${name}": {kind: simulated}`)).toEqual([])
   })
 

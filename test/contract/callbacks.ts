@@ -260,8 +260,9 @@ export const callbacks = {
     expect(await waitingOf(store, TENANT, id)).toEqual([])
     expect(await store.totals()).toEqual({ activeRequests: 0, openMappings: 0 })
     await inserted(store, { total: 3 })
-    expect(await store.totals()).toEqual({ activeRequests: 1, openMappings: 3 })
-    expect(await store.systemNames('', 10)).toEqual([RECEIVER, 'crm'])
+    await inserted(store, { total: 2, lane: 'callbacks' })
+    expect(await store.totals()).toEqual({ activeRequests: 2, openMappings: 5 })
+    expect(await store.systemNames('', 10)).toEqual([RECEIVER, 'callbacks', 'crm'])
     expect(await store.system(RECEIVER)).toMatchObject({ open: 1, leased: 0, oldest: NOW })
   },
 

@@ -106,6 +106,15 @@ describe('a line', () => {
     ])
   })
 
+  test('sends a job by itself that is longer than a message may be', async () => {
+    const { child, add } = open()
+    await add('a'.repeat(2_000_000), 'b')
+    child().onMessage({ kind: 'ready' })
+    expect(child().received.map((jobs) => jobs.map(([first]) => first))).toEqual([['a']])
+    child().onMessage(ANSWER)
+    expect(child().received.at(-1)).toEqual(['b'])
+  })
+
   test('gives every job of a message its own second', async () => {
     const { clock, child, add } = open()
     const jobs = await add('a', 'b', 'c')
@@ -178,12 +187,13 @@ describe('a line', () => {
     expect(child().received).toEqual([['b']])
   })
 
-  test('is closed when its process is gone', async () => {
-    const { child, line, add } = open()
+  test('is closed when its process is gone, and leaves no timer behind', async () => {
+    const { clock, child, line, add } = open()
     await add('a')
     const closed = line.close()
     expect(child().killed).toBe(true)
     child().onEnd('SIGKILL')
     await closed
+    expect(await clock.step(Number.POSITIVE_INFINITY)).toBe(false)
   })
 })

@@ -103,6 +103,13 @@ test.each(['callback:https://ops.example.com', '.', '..'])(
   },
 )
 
+test('a name that only looks like one of callbacks is a system’s like any other', async () => {
+  for (const name of ['callback', 'callbacks', 'my-callback:crm']) {
+    const taken = await read({ mappings: [mapping({ source: name, target: name, data: 1 })] })
+    expect(taken).toMatchObject({ mappings: [{ source: name, target: name }] })
+  }
+})
+
 test('an empty text has one thing wrong with it', async () => {
   const mappings = [mapping({ id: '', source: '', target: '' })]
   const detail = 'This must have at least 1 character.'
