@@ -119,9 +119,12 @@ systems:
     },
   )
 
-  test.each(['...', '.x', ' x ', '/', 'callbacks', 'my-callback:crm'])('takes the name "%s"', (name) => {
-    expect(problems(`systems:\n  "${name}": {kind: simulated}`)).toEqual([])
-  })
+  test.each(['...', '.x', ' x ', '/', 'callbacks', 'my-callback:crm'])(
+    'takes the name "%s"',
+    (name) => {
+      expect(problems(`systems:\n  "${name}": {kind: simulated}`)).toEqual([])
+    },
+  )
 
   test('does not take a burst without a rate that it would be a part of', () => {
     expect(problems(crm('burst: 10'))).toEqual([

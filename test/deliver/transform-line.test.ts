@@ -124,6 +124,7 @@ describe('a line', () => {
       child().onMessage(ANSWER)
     }
     expect(jobs.map(({ answered }) => answered)).toEqual([true, true, true])
+    await pass(clock, 60_000)
     expect(child().killed).toBe(false)
   })
 
@@ -132,12 +133,15 @@ describe('a line', () => {
     await add('a', 'b', 'c')
     child().onMessage({ kind: 'ready' })
     child().onMessage(ANSWER)
+    await add('d')
     await pass(clock, 1100)
     expect(child(0).killed).toBe(true)
     child(0).onEnd('SIGKILL')
     child(1).onMessage({ kind: 'ready' })
     expect(culprits).toEqual([['b', 'timeout']])
-    expect(child(1).received).toEqual([['c']])
+    expect(child(1).received).toEqual([['c', 'd']])
+    child(1).onEnd('SIGABRT')
+    expect(culprits.at(-1)).toEqual(['c', 'crashed'])
   })
 
   test('blames the job at which a process died, and goes on in a new one', async () => {
@@ -148,6 +152,20 @@ describe('a line', () => {
     child(1).onMessage({ kind: 'ready' })
     expect(culprits).toEqual([['a', 'crashed']])
     expect(child(1).received).toEqual([['b']])
+  })
+
+  test('does not take a job for slow because the one before it brought its process down', async () => {
+    const { clock, child, culprits, add } = open()
+    for (const [index, text] of ['a', 'b'].entries()) {
+      await add(text)
+      child(index).onMessage({ kind: 'ready' })
+      child(index).onEnd('SIGABRT')
+      await pass(clock, 2000)
+    }
+    expect(culprits).toEqual([
+      ['a', 'crashed'],
+      ['b', 'crashed'],
+    ])
   })
 
   test('blames nobody for a process that died at nothing', async () => {
@@ -166,10 +184,11 @@ describe('a line', () => {
     const { clock, children, child, culprits, unavailable, add } = open()
     await add('a')
     child().onEnd('out of memory')
+    await add('b')
     expect([unavailable, children.length]).toEqual([['out of memory'], 1])
     await pass(clock, 1000)
     child(1).onMessage({ kind: 'ready' })
-    expect([culprits, child(1).received]).toEqual([[], [['a']]])
+    expect([culprits, child(1).received]).toEqual([[], [['a', 'b']]])
   })
 
   test('gives up a process that takes too long to start', async () => {
@@ -187,13 +206,26 @@ describe('a line', () => {
     expect(child().received).toEqual([['b']])
   })
 
-  test('is closed when its process is gone, and leaves no timer behind', async () => {
-    const { clock, child, line, add } = open()
+  test('is closed when its process is gone, and leaves neither another nor a timer behind', async () => {
+    const { clock, children, child, line, add } = open()
     await add('a')
     const closed = line.close()
     expect(child().killed).toBe(true)
+    child().onMessage({ kind: 'ready' })
     child().onEnd('SIGKILL')
     await closed
+    expect(child().received).toEqual([])
+    expect(children).toHaveLength(1)
     expect(await clock.step(Number.POSITIVE_INFINITY)).toBe(false)
+  })
+
+  test('is closed at once where it has no process, or none any more', async () => {
+    await open().line.close()
+    const { child, line, add } = open()
+    await add('a')
+    child().onMessage({ kind: 'ready' })
+    child().onMessage(ANSWER)
+    child().onEnd('SIGKILL')
+    await line.close()
   })
 })

@@ -224,11 +224,13 @@ describe('a lane of callbacks', () => {
     expect((await call(fixture, 'POST', `${PATH}/resume`)).status).toBe(200)
   })
 
-  test('may have a host as long as there are', async () => {
+  test('may be one without TLS, and have a host as long as there are', async () => {
     const fixture = await openServer(withCallbacks)
-    const name = `callback:https://${'x'.repeat(249)}.com:65535`
-    const { body } = await call(fixture, 'GET', `/systems/${encodeURIComponent(name)}`)
-    expect(body.name).toBe(name)
+    const names = ['callback:http://10.1.2.3:81', `callback:https://${'x'.repeat(249)}.com:65535`]
+    for (const name of names) {
+      const { body } = await call(fixture, 'GET', `/systems/${encodeURIComponent(name)}`)
+      expect(body.name).toBe(name)
+    }
   })
 
   test('is enabled again by its resume, even where its gate is open', async () => {
