@@ -32,16 +32,14 @@ export interface BatchTexts {
 
 /** Which results of a batch are wanted. */
 export interface ResultFilter {
-  /** Ordinals from here … */
+  /** Ordinals from here. */
   readonly from: number
-  /** … to before here. */
-  readonly to: number
   /** Null for all. */
   readonly state: MappingState | null
 }
 
 /** The results of one batch that a filter lets through, in order of their ordinals. */
-export function resultsOf(batch: BatchTexts, { from, to, state }: ResultFilter): Result[] {
+export function resultsOf(batch: BatchTexts, { from, state }: ResultFilter): Result[] {
   const mappings = unpack(batch.mappings)
   const standings: readonly (Standing | null)[] = JSON.parse(batch.verdicts ?? '[]')
   const { closed } = batch
@@ -49,7 +47,7 @@ export function resultsOf(batch: BatchTexts, { from, to, state }: ResultFilter):
   return mappings.ids.flatMap((_, position) => {
     const ordinal = list?.[position] ?? first + position
     const standing = standingOf(standings[position] ?? null, closed)
-    if (ordinal < from || ordinal >= to || (state !== null && standing[0] !== state)) return []
+    if (ordinal < from || (state !== null && standing[0] !== state)) return []
     const mapping = mappingAt(mappings, position, batch.lane)
     return mapping === null ? [] : [{ ordinal, ...mapping, ...progressOf(standing) }]
   })

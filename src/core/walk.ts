@@ -59,7 +59,7 @@ export async function* walk(
       reaching: from,
       state,
     })
-    for (const batch of batches) held.push(...resultsOf(batch, { from, to: total, state }))
+    for (const batch of batches) held.push(...resultsOf(batch, { from, state }))
     held.sort((a, b) => a.ordinal - b.ordinal)
     const ready = held.findIndex(({ ordinal }) => ordinal >= next)
     const results = ready < 0 ? held : held.slice(0, ready)

@@ -163,8 +163,7 @@ export class Stage {
 
   async results(id: string): Promise<readonly Result[]> {
     const batches = await allBatches(this.store, id)
-    const all = { from: 0, to: Number.MAX_SAFE_INTEGER, state: null }
-    return batches.flatMap((batch) => resultsOf(batch, all))
+    return batches.flatMap((batch) => resultsOf(batch, { from: 0, state: null }))
   }
 
   #connection(near: Clock, worker: Worker): Connection {

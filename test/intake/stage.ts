@@ -99,7 +99,8 @@ export function idOf(acceptance: Acceptance): string {
 
 /** All results of a request, in order. */
 export async function resultsIn(store: Store, request: string): Promise<readonly Result[]> {
-  const all = { from: 0, to: Number.MAX_SAFE_INTEGER, state: null }
-  const results = (await allBatches(store, request)).flatMap((batch) => resultsOf(batch, all))
+  const results = (await allBatches(store, request)).flatMap((batch) =>
+    resultsOf(batch, { from: 0, state: null }),
+  )
   return results.sort((a, b) => a.ordinal - b.ordinal)
 }
