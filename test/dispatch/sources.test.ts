@@ -3,6 +3,7 @@ import { beforeEach, describe, expect, test } from 'vitest'
 import { PROBE_EVERY_MS } from '../../src/core/gate.ts'
 import { pack } from '../../src/core/packed.ts'
 import type { ReadAnswer } from '../../src/deliver/kind.ts'
+import { StoreUnavailable } from '../../src/store/store.ts'
 import { newBatch } from '../support/requests.ts'
 import { DELIVERED, refused as refusedWrite, Stage } from './stage.ts'
 
@@ -79,6 +80,17 @@ describe('a source that asks to be left alone', () => {
     for (const { attempts, source } of results) expect(attempts).toBe(source === 'shop' ? 1 : 0)
   })
 
+  test('holds up no new work of its lane, though that claims nothing else for a second', async () => {
+    stage.read = ({ source }) => (source === 'erp' ? refusedRead(429, 600_000) : RECORD)
+    stage.start()
+    await reading(200, ['erp'])
+    await stage.until(() => stage.reads.length > 0)
+    await stage.pass(500)
+    await reading(5, ['shop'])
+    await stage.pass(300)
+    expect(stage.calls).toHaveLength(5)
+  })
+
   test('turns no backlog over while it is waited for', async () => {
     stage.read = () => refusedRead(429, 600_000)
     stage.start()
@@ -112,6 +124,24 @@ describe('a source that refuses our credentials', () => {
     }
     expect(stage.clock.now() - mendedAt).toBeLessThan(1.5 * PROBE_EVERY_MS)
   })
+})
+
+test('a source that refuses our credentials is not read from while nobody can say who may probe it', async () => {
+  stage.read = () => refusedRead(401)
+  stage.start()
+  const request = await reading(20, ['erp'])
+  await stage.pass(PROBE_EVERY_MS / 2)
+  const before = stage.reads.length
+  const { probe } = stage.store
+  const isAway = async () => {
+    throw new StoreUnavailable('it is away')
+  }
+  Object.assign(stage.store, { probe: isAway })
+  await stage.pass(2 * PROBE_EVERY_MS)
+  expect(stage.reads).toHaveLength(before)
+  stage.read = () => RECORD
+  Object.assign(stage.store, { probe })
+  await stage.finished(request)
 })
 
 describe('a source that is read from now and then', () => {
