@@ -83,9 +83,11 @@ export class Gates {
    */
   heed(access: Access, closed: ClosedGate): void {
     const { gate, system } = access
-    const { clock, wakeAt } = this.#ports
+    const { clock, stop, wakeAt } = this.#ports
     gate.closed = closed
     gate.closedUntil = Math.max(gate.closedUntil, closed.until)
+    // A probe must find nothing else in hand.
+    stop(system)
     if (clock.now() < gate.closedUntil) wakeAt(system, gate.closedUntil)
   }
 

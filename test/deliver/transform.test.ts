@@ -1,6 +1,6 @@
 import { afterAll, describe, expect, test } from 'vitest'
 import type { Json } from '../../src/core/units.ts'
-import { systemClock } from '../../src/lib/clock.ts'
+import { type Clock, systemClock } from '../../src/lib/clock.ts'
 import {
   HOSTILE,
   HOSTILE_RECORD,
@@ -65,6 +65,11 @@ describe('an expression', () => {
     })
   })
 
+  test('may nest as deep as 32 levels', async () => {
+    const deep = `${'['.repeat(32)}1${']'.repeat(32)}`
+    expect(JSON.stringify(await computed(deep))).toBe(deep)
+  })
+
   test.each([
     ['$sum', 'it gives a function'],
     ['[$sum]', 'it gives a function'],
@@ -127,6 +132,22 @@ describe('a hostile expression', () => {
       )
     },
   )
+
+  test('is tried alone from then on: nobody waits for it but whoever sends it', async () => {
+    let patience = 1
+    const clock: Clock = {
+      now: () => systemClock.now(),
+      after: (delay, callback) => systemClock.after(patience * delay, callback),
+    }
+    const compute = startTransformer(undefined, clock)
+    const [expression, code] = HOSTILE['an endless loop'] ?? []
+    const hostile = { x: `{% ${expression} %}` }
+    expect(await compute(hostile)).toMatchObject({ code })
+    // What it brings down now is down for longer than a test may take.
+    patience = 1000
+    void compute(hostile)
+    expect(await compute({ x: '{% id %}' })).toEqual({ kind: 'payload', payload: { x: 'map_001' } })
+  })
 
   test('is hostile only with some records, and with others it goes through', async () => {
     const compute = startTransformer()

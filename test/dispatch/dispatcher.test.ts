@@ -303,6 +303,27 @@ describe('a worker that is told to stop', () => {
     expect(stage.calls).toHaveLength(20)
   })
 
+  test('starts nothing of a claim that was under way, and gives it back', async () => {
+    stage.latency = 5000
+    const worker = stage.start()
+    await stage.post({ total: 4 })
+    await stage.until(() => stage.calls.length === 4)
+    let isStopped = false
+    const { claim } = stage.store
+    Object.assign(stage.store, {
+      claim: (...parameters: Parameters<typeof claim>) => {
+        void worker.stop(stage.clock.now() + 60_000).then(() => {
+          isStopped = true
+        })
+        return claim(...parameters)
+      },
+    })
+    await stage.post({ total: 4, lane: 'erp' })
+    await stage.until(() => isStopped)
+    expect(stage.calls).toHaveLength(4)
+    expect(await stage.store.system('erp')).toMatchObject({ open: 4, leased: 0 })
+  })
+
   test('leaves no timer behind that would keep its process from ending', async () => {
     stage.rules = { ...stage.rules, retry: { attempts: 3, first: 60_000, cap: 60_000 } }
     stage.answer = ({ target }) => (target === LANE ? DELIVERED : refused(500))

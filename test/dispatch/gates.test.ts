@@ -1,6 +1,8 @@
 import { beforeEach, describe, expect, test } from 'vitest'
 import { type ClosedGate, PROBE_EVERY_MS } from '../../src/core/gate.ts'
 import type { WriteAnswer } from '../../src/deliver/kind.ts'
+import { openMemoryStore } from '../../src/store/sqlite/memory.ts'
+import type { Store } from '../../src/store/store.ts'
 import { LANE, TENANT } from '../support/requests.ts'
 import { DELIVERED, refused, Stage } from './stage.ts'
 
@@ -108,6 +110,28 @@ describe('a system that refuses our credentials', () => {
     }
   })
 
+  test('is probed with one mapping by a worker that heard of it with a claim, and had others in hand', async () => {
+    const store = await openMemoryStore()
+    const onWork: Store['onWork'] = (listener) =>
+      store.onWork((hint) => {
+        if (hint.rank !== null) listener(hint)
+      })
+    stage = new Stage({ ...store, onWork })
+    stage.start()
+    stage.latency = 10_000
+    await stage.post({ total: 50, batchSize: 50, priority: 'LOW' })
+    await stage.until(() => stage.calls.length > 0)
+    // As another worker would, that was refused.
+    const until = stage.clock.now() + PROBE_EVERY_MS
+    await stage.store.gate(LANE, { state: 'held', until, reason: 'It said 401' })
+    await stage.post({ total: 1, priority: 'HIGH' })
+    stage.answer = () => refused(401)
+    await stage.pass(PROBE_EVERY_MS / 2)
+    const before = stage.calls.length
+    await stage.pass(PROBE_EVERY_MS)
+    expect(stage.calls.length - before).toBe(1)
+  })
+
   test('is open to all again as soon as a probe gets through', async () => {
     let isMended = false
     stage.answer = () => (isMended ? DELIVERED : refused(403))
@@ -138,6 +162,20 @@ describe('a system that refuses our credentials', () => {
     const mendedAt = stage.clock.now()
     await stage.finished(request)
     expect(stage.clock.now() - mendedAt).toBeLessThan(PROBE_EVERY_MS)
+  })
+
+  test('is probed again a minute later where a probe came to nothing', async () => {
+    stage.answer = () => refused(401)
+    stage.start()
+    const request = await stage.post({ total: TOTAL, batchSize: 1 })
+    await stage.until(() => wasClosed('held'))
+    const before = stage.calls.length
+    stage.answer = () => (stage.calls.length > before + 1 ? DELIVERED : IMPOSSIBLE)
+    const results = await stage.finished(request)
+    expect(results.filter(({ state }) => state === 'completed')).toHaveLength(TOTAL - 1)
+    const [probe = 0, next = 0] = stage.calls.slice(before).map(({ at }) => at)
+    expect(next - probe).toBeGreaterThanOrEqual(PROBE_EVERY_MS)
+    expect(next - probe).toBeLessThan(PROBE_EVERY_MS + 2000)
   })
 
   test('is not asked for again and again where nothing is left to probe it with', async () => {
@@ -201,6 +239,13 @@ const UNANSWERED: WriteAnswer = {
   stage: 'write',
   code: 'timeout',
   message: 'There was no answer',
+}
+
+const IMPOSSIBLE: WriteAnswer = {
+  kind: 'impossible',
+  stage: 'write',
+  code: 'payload_too_large',
+  message: 'It cannot be sent',
 }
 
 /** Whether a gate was closed for this reason. */

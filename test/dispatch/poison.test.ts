@@ -14,12 +14,12 @@ beforeEach(async () => {
 })
 
 /** A request of one batch that three workers died with. */
-async function suspected(): Promise<NewRequest> {
+async function suspected(lane = LANE): Promise<NewRequest> {
   const { store, clock } = stage
-  const request = await stage.post(BATCH)
+  const request = await stage.post({ ...BATCH, lane })
   for (const worker of ['doomed-1', 'doomed-2', 'doomed-3']) {
     await join(store, worker, clock.now() + 1)
-    await claimedOne(store, { worker, now: clock.now() })
+    await claimedOne(store, { worker, lane, now: clock.now() })
     await stage.pass(2)
     await swept(store, clock.now(), 0)
   }
@@ -123,4 +123,32 @@ test('a batch whose workers died for other reasons is carried out, one mapping a
   for (const result of results) expect(result).toMatchObject({ state: 'completed', attempts: 1 })
   const calls = stage.calls.map(({ at }) => at)
   expect(new Set(calls).size).toBe(BATCH.total)
+})
+
+test('of two lanes with such batches one goes on when what was known of the other is written', async () => {
+  const { store, clock } = stage
+  const requests = [await suspected(), await suspected('erp')]
+  const { settle } = store
+  let isWriting = false
+  let early = 0
+  Object.assign(store, {
+    async settle(...parameters: Parameters<typeof settle>) {
+      isWriting = true
+      await sleep(clock, 1000)
+      isWriting = false
+      return settle(...parameters)
+    },
+  })
+  stage.answer = () => {
+    if (isWriting) early += 1
+    return DELIVERED
+  }
+  stage.start()
+  const startedAt = clock.now()
+  for (const request of requests) {
+    for (const { state } of await stage.finished(request)) expect(state).toBe('completed')
+  }
+  expect(early).toBe(0)
+  // Each mapping is written down before and after.
+  expect(clock.now() - startedAt).toBeLessThan(2 * 2 * BATCH.total * 1200)
 })
