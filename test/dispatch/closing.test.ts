@@ -2,7 +2,7 @@
 import { beforeEach, describe, expect, test } from 'vitest'
 import type { Request } from '../../src/core/request.ts'
 import { openMemoryStore } from '../../src/store/sqlite/memory.ts'
-import { type NewRequest, StoreUnavailable } from '../../src/store/store.ts'
+import { type NewRequest, type Store, StoreUnavailable } from '../../src/store/store.ts'
 import { LANE, TENANT } from '../support/requests.ts'
 import { DELIVERED, refused, Stage } from './stage.ts'
 
@@ -165,6 +165,25 @@ describe('a request that is cancelled', () => {
     expect(await endings(request)).toEqual({ cancelled: 3000 })
     expect(stage.calls).toHaveLength(4)
   })
+})
+
+test('a worker that has stopped ends nothing more of what is closed', async () => {
+  const store = await openMemoryStore()
+  let pieces = 0
+  const closeSome: Store['closeSome'] = async () => {
+    pieces += 1
+    return { expired: [], finished: [], more: true }
+  }
+  stage = new Stage({ ...store, closeSome })
+  const worker = stage.start()
+  await stage.store.override(LANE, { paused: true })
+  await cancel(await stage.post({ total: 3000, batchSize: 1 }))
+  await stage.until(() => pieces > 2)
+  void worker.stop(stage.clock.now())
+  await stage.pass(1000)
+  const before = pieces
+  await stage.pass(10_000)
+  expect(pieces).toBe(before)
 })
 
 describe('a request whose time is over', () => {

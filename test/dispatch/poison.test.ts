@@ -2,7 +2,7 @@ import { beforeEach, describe, expect, test } from 'vitest'
 import { sleep } from '../../src/lib/clock.ts'
 import type { NewRequest } from '../../src/store/store.ts'
 import { claimedOne, join, swept } from '../contract/steps.ts'
-import { LANE } from '../support/requests.ts'
+import { LANE, newBatch } from '../support/requests.ts'
 import { DELIVERED, Stage } from './stage.ts'
 
 const BATCH = { total: 5, batchSize: 5 }
@@ -55,6 +55,12 @@ describe('a mapping that kills its worker each time', () => {
     expect(results[2]).toMatchObject({ attempts, error: { code: 'poisoned' } })
     // Three deaths to be suspected, and then one for each attempt.
     expect(deaths).toBe(3 + attempts)
+  })
+
+  test('ends as poisoned where it has a batch of its own', async () => {
+    const batches = [newBatch([2])]
+    const [result] = await stage.finished(await stage.post({ batches }))
+    expect(result).toMatchObject({ state: 'failed', error: { code: 'poisoned' } })
   })
 
   test('takes nobody else’s mappings with it', async () => {

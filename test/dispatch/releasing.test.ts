@@ -81,6 +81,24 @@ describe('a request with a time', () => {
   })
 })
 
+test('a worker that is told to stop while it releases a piece leaves the next to the others', async () => {
+  const store = await openMemoryStore()
+  let pieces = 0
+  const release: Store['release'] = async (now) => {
+    pieces += 1
+    if (pieces === 3) void worker.stop(now)
+    return now
+  }
+  stage = new Stage({ ...store, release })
+  await stage.post({
+    terms: { notBefore: stage.clock.now() + 500 },
+    createdAt: stage.clock.now(),
+  })
+  const worker = stage.start()
+  await stage.pass(10_000)
+  expect(pieces).toBe(3)
+})
+
 test('what was given up is cleared away, all of it, with the next sweep', async () => {
   const store = await openMemoryStore()
   let pieces = 0

@@ -123,6 +123,14 @@ describe('what failed for a while', () => {
   })
 })
 
+test('what is due already when its batch is written is tried again at once', async () => {
+  stage.rules = { ...stage.rules, retry: { attempts: 2, first: 2, cap: 2 } }
+  stage.answer = () => (stage.calls.length > 1 ? DELIVERED : refused(500))
+  stage.latencyOf = ({ id }) => (id === 'map_0' ? 10 : 500)
+  await start()
+  await stage.finished(await stage.post({ total: 2 }))
+})
+
 test('what an operator says while a worker asks is asked for at once', async () => {
   const { work } = stage.store
   let isAsking = false
