@@ -100,6 +100,10 @@ describe('payloads for a system that takes many in a call', () => {
     ])
     await answer(DELIVERED, DELIVERED, DELIVERED)
     expect(sent.at(-1)).toEqual([7, 8])
+    await answer(DELIVERED, DELIVERED)
+    // One turn for each call, and nobody asks for another.
+    expect(given).toEqual(Array(3).fill('delivered'))
+    expect(turnsLeft).toBe(1)
   })
 
   test('give their turn back with the first refusal among the answers', async () => {
