@@ -1,5 +1,7 @@
+import { getEventListeners } from 'node:events'
 import { afterAll, describe, expect, test } from 'vitest'
 import type { Json } from '../../src/core/units.ts'
+import { DEADLINE_MS } from '../../src/deliver/transform/line.ts'
 import { type Clock, systemClock } from '../../src/lib/clock.ts'
 import {
   HOSTILE,
@@ -76,6 +78,9 @@ describe('an expression', () => {
     ['/a/', 'it gives a function'],
     ['1/0', 'its number is not finite'],
     [`${'['.repeat(33)}1${']'.repeat(33)}`, 'it nests deeper than 32 levels'],
+    [`${'{"a":'.repeat(33)}1${'}'.repeat(33)}`, 'it nests deeper than 32 levels'],
+    ['function($x) { $x }', 'it gives a function'],
+    ['{$pad("x", 1000001): 1}', 'more than 1,000,000 characters are computed'],
     ['$pad("x", 1000001)', 'more than 1,000,000 characters are computed'],
     ['record.email + 1', 'The left side of the "+" operator must evaluate to a number (T2001'],
     ['$number(record.email)', 'Unable to cast value to a number (D3030'],
@@ -133,6 +138,25 @@ describe('a hostile expression', () => {
     },
   )
 
+  test('is tried once more, alone, and goes through where it is only slow', async () => {
+    let isHasty = true
+    const clock: Clock = {
+      now: () => systemClock.now(),
+      after: (delay, callback) => {
+        const isDeadline = delay === DEADLINE_MS
+        const after = systemClock.after(isDeadline && isHasty ? 1 : 20 * delay, callback)
+        if (isDeadline) isHasty = false
+        return after
+      },
+    }
+    const compute = startTransformer(undefined, clock)
+    const slow = '($f := function($n) { $n = 0 ? "done" : $f($n - 1) }; $f(100000))'
+    expect(await compute({ x: `{% ${slow} %}` })).toEqual({
+      kind: 'payload',
+      payload: { x: 'done' },
+    })
+  })
+
   test('is tried alone from then on: nobody waits for it but whoever sends it', async () => {
     let patience = 1
     const clock: Clock = {
@@ -165,6 +189,10 @@ describe('a transformation', () => {
       code: 'transformation_failed',
       message: expect.stringContaining('more than 4,000,000 characters'),
     })
+    const half = 'x'.repeat(2_000_000)
+    expect(await compute({ x: '{% id %}', half }, half)).toMatchObject({
+      code: 'transformation_failed',
+    })
   })
 
   test('whose record is nested without bound fails, and takes nobody with it', async () => {
@@ -186,6 +214,12 @@ describe('a transformation', () => {
     controller.abort()
     expect(await waiting).toEqual({ kind: 'interrupted' })
     expect(await impatient({ x: '{% id %}' })).toEqual({ kind: 'interrupted' })
+  })
+
+  test('leaves nothing behind at the signal, which outlives it by far', async () => {
+    const { signal } = new AbortController()
+    await startTransformer(signal)({ x: '{% id %}' })
+    expect(getEventListeners(signal, 'abort')).toEqual([])
   })
 
   test('gives what it gave before, however many others have come since', async () => {
