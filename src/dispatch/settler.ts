@@ -5,8 +5,11 @@ import type { Emit } from '../observe/events.ts'
 import type { DispatchStore, Settlement } from '../store/store.ts'
 import { whileAvailable } from './or-unavailable.ts'
 
-/** From one group to the next, at least: each is a wait for the disk, and wakes a thread. */
-const GAP_MS: DurationMs = 20
+/**
+ * From one group to the next, at least: each is a wait for the disk, wakes a thread, and takes PostgreSQL about
+ * as long to plan as to carry out.
+ */
+const GAP_MS: DurationMs = 40
 
 /** How long to wait before a write that the store could not take is tried again. */
 const RETRY_MS: { readonly first: DurationMs; readonly cap: DurationMs } = { first: 50, cap: 1000 }

@@ -99,7 +99,7 @@ class World {
       this.#clock.after(random() * 20_000, () => void this.#post())
     }
     if (!this.#calm) {
-      this.#trouble = { lostCall: 0.03, lostReply: 0.03, lateCall: 0.01, delay: 60 }
+      this.#trouble = { lostCall: 0.03, lostReply: 0.03, lateCall: 0.03, delay: 60 }
       this.#clock.after(1000, () => this.#misfortune())
     }
     if (this.#calm) void this.#watchReleases()
