@@ -12,9 +12,9 @@ import { mayBringExpressions } from './expression.ts'
 import { CALLBACK_URL_LENGTH_MAX, type Options } from './options.ts'
 import { Problems, type Refusal, refuseJson, tooManyMappings } from './problem.ts'
 import { type Rejected, rejectedOf } from './rejects.ts'
-import { type Envelope, EnvelopeSchema } from './schema.ts'
+import { EnvelopeSchema } from './schema.ts'
 import type { SystemCatalogue } from './systems.ts'
-import { type Times, termsOf } from './times.ts'
+import { type Times, termsOf, timesOf } from './times.ts'
 
 /** A body that was read, every word of it checked. */
 export interface Parsed extends Omit<Options, keyof Times | 'callback_url' | 'retry_of'> {
@@ -69,7 +69,7 @@ export async function parse(body: Uint8Array, rules: ParseRules): Promise<Parsed
   }
   const callback = callbackOf(value, rules)
   if (callback?.ok === false) problems.add(callback.code, ['callback_url'], callback.detail)
-  const times = isEnvelope ? checkTimes(value, problems, rules.now) : null
+  const times = checkTimes(value, problems, rules.now)
   if (!problems.isEmpty || !isEnvelope || times === null) return problems.refusal(text)
   const { mappings: _, not_before, expires_in, callback_url, retry_of, ...options } = value
   const callbackUrl = callback?.ok ? callback.url : null
@@ -102,11 +102,10 @@ function mappingsOf(value: unknown): readonly unknown[] {
   return Array.isArray(value.mappings) ? value.mappings : []
 }
 
-function checkTimes(envelope: Envelope, problems: Problems, now: EpochMs): Terms | null {
-  const terms = termsOf(envelope, now)
+function checkTimes(value: unknown, problems: Problems, now: EpochMs): Terms | null {
+  const terms = termsOf(timesOf(value), now)
   if ('notBefore' in terms) return terms
-  const [name, detail] = terms
-  problems.add('invalid_value', [name], detail)
+  for (const [name, detail] of terms) problems.add('invalid_value', [name], detail)
   return null
 }
 

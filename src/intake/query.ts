@@ -8,7 +8,7 @@ import { explain } from './explain.ts'
 import { type Options, OptionsSchema } from './options.ts'
 import { DEPTH_MAX } from './parse.ts'
 import { Problems, type Refusal } from './problem.ts'
-import { termsOf } from './times.ts'
+import { termsOf, timesOf } from './times.ts'
 
 /** The options of a request as its address gives them, as far as a schema of texts can check them. */
 export interface QueryOptions extends Omit<Options, 'metadata'> {
@@ -33,7 +33,8 @@ export function readOptions(
   const { metadata: text, ...rest } = query
   const metadata = text === undefined ? undefined : readMetadata(text, problems)
   const options = metadata === undefined ? rest : { ...rest, metadata }
-  if (problems.isEmpty && !schema.Check(options)) {
+  const areGood = schema.Check(options)
+  if (!areGood) {
     for (const { code, path, detail } of explain(schema.Errors(options), ['query'])) {
       problems.add(code, path, detail)
     }
@@ -42,11 +43,12 @@ export function readOptions(
   const callback = url === undefined ? null : checkCallback(url, callbacks)
   if (callback?.ok === false)
     problems.add(callback.code, ['query', 'callback_url'], callback.detail)
-  const times = termsOf(schema.Check(options) ? options : {}, now)
-  if (!('notBefore' in times)) problems.add('invalid_value', ['query', times[0]], times[1])
-  if (!problems.isEmpty || !schema.Check(options) || !('notBefore' in times)) {
+  const times = termsOf(timesOf(options), now)
+  if (!('notBefore' in times)) {
+    for (const [name, detail] of times) problems.add('invalid_value', ['query', name], detail)
     return problems.refusal(null)
   }
+  if (!problems.isEmpty || !areGood) return problems.refusal(null)
   const callbackUrl = callback?.ok ? callback.url : null
   const terms = { ...times, callbackUrl, retryOf: options.retry_of ?? null }
   return { kind: 'read', options, terms }
@@ -54,11 +56,12 @@ export function readOptions(
 
 const schema = Compile(OptionsSchema)
 
+/** What it holds; undefined where that cannot be read. */
 function readMetadata(text: string, problems: Problems): unknown {
   const read = readJson(Buffer.from(text), { depth: DEPTH_MAX })
   if (read.ok) return read.value
   for (const { code, pointer, detail } of read.problems) {
     problems.add(code, ['query', 'metadata', ...pathOf(pointer)], detail)
   }
-  return null
+  return undefined
 }

@@ -1,5 +1,5 @@
 /** What a request looks like: the one source of its checks, its types and its documentation. */
-import Type, { type Static } from 'typebox'
+import Type from 'typebox'
 import { MAPPING_LIMITS } from '../core/mapping.ts'
 import { OPTIONS } from './options.ts'
 
@@ -81,5 +81,3 @@ export const EnvelopeSchema = Type.Object(
   { mappings: Type.Array(Type.Unknown(), { minItems: 1 }), ...OPTIONS },
   { additionalProperties: false },
 )
-
-export type Envelope = Static<typeof EnvelopeSchema>

@@ -40,8 +40,16 @@ describe('the times of a request', () => {
     ['expires_in', { expires_in: '367d' }, 'to 366 days'],
     ['expires_in', { not_before: at(NOW + HOUR), expires_in: '1h' }, 'expire before not_before'],
   ])('and %s is refused where it makes no sense: %o', (name, times, detail) => {
-    expect(termsOf(times, NOW)).toEqual([name, expect.stringContaining(detail)])
+    expect(termsOf(times, NOW)).toEqual([[name, expect.stringContaining(detail)]])
   })
+})
+
+test('times that are both wrong are both told of', () => {
+  const times = { not_before: '2026-01-01T00:00:60Z', expires_in: 'P1M' }
+  expect(termsOf(times, NOW)).toEqual([
+    ['not_before', expect.stringContaining('a moment')],
+    ['expires_in', expect.stringContaining('no one length')],
+  ])
 })
 
 describe('the options of an address', () => {
@@ -64,6 +72,18 @@ describe('the options of an address', () => {
         { pointer: '#/query/metadata/a', code: 'invalid_value' },
         { pointer: '#/query/metadata/b', code: 'invalid_type' },
         { pointer: '#/query/not_before', code: 'invalid_value' },
+        { pointer: '#/query/expires_in', code: 'invalid_value' },
+      ],
+    })
+  })
+
+  test('are told of though there is metadata that cannot be read', () => {
+    const query = { metadata: '{', retry_of: 'last', expires_in: '2' }
+    expect(readOptions(query, callbacks, NOW)).toMatchObject({
+      problems: [
+        { pointer: '#/query/metadata', code: 'malformed_json' },
+        { pointer: '#/query/retry_of', code: 'invalid_value' },
+        { pointer: '#/query/expires_in', code: 'invalid_value' },
       ],
     })
   })

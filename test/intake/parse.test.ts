@@ -124,17 +124,19 @@ test('an empty text has one thing wrong with it', async () => {
 
 test('everything that is wrong is told at once, with its place and line', async () => {
   const refusal = await read(
-    '{"priority": "high",\n"mappings": [\n{"id": 1, "x": 2},\n{"id": "a", "source": "s", "target": " "}]}',
+    '{"priority": "high", "not_before": "soon", "expires_in": "2",\n"mappings": [\n{"id": 1, "x": 2},\n{"id": "a", "source": "s", "target": " "}]}',
   )
   expect(refusal).toMatchObject({
     slug: 'validation-failed',
     problems: [
       { pointer: '#/priority', code: 'invalid_value', line: 1 },
+      { pointer: '#/not_before', code: 'invalid_value', line: 1 },
       { pointer: '#/mappings/0/source', code: 'required', line: 3 },
       { pointer: '#/mappings/0/target', code: 'required', line: 3 },
       { pointer: '#/mappings/0/x', code: 'unknown_property', line: 3 },
       { pointer: '#/mappings/0/id', code: 'invalid_type', line: 3 },
       { pointer: '#/mappings/1/target', code: 'invalid_value', line: 4 },
+      { pointer: '#/expires_in', code: 'invalid_value', line: 1 },
     ],
   })
 })
