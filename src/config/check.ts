@@ -1,6 +1,7 @@
 import Type, { type TObject, type TSchema } from 'typebox'
 import Value from 'typebox/value'
 import { didYouMean } from '../lib/closest.ts'
+import { stepsOf } from '../lib/json/pointer.ts'
 
 /** Something wrong with a value, and where in it. No message holds a value. */
 export interface Fault {
@@ -21,7 +22,7 @@ export function faults(schema: TSchema, value: unknown, path: readonly string[] 
 
 function faultsOfWhole(schema: TSchema, value: unknown, path: readonly string[]): Fault[] {
   return Value.Errors(schema, value).map((error) => ({
-    path: [...path, ...error.instancePath.split('/').slice(1).map(unescaped)],
+    path: [...path, ...stepsOf(error.instancePath)],
     message:
       error.keyword === 'enum'
         ? `must be one of ${error.params.allowedValues.join(', ')}`
@@ -69,9 +70,4 @@ function tagOf(variant: TObject) {
 /** A map with names for keys, as opposed to a list, a text, a number or nothing. */
 export function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
   return typeof value === 'object' && value !== null && !Array.isArray(value)
-}
-
-/** Undoes the escapes of a JSON pointer. */
-function unescaped(token: string): string {
-  return token.replaceAll('~1', '/').replaceAll('~0', '~')
 }

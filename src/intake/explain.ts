@@ -1,5 +1,5 @@
 import type { TLocalizedValidationError } from 'typebox/error'
-import type { JsonPath } from '../lib/json/pointer.ts'
+import { type JsonPath, stepsOf } from '../lib/json/pointer.ts'
 import type { ProblemCode } from './problem.ts'
 
 /** A fault that a schema found, in this project's words. */
@@ -18,7 +18,7 @@ export function explain(errors: readonly TLocalizedValidationError[], at: JsonPa
   const wronglyTyped = placesOf('type')
   const tooShort = placesOf('minLength')
   return errors.flatMap((error) => {
-    const path = [...at, ...error.instancePath.split('/').slice(1).map(unescaped)]
+    const path = [...at, ...stepsOf(error.instancePath)]
     if (error.keyword === 'required') {
       return error.params.requiredProperties.map((name) => ({
         code: 'required' as const,
@@ -33,10 +33,6 @@ export function explain(errors: readonly TLocalizedValidationError[], at: JsonPa
     if (error.keyword === 'pattern' && tooShort.has(error.instancePath)) return []
     return [{ ...sentence(error), path }]
   })
-}
-
-function unescaped(step: string): string {
-  return step.replaceAll('~1', '/').replaceAll('~0', '~')
 }
 
 function sentence(error: TLocalizedValidationError): Omit<Fault, 'path'> {

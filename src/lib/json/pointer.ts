@@ -11,10 +11,15 @@ export function pointerTo(path: JsonPath): string {
 
 /** The path that a pointer made by `pointerTo` came from, positions as texts. */
 export function pathOf(pointer: string): JsonPath {
+  return stepsOf(decodeURIComponent(pointer))
+}
+
+/** The steps of a JSON pointer as a text has it (RFC 6901 section 5): of `/a~1b/0` these are `a/b` and `0`. */
+export function stepsOf(pointer: string): string[] {
   return pointer
     .split('/')
     .slice(1)
-    .map((step) => decodeURIComponent(step).replaceAll('~1', '/').replaceAll('~0', '~'))
+    .map((step) => step.replaceAll('~1', '/').replaceAll('~0', '~'))
 }
 
 /** What stands for itself: nearly every step, and the rest costs ten times as much. */

@@ -1,15 +1,12 @@
 import type { Json } from '../../../core/units.ts'
+import { stepsOf } from '../../../lib/json/pointer.ts'
 
 /** Where in a JSON value something is: the steps of a JSON pointer (RFC 6901). */
 export type Pointer = readonly string[]
 
 /** Reads `/data/id`; the empty text is the whole value. Null for anything else. */
 export function parsePointer(text: string): Pointer | null {
-  if (!/^(\/([^~/]|~[01])*)*$/.test(text)) return null
-  return text
-    .split('/')
-    .slice(1)
-    .map((step) => step.replaceAll('~1', '/').replaceAll('~0', '~'))
+  return /^(\/([^~/]|~[01])*)*$/.test(text) ? stepsOf(text) : null
 }
 
 /** What is at that place; undefined where there is nothing. */
