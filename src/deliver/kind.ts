@@ -101,7 +101,8 @@ export interface Call {
   readonly signal: AbortSignal
 }
 
-type Refusal = Exclude<Outcome, { kind: 'delivered' }>
+/** Any ending but a success. */
+export type Refusal = Exclude<Outcome, { kind: 'delivered' }>
 
 export type ReadAnswer =
   | { readonly kind: 'record'; readonly record: Json; readonly learned?: Quota }

@@ -5,8 +5,8 @@
 import Type, { type Static } from 'typebox'
 import Compile from 'typebox/compile'
 import type { Json } from '../core/units.ts'
-import type { ReadAnswer, WriteAnswer } from './kind.ts'
-import { type CallStage, invalidRecord, RECORD_BYTES_MAX, type Refusal } from './kinds/endings.ts'
+import type { ReadAnswer, Refusal, WriteAnswer } from './kind.ts'
+import { type CallStage, invalidRecord, RECORD_BYTES_MAX } from './kinds/endings.ts'
 import { quoted, type Secrets } from './quote.ts'
 
 const message = Type.String()

@@ -1,12 +1,10 @@
 /** The answers that kinds without HTTP have in common, and what the error of a connection is called. */
-import type { Manner, Outcome } from '../../core/outcome.ts'
+import type { Manner } from '../../core/outcome.ts'
 import type { DurationMs, Json } from '../../core/units.ts'
 import { AddressNotAllowed } from '../connect/guard.ts'
-import type { Impossible, WriteAnswer } from '../kind.ts'
+import type { Impossible, Refusal, WriteAnswer } from '../kind.ts'
 import type { Ended } from '../within.ts'
 
-/** Any ending but a success. */
-export type Refusal = Exclude<Outcome, { kind: 'delivered' }>
 export type CallStage = 'read' | 'write'
 
 /** Success, where the system has nothing to say beyond that. */

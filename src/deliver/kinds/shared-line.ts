@@ -1,6 +1,6 @@
-import type { Bulk, Delivery, WriteAnswer } from '../kind.ts'
+import type { Bulk, Delivery, Refusal, WriteAnswer } from '../kind.ts'
 import { type Deadline, within } from '../within.ts'
-import { type CallStage, type Refusal, refusalOf, serialize } from './endings.ts'
+import { type CallStage, refusalOf, serialize } from './endings.ts'
 
 /** How one connection is made and ended. */
 export interface LineMaker<Line> {

@@ -1,4 +1,5 @@
-import { type CallStage, declined, disconnected, misconfigured, type Refusal } from '../endings.ts'
+import type { Refusal } from '../../kind.ts'
+import { type CallStage, declined, disconnected, misconfigured } from '../endings.ts'
 
 /** No queue wanted the message. */
 export class Unroutable extends Error {}

@@ -1,11 +1,5 @@
-import {
-  type CallStage,
-  declined,
-  errorCode,
-  misconfigured,
-  noRecord,
-  type Refusal,
-} from '../endings.ts'
+import type { Refusal } from '../../kind.ts'
+import { type CallStage, declined, errorCode, misconfigured, noRecord } from '../endings.ts'
 import { Escaped } from './confined.ts'
 import { ChangedMeanwhile, TooManyRecords } from './index-of.ts'
 

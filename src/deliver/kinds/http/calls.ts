@@ -1,8 +1,7 @@
 import { includes, parseStatuses, type StatusRange } from '../../../core/answers.ts'
-import type { Outcome } from '../../../core/outcome.ts'
 import type { EpochMs } from '../../../core/units.ts'
 import { openGuard, type Resolve } from '../../connect/guard.ts'
-import type { SystemContext } from '../../kind.ts'
+import type { Refusal, SystemContext } from '../../kind.ts'
 import { type Secrets, secretsAmong } from '../../quote.ts'
 import { refusalOf } from './answer.ts'
 import { secretsOf } from './auth.ts'
@@ -11,8 +10,6 @@ import type { Exchanged } from './exchange.ts'
 import { openLine, openLineTo } from './line.ts'
 import { type Outgoing, plainSender, type Sent, tokenSender } from './sender.ts'
 import { openTokens } from './token.ts'
-
-export type Refusal = Exclude<Outcome, { kind: 'delivered' }>
 
 type Success = Extract<Exchanged, { kind: 'answer' }>
 

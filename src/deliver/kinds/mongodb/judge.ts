@@ -1,4 +1,5 @@
-import { type CallStage, declined, disconnected, misconfigured, type Refusal } from '../endings.ts'
+import type { Refusal } from '../../kind.ts'
+import { type CallStage, declined, disconnected, misconfigured } from '../endings.ts'
 
 /** Codes of the server that say something of the moment, and not of the document. */
 const PASSING = new Set([

@@ -1,12 +1,6 @@
 import type { Manner } from '../../../core/outcome.ts'
-import {
-  type CallStage,
-  declined,
-  disconnected,
-  errorCode,
-  misconfigured,
-  type Refusal,
-} from '../endings.ts'
+import type { Refusal } from '../../kind.ts'
+import { type CallStage, declined, disconnected, errorCode, misconfigured } from '../endings.ts'
 
 /** By the SQLSTATE or the beginning of one; the first that fits tells what happened. */
 const STATES: readonly (readonly [

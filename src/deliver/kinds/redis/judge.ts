@@ -1,5 +1,6 @@
 import type { Manner } from '../../../core/outcome.ts'
-import { type CallStage, declined, disconnected, misconfigured, type Refusal } from '../endings.ts'
+import type { Refusal } from '../../kind.ts'
+import { type CallStage, declined, disconnected, misconfigured } from '../endings.ts'
 
 /** What a reply means, and in what words it is told. */
 type Meaning = readonly [Manner | 'misconfigured', string]
