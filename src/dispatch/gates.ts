@@ -7,8 +7,8 @@ import type { Clock } from '../lib/clock.ts'
 import type { Emit } from '../observe/events.ts'
 import type { DispatchStore } from '../store/store.ts'
 import type { Access } from './access.ts'
-import type { CallEnd } from './limiter.ts'
 import { orUnavailable, whileAvailable } from './or-unavailable.ts'
+import type { CallEnd } from './round.ts'
 
 /** A gate that is closed already is closed for longer only by this much at once. */
 const GATE_STEP_MS: DurationMs = 500

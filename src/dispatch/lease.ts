@@ -17,7 +17,7 @@ export class Lease {
   readonly batch: ClaimedBatch
   readonly since: EpochMs
   /**
-   * A worker has died with it before: its mappings are tried one at a time, each attempt written
+   * Worker after worker has died with it: its mappings are tried one at a time, each attempt written
    * down before it is made, so that the one that kills spends its attempts and no other does.
    */
   readonly isolated: boolean

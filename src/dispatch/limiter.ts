@@ -5,18 +5,15 @@ import {
   adaptiveStart,
   roundLength,
 } from '../core/adaptive.ts'
-import { type Limits, share } from '../core/limits.ts'
+import { type Cost, type Limits, share } from '../core/limits.ts'
 import { type Allowance, allowanceAfter, type Quota } from '../core/quota.ts'
 import type { DurationMs, EpochMs } from '../core/units.ts'
 import type { Cancel, Clock } from '../lib/clock.ts'
 import { Pacer, type Rest } from './pacer.ts'
 import { type Part, WHOLE } from './part.ts'
-import { Round } from './round.ts'
+import { type CallEnd, Round } from './round.ts'
 import { Stopwatch } from './stopwatch.ts'
 import { Windows } from './windows.ts'
-
-/** How a call went, as far as the number of calls at once is concerned. */
-export type CallEnd = 'fine' | 'failed' | 'throttled'
 
 interface Waiting {
   readonly step: keyof Cost
@@ -267,5 +264,3 @@ export class Limiter {
     return { min: Math.min(max, Math.max(1, Math.floor(adaptiveFrom / workers))), max }
   }
 }
-
-type Cost = NonNullable<Limits['cost']>

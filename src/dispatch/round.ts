@@ -2,6 +2,9 @@ import type { Round as Seen } from '../core/adaptive.ts'
 import type { EpochMs } from '../core/units.ts'
 import type { Clock } from '../lib/clock.ts'
 
+/** How a call went, as far as the number of calls at once is concerned. */
+export type CallEnd = 'fine' | 'failed' | 'throttled'
+
 /**
  * Watches a row of calls. How long they take on average is read from how many are under way over
  * time (Little's law), so that no call has to be followed by itself.
@@ -32,7 +35,7 @@ export class Round {
   }
 
   /** @param underWay this call among them */
-  ended(underWay: number, end: 'fine' | 'failed' | 'throttled'): void {
+  ended(underWay: number, end: CallEnd): void {
     this.#look(underWay)
     this.#calls += 1
     if (end !== 'fine') this.#failures += 1

@@ -21,8 +21,8 @@ interface Entry {
 
 /**
  * Writes settlements in the order they came, one group at a time: the first at once, and what arrives
- * while a group is on its way, or shortly after, makes the next. A store that is away is asked again until it takes them; what was
- * delivered is never dropped.
+ * while a group is on its way, or shortly after, makes the next. A store that is away is asked again
+ * until it takes them; what was delivered is never dropped.
  */
 export class Settler {
   readonly #store: DispatchStore
