@@ -27,17 +27,17 @@ export const REST_CODE = 'other'
 export const REGROUPED = 'The groups did not add up; the results tell why each mapping failed.'
 
 /** A kind of system may say what it likes; a code is a part of a key, and a message is only an example. */
-const LENGTH_MAX = { code: 128, message: 500 } as const
+export const FAILURE_LENGTH_MAX = { code: 128, message: 500 } as const
 
 /** The code that a failure is grouped under. */
 export function groupedCode({ code }: Pick<MappingError, 'code'>): string {
-  return cut(code, LENGTH_MAX.code)
+  return cut(code, FAILURE_LENGTH_MAX.code)
 }
 
 /** Adds a failure, that of the mapping `id`, to the runs of its batch. */
 export function addFailure(runs: FailureRun[], id: string, error: MappingError): void {
   const code = groupedCode(error)
-  const message = cut(error.message, LENGTH_MAX.message)
+  const message = cut(error.message, FAILURE_LENGTH_MAX.message)
   const { httpStatus } = error
   const last = runs.at(-1)
   if (last?.code === code && last.httpStatus === httpStatus) {

@@ -2,6 +2,7 @@
 import type { FastifyReply } from 'fastify'
 import Type, { type Static } from 'typebox'
 import type { Problem } from '../intake/problem.ts'
+import { PROBLEMS_MAX } from '../lib/json/inspect.ts'
 
 export const PROBLEM_TYPE = 'application/problem+json'
 
@@ -59,7 +60,10 @@ export const ProblemSchema = Type.Object(
     detail: Type.String({ description: 'What is wrong, and how to mend it.' }),
     instance: Type.Optional(Type.String({ description: 'Names this one answer in the logs.' })),
     errors: Type.Optional(
-      Type.Array(ProblemErrorSchema, { maxItems: 100, description: 'Only for bad input.' }),
+      Type.Array(ProblemErrorSchema, {
+        maxItems: PROBLEMS_MAX,
+        description: 'Only for bad input.',
+      }),
     ),
   },
   { $id: 'Problem', description: 'Why a request was refused (RFC 9457).' },

@@ -1,7 +1,9 @@
 import Type from 'typebox'
 import Compile from 'typebox/compile'
+import { FAILURE_LENGTH_MAX } from '../core/failures.ts'
 import { MAPPING_LIMITS } from '../core/mapping.ts'
 import { explain } from '../intake/explain.ts'
+import { DEPTH_MAX } from '../intake/parse.ts'
 import { Problems, type Refusal, refuseJson } from '../intake/problem.ts'
 import type { RetryFilter } from '../intake/retried.ts'
 import { readJson } from '../lib/json/read.ts'
@@ -12,7 +14,7 @@ export const RetryFilterSchema = Type.Object(
     code: Type.Optional(
       Type.String({
         minLength: 1,
-        maxLength: 128,
+        maxLength: FAILURE_LENGTH_MAX.code,
         description: 'Only mappings that failed with this code; none that were cancelled.',
       }),
     ),
@@ -34,8 +36,6 @@ export const RetryFilterSchema = Type.Object(
 const validator = Compile(RetryFilterSchema)
 
 export type RetryFilterRead = { readonly kind: 'filter'; readonly filter: RetryFilter } | Refusal
-
-const DEPTH_MAX = 32
 
 /** Reads the body of a retry, which may be left out; everything that is wrong with it, or all of it. */
 export function retryFilterIn(body: Uint8Array | null | undefined): RetryFilterRead {

@@ -1,6 +1,7 @@
 import Type from 'typebox'
 import { LIMIT_BOUNDS, type Override } from '../core/limits.ts'
 import { parseRates } from '../core/quantity.ts'
+import { DEPTH_MAX } from '../intake/parse.ts'
 import { Problems, type Refusal, refuseJson } from '../intake/problem.ts'
 import { didYouMean } from '../lib/closest.ts'
 import { readJson } from '../lib/json/read.ts'
@@ -31,8 +32,6 @@ export const SystemChangeSchema = Type.Object(
 )
 
 export type SystemChange = { readonly kind: 'change'; readonly change: Partial<Override> } | Refusal
-
-const DEPTH_MAX = 32
 
 /** Reads the body of a change; everything that is wrong with it, or all of it. */
 export function changeIn(body: Uint8Array): SystemChange {

@@ -1,3 +1,4 @@
+import { PROBLEMS_MAX } from '../lib/json/inspect.ts'
 import { linesOf } from '../lib/json/lines.ts'
 import { type JsonPath, pointerTo } from '../lib/json/pointer.ts'
 import type { JsonProblem, JsonProblemCode } from '../lib/json/read.ts'
@@ -87,9 +88,6 @@ export function refuseJson(problems: readonly JsonProblem[]): Refusal {
 export function tooManyMappings(max: number): string {
   return `Send at most ${max} mappings in one request.`
 }
-
-/** More problems than this help nobody. */
-export const PROBLEMS_MAX = 100
 
 /** Collects what is wrong with a body, up to the hundredth problem. */
 export class Problems {

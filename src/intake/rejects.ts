@@ -16,7 +16,7 @@ export interface Rejected extends Member {
 }
 
 /** The code of their error. */
-const INVALID = 'invalid_mapping'
+export const INVALID_MAPPING = 'invalid_mapping'
 
 /** A reason is to be read, and kept for every mapping. */
 const REASON_LENGTH_MAX = 500
@@ -84,11 +84,11 @@ export class Rejects {
 
   #failed(batch: NewBatch, reasons: readonly string[]): RejectedBatch {
     const standings = reasons.map((message): Standing => {
-      const error = { code: INVALID, message, stage: 'read', httpStatus: null } as const
+      const error = { code: INVALID_MAPPING, message, stage: 'read', httpStatus: null } as const
       return ['failed', 0, this.#now, 0, error]
     })
     const [sample = ''] = unpack(batch.mappings).ids
     const message = reasons.at(-1) ?? ''
-    return { ...batch, verdicts: JSON.stringify(standings), code: INVALID, sample, message }
+    return { ...batch, verdicts: JSON.stringify(standings), code: INVALID_MAPPING, sample, message }
   }
 }

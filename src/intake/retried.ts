@@ -5,6 +5,7 @@ import type { Result } from '../core/results.ts'
 import { type Stretch, walk } from '../core/walk.ts'
 import { othersFirst } from '../lib/others-first.ts'
 import type { QueryStore } from '../store/store.ts'
+import { INVALID_MAPPING } from './rejects.ts'
 
 /** Which mappings are tried again; null for all. */
 export interface RetryFilter {
@@ -12,9 +13,6 @@ export interface RetryFilter {
   readonly code: string | null
   readonly target: string | null
 }
-
-/** Such a mapping was never one: trying it again cannot help. */
-const INVALID = 'invalid_mapping'
 
 /** How many ordinals are read from the store at a time. */
 const STRIDE = 500
@@ -78,7 +76,9 @@ export class RetriedMappings {
   #isWanted({ state, error, target }: Result): boolean {
     if (this.#filter.target !== null && this.#filter.target !== target) return false
     if (state === 'cancelled') return this.#filter.code === null
-    if (state !== 'failed' || error === null || error.code === INVALID) return false
+    if (state !== 'failed' || error === null) return false
+    // What was never a mapping is none at another try.
+    if (error.code === INVALID_MAPPING) return false
     return this.#filter.code === null || groupedCode(error) === this.#filter.code
   }
 }

@@ -20,7 +20,7 @@ export interface JsonProblem {
 }
 
 /** More problems than this help nobody. */
-const PROBLEMS_MAX = 100
+export const PROBLEMS_MAX = 100
 
 /** `visit` can only be left by throwing. */
 class Enough extends Error {}
