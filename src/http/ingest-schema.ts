@@ -8,7 +8,6 @@ import { answer, BODY_PROBLEMS, CHANGE_PROBLEMS, refusals } from './documented.t
 import { IdempotencyHeaders, KEY_PROBLEMS, RECEIPT_HEADERS } from './idempotency.ts'
 import { MEDIA_TYPES } from './negotiation.ts'
 import type { RehearsalView } from './rehearsal-schema.ts'
-import { rehearsalParameters } from './routes/rehearsal.ts'
 
 const ReceiptSchema = Type.Object(
   {
@@ -100,7 +99,14 @@ export const IngestQuery = Type.Object(
           '`skip` takes the good mappings, and has the bad ones among the results, failed as `invalid_mapping`. At least one must be good.',
       }),
     ),
-    ...rehearsalParameters,
+    validate_only: Type.Optional(
+      Type.Enum(['true', 'false'], {
+        type: 'string',
+        default: 'false',
+        description:
+          'Does everything but keep it, whatever the form and size of the body: nothing is stored, no Idempotency-Key is used up, no system is called. Answers 200 with what would happen.',
+      }),
+    ),
     ...optionsOfStreams,
   },
   { additionalProperties: false },

@@ -1,14 +1,30 @@
+import type { FastifyReply } from 'fastify'
 import type { MappingPreview } from '../core/preview.ts'
 import type { DurationMs, EpochMs } from '../core/units.ts'
-import type { LaneRehearsal, Rehearsal } from '../intake/rehearse.ts'
+import type { Planned } from '../intake/plan.ts'
+import { type Caller, type LaneRehearsal, type Rehearsal, rehearse } from '../intake/rehearse.ts'
 import { keyProblem } from './idempotency.ts'
+import type { HttpPorts } from './ports.ts'
 import { problemDocument, type Slug } from './problem.ts'
 import type { LaneView, PreviewView, RehearsalView } from './rehearsal-schema.ts'
 import { ratesView, type SystemDescription } from './system.ts'
 import { gateView } from './waiting.ts'
 
+/** Answers a request that was planned with what would come of it; nothing of it is kept. */
+export async function sendRehearsal(
+  reply: FastifyReply,
+  planned: Planned,
+  caller: Caller & Pick<Circumstances, 'overloaded'>,
+  ports: HttpPorts,
+): Promise<FastifyReply> {
+  const rehearsal = await rehearse(planned, caller, ports)
+  const { overloaded } = caller
+  const now = ports.clock.now()
+  return reply.send(rehearsalView(rehearsal, { now, describe: ports.describe, overloaded }))
+}
+
 /** What is known of a rehearsal beside what it tells. */
-export interface Circumstances {
+interface Circumstances {
   readonly now: EpochMs
   readonly describe: (system: string) => SystemDescription | null
   /** What a request is told that is turned away for what is open already; null where none is. */
@@ -16,7 +32,7 @@ export interface Circumstances {
 }
 
 /** What would come of a request, as its caller sees it. */
-export function rehearsalView(
+function rehearsalView(
   { plan, lanes, previews, key }: Rehearsal,
   circumstances: Circumstances,
 ): RehearsalView {

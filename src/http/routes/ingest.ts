@@ -13,8 +13,8 @@ import { type IngestParameters, ingestSchema } from '../ingest-schema.ts'
 import type { UploadForm } from '../negotiation.ts'
 import type { HttpPorts } from '../ports.ts'
 import { sendBadInput, sendProblem } from '../problem.ts'
+import { sendRehearsal } from '../rehearsal.ts'
 import { Stopping, TooSlow, type Uploads } from '../uploads.ts'
-import { sendRehearsal } from './rehearsal.ts'
 
 /** A body of JSON that is no larger is read here; every other one by a thread of its own. */
 const SMALL_BYTES_MAX = 1_000_000
