@@ -88,7 +88,7 @@ export class Api {
   }
 }
 
-/** The types here are what api.md says of the answers. */
+/** The types here are what the API's own document says of the answers. */
 async function readAs<T>({ body }: { body: { json(): Promise<unknown> } }): Promise<T> {
   return (await body.json()) as T
 }

@@ -15,5 +15,5 @@ export interface Mapping {
 export const PRIORITIES = ['HIGH', 'MEDIUM', 'LOW'] as const
 export type Priority = (typeof PRIORITIES)[number]
 
-/** The limits of api.md section 1; the schemas, the documentation and the checks all read them here. */
+/** How long names may be, in characters; the schemas, the documentation and the checks all read it here. */
 export const MAPPING_LIMITS = { idLengthMax: 256, systemNameLengthMax: 128 } as const

@@ -1,4 +1,4 @@
--- What design.md section 4 stores. PostgreSQL writes a changed row anew, and an entry in every index
+-- Requests, batches and who works on them. PostgreSQL writes a changed row anew, and an entry in every index
 -- of it unless no indexed column changed. So `batches` is narrow and holds only what is open: a batch
 -- that is done leaves it, and then has its row in `payloads` and one in `verdicts`. However long the
 -- history, the table that claims and vacuums go through stays as small as the backlog.

@@ -1,4 +1,4 @@
--- What design.md section 4 stores. Rows that change often are narrow: SQLite rewrites a whole row
+-- Requests, batches and who works on them. Rows that change often are narrow: SQLite rewrites a whole row
 -- for one changed column, so a batch's texts stand in tables of their own. Numbers of deleted rows
 -- are never given out again (AUTOINCREMENT): a stale worker must not take a new batch for its own.
 -- Checks are spelt with OR: SQLite would build the list of an IN anew for each row that it checks.
