@@ -10,6 +10,13 @@ import type { EarlierRequest, Keyed, Ordinals, StoredBatch, SystemControl } from
 /** How many batches of a lane are looked at to tell where a new one would stand: bounds what it costs. */
 export const BATCHES_COUNTED_MAX = 1000
 
+/** How many waiting batches and requests are counted: bounds what a look at a system costs. */
+export const WAITING_MAX = 10_000
+export const UNRELEASED_MAX = 1000
+
+/** How many closed requests are named at once: the latest, of which workers have not heard yet. */
+export const CLOSING_MAX = 1000
+
 export interface RequestRow {
   readonly seq: number
   readonly id: string

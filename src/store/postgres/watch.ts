@@ -1,5 +1,5 @@
 import type { EpochMs } from '../../core/units.ts'
-import { plain, type SystemRow } from '../rows.ts'
+import { plain, type SystemRow, UNRELEASED_MAX, WAITING_MAX } from '../rows.ts'
 import type { Prospect, StoredSystem, SystemLoad, Waiting } from '../store.ts'
 import { type WaitingRequest, waitingFor } from '../waiting.ts'
 import { NOW, type StoreClock } from './clock.ts'
@@ -7,10 +7,6 @@ import type { Database } from './database.ts'
 import { queueIn } from './queue.ts'
 import { UNRELEASED } from './release.ts'
 import { type TimedSystemRow, toCallersControl } from './systems.ts'
-
-/** How many waiting batches and requests are counted: bounds what a look at a system costs. */
-const WAITING_MAX = 10_000
-const UNRELEASED_MAX = 1000
 
 /** The systems that must not be called and, if there are any, what open requests have open for them. */
 const WAITING = `

@@ -1,5 +1,5 @@
 import type { EpochMs } from '../../core/units.ts'
-import type { SystemRow } from '../rows.ts'
+import { CLOSING_MAX, type SystemRow } from '../rows.ts'
 import type { Work } from '../store.ts'
 import { NOW, type StoreClock } from './clock.ts'
 import type { Database } from './database.ts'
@@ -14,9 +14,6 @@ const lanes = (state: string, value: string) => `
     SELECT b.lane, b.${value} FROM batches b WHERE b.state = '${state}' AND b.lane > l.lane
     ORDER BY b.lane, b.${value} LIMIT 1
   ) next`
-
-/** How many closed requests are named at once: the latest, of which workers have not heard yet. */
-const CLOSING_MAX = 1000
 
 /** Everything in one statement, for it is asked every second by every node. */
 const WORK = `

@@ -3,7 +3,7 @@ import { type ClosedGate, PROBE_EVERY_MS, passage } from '../../core/gate.ts'
 import { takesOldest } from '../../core/rank.ts'
 import type { Closing } from '../../core/request.ts'
 import type { EpochMs } from '../../core/units.ts'
-import { type OrdinalsRow, type SystemRow, toControl, toOrdinals } from '../rows.ts'
+import { CLOSING_MAX, type OrdinalsRow, type SystemRow, toControl, toOrdinals } from '../rows.ts'
 import type { Claim, ClaimedBatch, LaneWork, RequestName, Want, Work } from '../store.ts'
 import { prepare } from './database.ts'
 
@@ -12,9 +12,6 @@ const PROMOTE_MAX = 1000
 
 /** How many batches of closed requests a claim passes over in a lane, until they are ended. */
 const PASSED_MAX = 1000
-
-/** How many closed requests are named at once: the latest, of which workers have not heard yet. */
-const CLOSING_MAX = 1000
 
 /** A batch that is ready, of a request that is closed: it is passed over. */
 interface ClosedRow {

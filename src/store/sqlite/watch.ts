@@ -1,15 +1,18 @@
 import type { DatabaseSync } from 'node:sqlite'
 import type { Endpoint } from '../../core/callback.ts'
 import { processed } from '../../core/request.ts'
-import { plain, type RequestRow, type SystemRow, toControl } from '../rows.ts'
+import {
+  plain,
+  type RequestRow,
+  type SystemRow,
+  toControl,
+  UNRELEASED_MAX,
+  WAITING_MAX,
+} from '../rows.ts'
 import type { Prospect, StoredSystem, SystemControl, SystemLoad, Waiting } from '../store.ts'
 import { waitingFor } from '../waiting.ts'
 import { prepare } from './database.ts'
 import { queueIn } from './queue.ts'
-
-/** How many waiting batches and requests are counted: bounds what a look at a system costs. */
-const WAITING_MAX = 10_000
-const UNRELEASED_MAX = 1000
 
 interface Counted {
   readonly open: number | null
