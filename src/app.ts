@@ -1,7 +1,6 @@
 /**
- * The whole service: with `storage.ts`, `catalogue.ts`, `delivery.ts`, its threads' `worker.ts` and
- * `administration.ts`, the only place that chooses concrete parts. It starts them in the order in which
- * the data flows, and stops them in reverse.
+ * The whole service. With the files beside it, of which ARCHITECTURE.md tells, it is the only place that
+ * chooses concrete parts. It starts them in the order in which the data flows, and stops them in reverse.
  */
 import { flushCompileCache } from 'node:module'
 import { type CallbackSettings, callbackPolicy } from './callback-policy.ts'
