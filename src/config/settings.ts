@@ -29,7 +29,10 @@ export function readSettings(env: Texts, flags: Texts): ReadSettings {
   }
   // The loop filled it from the very table that its type is made of.
   const settings = values as Settings
-  if (problems.length === 0) problems.push(...contradictions(settings), ...exposure(settings))
+  const areRead = (...keys: readonly (keyof Settings)[]) =>
+    keys.every((key) => values[key] !== undefined)
+  if (areRead('databaseUrl', 'listenUrl', 'role')) problems.push(...contradictions(settings))
+  if (areRead('host', 'port', 'role', 'allowAnonymous')) problems.push(...exposure(settings))
   return problems.length === 0 ? { ok: true, settings } : { ok: false, problems }
 }
 

@@ -114,6 +114,28 @@ describe('settings', () => {
     ])
   })
 
+  test('report what does not go together beside what is wrong by itself', () => {
+    const env = {
+      HOST: '0.0.0.0',
+      SLUICE_ROLE: 'api',
+      SLUICE_WORKERS: '65',
+      SLUICE_CONCURENCY: '5',
+    }
+    expect(problems(env)).toEqual([
+      expect.stringContaining('no setting SLUICE_CONCURENCY'),
+      expect.stringContaining('SLUICE_WORKERS must be'),
+      expect.stringContaining('SLUICE_ROLE is api'),
+      expect.stringContaining('HOST reaches beyond this machine'),
+    ])
+  })
+
+  test.each([
+    ['PORT', { HOST: '0.0.0.0', PORT: 'x' }],
+    ['DATABASE_URL', { SLUICE_ROLE: 'worker', DATABASE_URL: 'mysql://host/db' }],
+  ])('say nothing of what goes together with a %s that cannot be read', (name, env) => {
+    expect(problems(env)).toEqual([expect.stringMatching(`^${name} must be`)])
+  })
+
   test.each([
     [{}, []],
     [{ HOST: '::1' }, []],
