@@ -4,6 +4,7 @@ import type { Socket } from 'node:net'
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { Emit } from '../observe/events.ts'
 import { InvalidParameters } from './parameters.ts'
+import type { HttpPorts } from './ports.ts'
 import {
   PROBLEM_TYPE,
   PROBLEMS,
@@ -56,7 +57,7 @@ function isRefusalOfFastify(error: unknown): error is FastifyError {
 }
 
 /** Answers 404, and 405 where another method would have found something. */
-export function answerUnknownRoutes(app: FastifyInstance): void {
+export function answerUnknownRoutes(app: FastifyInstance, offers: HttpPorts['offers']): void {
   const routes: { readonly path: RegExp; readonly methods: readonly string[] }[] = []
 
   app.addHook('onRoute', ({ url, method }) => {
@@ -70,12 +71,17 @@ export function answerUnknownRoutes(app: FastifyInstance): void {
       routes.filter((route) => route.path.test(path)).flatMap((r) => r.methods),
     )
     if (allowed.size === 0 || allowed.has(request.method)) {
-      return sendProblem(reply, 'not-found', 'See /docs for what there is.')
+      return sendProblem(reply, 'not-found', THERE_IS[offers])
     }
     const methods = [...allowed].sort().join(', ')
     reply.header('allow', methods)
     return sendProblem(reply, 'method-not-allowed', `Only ${methods} can be used here.`)
   })
+}
+
+const THERE_IS = {
+  everything: 'See /docs for what there is.',
+  health: 'This process takes no requests: it only answers /livez, /readyz and /health.',
 }
 
 /** Answers what is not HTTP, or not in time, on the bare socket, and closes it. */

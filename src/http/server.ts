@@ -95,7 +95,7 @@ export function createServer(ports: HttpPorts): HttpServer {
   app.setValidatorCompiler(compileParameters)
   app.setSerializerCompiler(() => (answer) => JSON.stringify(answer))
   answerErrors(app, emit)
-  answerUnknownRoutes(app)
+  answerUnknownRoutes(app, ports.offers)
 
   guardOrigins(app, ports.names)
   app.addHook('onRequest', (request, reply, done) => {

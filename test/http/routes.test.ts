@@ -502,6 +502,20 @@ describe('the service', () => {
     expect(answer.headers).not.toHaveProperty('access-control-allow-origin')
   })
 
+  test.each([
+    ['everything', 'See /docs'],
+    ['health', 'only answers /livez, /readyz and /health'],
+  ] as const)(
+    'that offers %s says what there is where there is nothing',
+    async (offers, detail) => {
+      const fixture = await openServer({ offers })
+      const { status, body } = await get(fixture, '/nothing')
+      expect([status, body.detail]).toEqual([404, expect.stringContaining(detail)])
+      const docs = await fixture.server.app.inject({ url: '/docs' })
+    expect(docs.statusCode).toBe(offers === 'health' ? 404 : 200)
+    },
+  )
+
   test('protects what it answers', async () => {
     const fixture = await openServer()
     for (const url of ['/livez', '/nothing', '/status/%ZZ']) {
