@@ -22,6 +22,7 @@ import type { RequestStatus as ServedStatus } from '../../src/http/status.ts'
 import type { SystemSchema } from '../../src/http/system.ts'
 import type { ProblemCode } from '../../src/intake/problem.ts'
 import type { IngestSchema } from '../../src/intake/schema.ts'
+import { readSources } from '../structure/sources.ts'
 
 /** Every field of it, and of what is in it, may be written. */
 type Writable<T> = T extends object ? { -readonly [Key in keyof T]: Writable<T[Key]> } : T
@@ -45,6 +46,18 @@ describe('the client knows', () => {
     expect(PRIORITIES).toEqual(mapping.PRIORITIES)
   })
 
+  test('every code that an attempt may end with', () => {
+    const sources = readSources()
+    const client = sources.find(({ path }) => path === 'client/wire.ts')?.text ?? ''
+    const [, union = ''] = /type ResultErrorCode =([^/]*)/.exec(client) ?? []
+    const known = new Set(quotedIn(union, /'(\w+)'/g))
+    const given = sources
+      .filter(({ path }) => /^(?:deliver|dispatch|core)\//.test(path) && !/callback/.test(path))
+      .flatMap(({ text }) => quotedIn(text, /(?:\bcode: |misconfigured\(\s*stage,\s*)'([a-z_]+)'/g))
+    expect(new Set(given).size).toBeGreaterThan(20)
+    expect(given.filter((code) => !known.has(code))).toEqual([])
+  })
+
   test('every field that a request may have, and no other', () => {
     expectTypeOf<keyof IngestRequest>().toEqualTypeOf<keyof Static<typeof IngestSchema>>()
     expectTypeOf<Writable<IngestRequest>>().toExtend<Static<typeof IngestSchema>>()
@@ -59,6 +72,10 @@ describe('the client knows', () => {
     expectTypeOf<keyof Static<typeof SystemSchema>>().toEqualTypeOf<keyof System>()
   })
 })
+
+function quotedIn(text: string, form: RegExp): readonly string[] {
+  return [...text.matchAll(form)].map(([, word = '']) => word)
+}
 
 function isKnown(slug: string): boolean {
   return PROBLEM_SLUGS.some((known) => known === slug)
