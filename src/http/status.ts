@@ -10,6 +10,11 @@ import { freeAt, WaitingSchema, type WaitingView, waitingView } from './waiting.
 
 const CountSchema = Type.Integer({ minimum: 0 })
 
+/** The status in an error. */
+export const HttpStatusSchema = Type.Union([Type.Integer(), Type.Null()], {
+  description: 'Null where it was no answer over HTTP.',
+})
+
 const CallbackSchema = Type.Object(
   {
     url: Type.String(),
@@ -24,7 +29,7 @@ const CallbackSchema = Type.Object(
         Type.Object({
           code: Type.String(),
           message: Type.String(),
-          http_status: Type.Union([Type.Integer(), Type.Null()]),
+          http_status: HttpStatusSchema,
         }),
         Type.Null(),
       ],
@@ -56,8 +61,8 @@ export const StatusSchema = Type.Object(
     cancelled_mappings: CountSchema,
     priority: Type.Enum(PRIORITIES, { type: 'string' }),
     created_at: TimeSchema,
-    started_at: NullableTime,
-    finished_at: NullableTime,
+    started_at: NullableTime('When the first of it was given to a worker; null before.'),
+    finished_at: NullableTime('When the last of it came to its end; null before.'),
     eta_seconds: Type.Union([CountSchema, Type.Null()], {
       description: 'By the pace of late; null where there is none yet, or nobody can know.',
     }),
@@ -67,7 +72,9 @@ export const StatusSchema = Type.Object(
     retry_of: Type.Union([Type.String({ format: 'uuid' }), Type.Null()], {
       description: 'The request whose failures this one carries out again.',
     }),
-    callback: Type.Union([CallbackSchema, Type.Null()]),
+    callback: Type.Union([CallbackSchema, Type.Null()], {
+      description: 'What has become of its callback; null where it has none.',
+    }),
     metadata: Type.Record(Type.String(), Type.String()),
   },
   {

@@ -5,6 +5,7 @@ import { concurrencyInForce, type Reported, together } from '../core/report.ts'
 import type { SystemEntry } from '../core/system.ts'
 import type { EpochMs } from '../core/units.ts'
 import type { StoredSystem } from '../store/store.ts'
+import { HttpStatusSchema } from './status.ts'
 import { NullableTime, nullableTimeOf, TimeSchema, timeOf } from './time.ts'
 import { GateSchema, gateView } from './waiting.ts'
 
@@ -12,11 +13,14 @@ import { GateSchema, gateView } from './waiting.ts'
 export type SystemDescription = Pick<SystemEntry, 'kind' | 'limits' | 'breaker'>
 
 const Count = Type.Integer({ minimum: 0 })
-const NullableCount = Type.Union([Count, Type.Null()])
 
 const RatesSchema = Type.Array(Type.String({ examples: ['100/s'] }), {
   description: 'Every one of them must allow a call; none allows any.',
 })
+
+function said(what: string) {
+  return Type.Union([Count, Type.Null()], { description: `${what}; null where it does not say.` })
+}
 
 export const SystemSchema = Type.Object(
   {
@@ -30,8 +34,13 @@ export const SystemSchema = Type.Object(
           description: 'Where it is found out by trial: from here up to `concurrency`.',
         }),
         rate: RatesSchema,
-        burst: NullableCount,
-        cost: Type.Object({ read: Count, write: Count }),
+        burst: Type.Union([Count, Type.Null()], {
+          description: 'How many calls may come at once after a pause; null where nobody has said.',
+        }),
+        cost: Type.Object(
+          { read: Count, write: Count },
+          { description: 'How much of the rate a call takes.' },
+        ),
       }),
       in_force: Type.Object({
         concurrency: Type.Integer({ minimum: 0, description: 'What is found out, where it is.' }),
@@ -40,11 +49,11 @@ export const SystemSchema = Type.Object(
       learned: Type.Union(
         [
           Type.Object({
-            limit: NullableCount,
-            window_seconds: NullableCount,
-            remaining: NullableCount,
-            resets_at: NullableTime,
-            at: NullableTime,
+            limit: said('How many calls a window holds'),
+            window_seconds: said('How long a window is'),
+            remaining: said('How many calls were left'),
+            resets_at: NullableTime('When the next window begins; null where it does not say.'),
+            at: NullableTime('When it last said anything; null where it never did.'),
             rate: Type.Union([Type.Number({ minimum: 0 }), Type.Null()], {
               description:
                 'Calls a second, found out by what it refused; null where it refused nothing.',
@@ -52,12 +61,15 @@ export const SystemSchema = Type.Object(
           }),
           Type.Null(),
         ],
-        { description: 'What the system says of itself in its answers, and by its refusals.' },
+        {
+          description:
+            'What the system says of itself in its answers, and by its refusals; null where it does not.',
+        },
       ),
     }),
     override: Type.Object(
       {
-        concurrency: NullableCount,
+        concurrency: Type.Union([Count, Type.Null()]),
         rate: Type.Union([RatesSchema, Type.Null()]),
         paused: Type.Boolean(),
       },
@@ -78,17 +90,21 @@ export const SystemSchema = Type.Object(
       description: 'How many were brought to an end in the last minute.',
     }),
     oldest_wait_seconds: Type.Union([Count, Type.Null()], {
-      description: 'How long ago the oldest that nobody has in hand was handed in.',
+      description:
+        'How long ago the oldest that nobody has in hand was handed in; null where there is none.',
     }),
-    last_error: Type.Union([
-      Type.Object({
-        code: Type.String(),
-        message: Type.String(),
-        http_status: NullableCount,
-        at: TimeSchema,
-      }),
-      Type.Null(),
-    ]),
+    last_error: Type.Union(
+      [
+        Type.Object({
+          code: Type.String(),
+          message: Type.String(),
+          http_status: HttpStatusSchema,
+          at: TimeSchema,
+        }),
+        Type.Null(),
+      ],
+      { description: 'How the last attempt ended that was no success; null where none is known.' },
+    ),
   },
   {
     $id: 'System',

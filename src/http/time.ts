@@ -7,8 +7,10 @@ export const TimeSchema = Type.String({
   examples: ['2026-01-31T09:30:00.000Z'],
 })
 
-/** A moment that may not have come yet. */
-export const NullableTime = Type.Union([TimeSchema, Type.Null()])
+/** A moment that may not have come yet. The description says what null means. */
+export function NullableTime(description: string) {
+  return Type.Union([TimeSchema, Type.Null()], { description })
+}
 
 /** A moment as the API writes it: RFC 3339 in UTC, with milliseconds. */
 export function timeOf(moment: EpochMs): string {

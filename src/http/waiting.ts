@@ -9,8 +9,12 @@ const GATE_STATES = ['open', ...CLOSED_STATES, 'paused'] as const
 
 export const GateSchema = Type.Object({
   state: Type.Enum(GATE_STATES, { type: 'string' }),
-  until: NullableTime,
-  reason: Type.Union([Type.String(), Type.Null()]),
+  until: NullableTime(
+    'When it opens or, of one that is tripped or held, may be probed. Null where nobody knows, or it is open.',
+  ),
+  reason: Type.Union([Type.String(), Type.Null()], {
+    description: 'A sentence for a person; null where it is open.',
+  }),
 })
 export type GateView = Static<typeof GateSchema>
 
@@ -30,7 +34,7 @@ export function gateView({ gate, override }: Gated, now: EpochMs): GateView {
 export const WaitingSchema = Type.Object({
   system: Type.String(),
   gate: Type.Enum([...CLOSED_STATES, 'paused'], { type: 'string' }),
-  until: NullableTime,
+  until: NullableTime('As in the `gate` of the system; null where nobody knows.'),
   reason: Type.String(),
   mappings: Type.Union([Type.Integer({ minimum: 0 }), Type.Null()], {
     description: 'How many it holds up; null where some, and not all, are read from it.',

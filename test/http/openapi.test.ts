@@ -50,6 +50,21 @@ async function readDocument() {
   return Value.Parse(Document, answer.json())
 }
 
+/** The places where null may stand that have no description, and are part of nothing that speaks of null. */
+function unexplained(value: unknown, path = '', isToldOf = false): readonly string[] {
+  if (typeof value !== 'object' || value === null) return []
+  const { description, anyOf }: { description?: unknown; anyOf?: unknown } = value
+  const tellsOfNull = isToldOf || /\bnull\b/i.test(String(description))
+  const mayBeNull =
+    Array.isArray(anyOf) && anyOf.some(({ type }: { type?: unknown }) => type === 'null')
+  const own = mayBeNull && !tellsOfNull && description === undefined ? [path] : []
+  const inner = Object.entries(value).filter(([key]) => key !== 'description')
+  return [
+    ...own,
+    ...inner.flatMap(([key, each]) => unexplained(each, `${path}/${key}`, tellsOfNull)),
+  ]
+}
+
 describe('/openapi.json', () => {
   test('has every route of the API', async () => {
     const document = await readDocument()
@@ -112,6 +127,17 @@ describe('/openapi.json', () => {
       expect(fields).toMatch(new RegExp(`"${name}":\\{.*"description"`))
     }
     expect(media).toHaveProperty('example.mappings.0.id', 'map_001')
+  })
+
+  test('has a description for every parameter, of whatever route', async () => {
+    const { paths } = await readDocument()
+    const all = Object.values(paths).flatMap((methods) => Object.values(methods))
+    const parameters = all.flatMap((operation) => operation.parameters ?? [])
+    expect(parameters.filter((one) => !('description' in one))).toEqual([])
+  })
+
+  test('has a description for every field that may be null', async () => {
+    expect(unexplained(await readDocument())).toEqual([])
   })
 
   test('tells of a rehearsal beside the real thing', async () => {

@@ -512,7 +512,7 @@ describe('the service', () => {
       const { status, body } = await get(fixture, '/nothing')
       expect([status, body.detail]).toEqual([404, expect.stringContaining(detail)])
       const docs = await fixture.server.app.inject({ url: '/docs' })
-    expect(docs.statusCode).toBe(offers === 'health' ? 404 : 200)
+      expect(docs.statusCode).toBe(offers === 'health' ? 404 : 200)
     },
   )
 

@@ -6,6 +6,7 @@ import { answer, refusals, STORE_PROBLEMS } from '../documented.ts'
 import { MEDIA_TYPES } from '../negotiation.ts'
 import { NextCursorSchema, pagingParameters } from '../paging.ts'
 import { RequestParams } from '../routes/status.ts'
+import { HttpStatusSchema } from '../status.ts'
 import { NullableTime } from '../time.ts'
 
 const Query = Type.Object(
@@ -29,7 +30,7 @@ const ErrorSchema = Type.Object(
     code: Type.String({ examples: ['target_rejected'] }),
     message: Type.String(),
     stage: Type.Enum(['read', 'transform', 'write'], { type: 'string' }),
-    http_status: Type.Union([Type.Integer(), Type.Null()]),
+    http_status: HttpStatusSchema,
     attempts: CountSchema,
   },
   { description: 'Why it failed or, while it is pending, why its last attempt did.' },
@@ -55,9 +56,14 @@ export const ResultSchema = Type.Object(
     status: Type.Enum(MAPPING_STATES, { type: 'string' }),
     attempts: CountSchema,
     result: Type.Unknown({ description: 'What the target answered; null until it did.' }),
-    error: Type.Union([ErrorSchema, Type.Null()]),
-    finished_at: NullableTime,
-    duration_ms: Type.Union([Type.Number({ minimum: 0 }), Type.Null()]),
+    error: Type.Union([ErrorSchema, Type.Null()], {
+      description: 'What went wrong last; null where nothing has, or where it is completed.',
+    }),
+    finished_at: NullableTime('When it came to its end; null before.'),
+    duration_ms: Type.Union([Type.Number({ minimum: 0 }), Type.Null()], {
+      description:
+        'How long its last attempt took, 0 where it did not end with one; null where it is pending, or was cancelled.',
+    }),
   },
   { $id: 'Result', description: 'What became of a mapping.', examples: [RESULT] },
 )

@@ -5,6 +5,7 @@ import { answer, refusals, STORE_PROBLEMS } from '../documented.ts'
 import { NoParameters } from '../parameters.ts'
 import type { HttpPorts } from '../ports.ts'
 import { sendNoRequest } from '../problem.ts'
+import { HttpStatusSchema } from '../status.ts'
 import { findRequest, RequestParams } from './status.ts'
 
 const FailureGroupsSchema = Type.Array(
@@ -13,7 +14,7 @@ const FailureGroupsSchema = Type.Array(
       description: `Null in the one group, \`${REST_CODE}\`, that holds what is left over beyond ${FAILURE_GROUPS_MAX} groups.`,
     }),
     code: Type.String({ description: 'As in the `error` of each result.' }),
-    http_status: Type.Union([Type.Integer(), Type.Null()]),
+    http_status: HttpStatusSchema,
     message: Type.String({ description: 'What the last of them said.' }),
     count: Type.Integer({ minimum: 1 }),
     sample_mapping_id: Type.String({ description: 'A mapping that failed so.' }),

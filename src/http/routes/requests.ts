@@ -13,10 +13,17 @@ import { statusesNow } from './status.ts'
 
 const Query = Type.Object(
   {
-    status: Type.Optional(Type.Enum(REQUEST_STATES, { type: 'string' })),
-    priority: Type.Optional(Type.Enum(PRIORITIES, { type: 'string' })),
+    status: Type.Optional(
+      Type.Enum(REQUEST_STATES, { type: 'string', description: 'Only those that stand so.' }),
+    ),
+    priority: Type.Optional(
+      Type.Enum(PRIORITIES, { type: 'string', description: 'Only those of this priority.' }),
+    ),
     created_after: Type.Optional(
-      Type.String({ format: 'date-time', description: 'RFC 3339, with its offset from UTC.' }),
+      Type.String({
+        format: 'date-time',
+        description: 'Only those made after it: RFC 3339, with its offset from UTC.',
+      }),
     ),
     ...pagingParameters,
   },
