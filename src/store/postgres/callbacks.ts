@@ -6,13 +6,12 @@ import {
   callbackLane,
   type Endpoint,
 } from '../../core/callback.ts'
-import { PRIORITIES } from '../../core/mapping.ts'
-import { rankStep } from '../../core/rank.ts'
 import type { Request } from '../../core/request.ts'
 import type { EpochMs } from '../../core/units.ts'
 import type { WorkHint } from '../store.ts'
 import { NOW, type StoreClock } from './clock.ts'
 import type { Database } from './database.ts'
+import { flowOf, stepOf, VIRTUAL_TIME } from './virtual-time.ts'
 
 /** A finished request as the port has it. */
 const REQUEST = `json_build_object('id', r.id, 'tenant', r.tenant, 'priority', r.priority,
@@ -22,11 +21,6 @@ const REQUEST = `json_build_object('id', r.id, 'tenant', r.tenant, 'priority', r
     'notBefore', r.not_before, 'expiresAt', r.expires_at, 'callbackUrl', r.callback_url,
     'retryOf', r.retry_of), 'closing', r.closing, 'pace', NULL)`
 
-/** As core's `rankStep` has it, of one mapping. */
-const STEP = `CASE r.priority ${PRIORITIES.map((priority) => {
-  return `WHEN '${priority}' THEN ${rankStep(1, 0, priority)}::float8`
-}).join(' ')} END`
-
 /**
  * Queues the callbacks of requests that a statement has finished, rows of `counted`, as `callbackOf` has
  * them. What they add to their flows is the caller's to write: `callbacks`, one of one mapping each. Two
@@ -35,7 +29,7 @@ const STEP = `CASE r.priority ${PRIORITIES.map((priority) => {
  */
 export const QUEUE_CALLBACKS = `
   telling AS MATERIALIZED (
-    SELECT r.seq AS told, r.id, r.priority, ${STEP} AS step, r.finished_at AS at,
+    SELECT r.seq AS told, r.id, r.priority, ${stepOf('r.priority')} AS step, r.finished_at AS at,
       '${CALLBACK_NAMES.from}' || r.tenant AS tenant,
       '${CALLBACK_NAMES.from}' || substring(r.callback_url FROM '${CALLBACK_ORIGIN}') AS lane,
       json_build_object('ids', json_build_array(r.id), 'source', '${CALLBACK_SOURCE}', 'data',
@@ -45,19 +39,10 @@ export const QUEUE_CALLBACKS = `
       WHERE c.tenant = '${CALLBACK_NAMES.from}' || r.tenant AND c.id = r.id)
   ), callbacks AS MATERIALIZED (
     SELECT nextval('requests_seq_seq') AS seq, nextval('batches_id_seq') AS batch, t.*,
-      coalesce(leased.start, ready.start, 0) AS start,
+      ${VIRTUAL_TIME} AS start,
       coalesce(f.requests, 0) + row_number() OVER (
         PARTITION BY t.lane, t.tenant, t.priority ORDER BY t.told) AS place
-    FROM telling t
-      LEFT JOIN flows f ON f.lane = t.lane AND f.tenant = t.tenant AND f.priority = t.priority
-      LEFT JOIN LATERAL (
-        SELECT b.start FROM batches b WHERE b.lane = t.lane AND b.state = 'leased'
-        ORDER BY b.rank LIMIT 1
-      ) leased ON true
-      LEFT JOIN LATERAL (
-        SELECT b.start FROM batches b WHERE b.lane = t.lane AND b.state = 'ready'
-        ORDER BY b.rank, b.id LIMIT 1
-      ) ready ON true
+    FROM telling t ${flowOf('t')}
   ), callback_requests AS (
     INSERT INTO requests (seq, id, tenant, priority, state, total, open, created_at, metadata, lanes,
       sources, expires_at)

@@ -1,4 +1,5 @@
 import { nowOr } from './clock.ts'
+import { flowOf, VIRTUAL_TIME } from './virtual-time.ts'
 
 /**
  * How requests come in, whole groups at a time, as parallel arrays. `given` and `parts` number their
@@ -65,19 +66,9 @@ export const INSERT = `
 
 /** One row for each lane that a request goes to, in their order. */
 export const FIND_FLOWS = `
-  SELECT coalesce(f.requests, 0) AS requests, coalesce(leased.start, ready.start, 0) AS start
+  SELECT coalesce(f.requests, 0) AS requests, ${VIRTUAL_TIME} AS start
   FROM unnest($1::text[], $2::text[], $3::text[]) WITH ORDINALITY
-      AS g (lane, tenant, priority, number)
-    LEFT JOIN flows f
-      ON f.lane = g.lane AND f.tenant = g.tenant AND f.priority = g.priority
-    LEFT JOIN LATERAL (
-      SELECT b.start FROM batches b WHERE b.lane = g.lane AND b.state = 'leased'
-      ORDER BY b.rank LIMIT 1
-    ) leased ON true
-    LEFT JOIN LATERAL (
-      SELECT b.start FROM batches b WHERE b.lane = g.lane AND b.state = 'ready'
-      ORDER BY b.rank, b.id LIMIT 1
-    ) ready ON true
+      AS g (lane, tenant, priority, number) ${flowOf('g')}
   ORDER BY g.number`
 
 /** What a key was used for: its request, or what is remembered of one that was deleted. */

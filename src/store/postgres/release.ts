@@ -1,9 +1,8 @@
-import { PRIORITIES } from '../../core/mapping.ts'
-import { rankStep } from '../../core/rank.ts'
 import type { DurationMs, EpochMs } from '../../core/units.ts'
 import type { WorkHint } from '../store.ts'
 import { NOW, type StoreClock } from './clock.ts'
 import type { Database } from './database.ts'
+import { flowOf, stepOf, VIRTUAL_TIME } from './virtual-time.ts'
 
 /** How many batches one call makes ready, and how many requests it ranks: bounds the transactions. */
 const RELEASED_MAX = 2000
@@ -20,11 +19,6 @@ export const RELEASE_AT = `
   (SELECT CASE WHEN EXISTS (SELECT 1 FROM releases) THEN 0
     ELSE (SELECT min(release_at) FROM requests WHERE ${UNRELEASED}) END)`
 
-/** As core's `rankStep` has it, for one mapping. */
-const STEPS = PRIORITIES.map(
-  (priority) => `WHEN '${priority}' THEN ${rankStep(1, 0, priority)}`,
-).join(' ')
-
 /** Ranks whole requests whose time has come, by what their lanes hold now; their batches follow. */
 const RANK = `
   WITH due AS MATERIALIZED (
@@ -39,19 +33,9 @@ const RANK = `
     FROM due d CROSS JOIN LATERAL json_array_elements_text(d.lanes::json) AS l (lane)
   ), ranked AS (
     INSERT INTO releases (request, lane, start, step)
-    SELECT p.seq, p.lane, coalesce(leased.start, ready.start, 0),
-      (coalesce(f.requests, 0) + p.place) * CASE p.priority ${STEPS} END
-    FROM parts p
-      LEFT JOIN flows f
-        ON f.lane = p.lane AND f.tenant = p.tenant AND f.priority = p.priority
-      LEFT JOIN LATERAL (
-        SELECT b.start FROM batches b WHERE b.lane = p.lane AND b.state = 'leased'
-        ORDER BY b.rank LIMIT 1
-      ) leased ON true
-      LEFT JOIN LATERAL (
-        SELECT b.start FROM batches b WHERE b.lane = p.lane AND b.state = 'ready'
-        ORDER BY b.rank, b.id LIMIT 1
-      ) ready ON true
+    SELECT p.seq, p.lane, ${VIRTUAL_TIME},
+      (coalesce(f.requests, 0) + p.place) * ${stepOf('p.priority')}
+    FROM parts p ${flowOf('p')}
   )
   INSERT INTO flows AS f (lane, tenant, priority, requests, mappings)
   SELECT lane, tenant, priority, count(*), 0 FROM parts
