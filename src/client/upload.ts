@@ -15,7 +15,8 @@ export type MappingSource =
 
 /**
  * Browsers send a stream over HTTP/2 only, and some not at all. There the body is gathered first, in a
- * Blob, which they may keep on disk; how far they are with sending it they do not tell. By the standard, every browser says that it is Mozilla.
+ * Blob, which they may keep on disk; how far they are with sending it they do not tell. By the standard,
+ * every browser says that it is Mozilla.
  */
 const GATHERS = globalThis.navigator?.userAgent?.startsWith('Mozilla/') ?? false
 
