@@ -1,4 +1,4 @@
-/** The answers that kinds without HTTP have in common, and what the error of a connection is called. */
+/** The answers that kinds have in common, above all those without HTTP, and what the error of a connection is called. */
 import type { Manner } from '../../core/outcome.ts'
 import type { DurationMs, Json } from '../../core/units.ts'
 import { AddressNotAllowed } from '../connect/guard.ts'

@@ -1,11 +1,12 @@
 import type { Bulk, Delivery, WriteAnswer } from '../../kind.ts'
+import { invalidPayload } from '../endings.ts'
 import type { Answer } from './answer.ts'
 import { serialize, TOO_DEEP } from './body.ts'
 import { compileAnswers } from './bulk-answers.ts'
 import type { BulkConfig } from './bulk-config.ts'
 import type { Calls } from './calls.ts'
 import { withLearned } from './rate-headers.ts'
-import { type Requests, unfit } from './requests.ts'
+import type { Requests } from './requests.ts'
 
 /** Hands over many payloads in one call, and tells from its answer what became of each. */
 export function openBulk(
@@ -73,7 +74,7 @@ const MULTI_STATUS = 207
 
 const TAKEN: WriteAnswer = { kind: 'delivered', result: null }
 
-const UNFIT = unfit(TOO_DEEP)
+const UNFIT = invalidPayload(TOO_DEEP)
 
 /** To take it for a success would lose those that were refused. */
 const UNREADABLE: WriteAnswer = {

@@ -1,12 +1,13 @@
 import { MASK } from '../../../core/preview.ts'
 import type { JsonObject } from '../../../core/units.ts'
 import type { Preview, Shown } from '../../kind.ts'
+import { invalidPayload } from '../endings.ts'
 import { together } from '../shown.ts'
 import { maskLiterals } from '../template.ts'
 import type { Auth } from './auth.ts'
 import { serialize, TOO_DEEP } from './body.ts'
 import type { HttpConfig } from './config.ts'
-import { baseOf, compileRequests, unfit } from './requests.ts'
+import { baseOf, compileRequests } from './requests.ts'
 import type { Outgoing } from './sender.ts'
 
 /** Shows calls as `compileRequests` makes them, of a config in which nothing secret is left. */
@@ -23,7 +24,7 @@ export function preview(config: HttpConfig, userAgent: string): Preview {
       bulk === null
         ? (deliveries) => deliveries.map(({ call, payload }) => orRefused(write(call, payload)))
         : together(
-            ({ payload }) => serialize(payload) ?? unfit(TOO_DEEP),
+            ({ payload }) => serialize(payload) ?? invalidPayload(TOO_DEEP),
             (texts, deliveries) => show(bulk(deliveries, texts)),
           ),
   }

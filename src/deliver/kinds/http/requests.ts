@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import type { Json } from '../../../core/units.ts'
 import type { Call, Delivery, Impossible } from '../../kind.ts'
+import { invalidPayload } from '../endings.ts'
 import { CONTENT_TYPES, ENCODERS } from './body.ts'
 import type { BulkConfig } from './bulk-config.ts'
 import type { HttpConfig, ReadConfig, WriteConfig } from './config.ts'
@@ -49,7 +50,7 @@ export function compileRequests(config: HttpConfig, userAgent: string): Requests
       const path = pathOf(call)
       if (path === null) return unsafePath('write')
       const body = encode(payload)
-      if (body.kind === 'unfit') return unfit(body.message)
+      if (body.kind === 'unfit') return invalidPayload(body.message)
       return { method, path, headers: headersOf(call), body: body.text }
     }
   }
@@ -91,9 +92,4 @@ function sharedHeaders(deliveries: readonly Delivery[]): Headers {
 function unsafePath(stage: 'read' | 'write'): Impossible {
   const message = 'With this mapping the path would hold a segment . or .., and end elsewhere.'
   return { kind: 'impossible', stage, code: 'unsafe_path', message }
-}
-
-/** A payload that cannot be written in the form that the system takes. */
-export function unfit(message: string): Impossible {
-  return { kind: 'impossible', stage: 'write', code: 'invalid_payload', message }
 }
