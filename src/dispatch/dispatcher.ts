@@ -18,7 +18,7 @@ import type { Outcome } from '../core/outcome.ts'
 import type { Request } from '../core/request.ts'
 import type { EpochMs } from '../core/units.ts'
 import type { Answer, Step, Turns } from '../deliver/turns.ts'
-import type { Claim, ClaimedBatch, NextState, Settlement, Work } from '../store/store.ts'
+import type { Claim, ClaimedBatch, NextState, Work } from '../store/store.ts'
 import { type Access, putOffUntil } from './access.ts'
 import { Accesses } from './accesses.ts'
 import { tellLeased } from './callback.ts'
@@ -77,8 +77,11 @@ export class Dispatcher {
       () => [...this.#accesses.all()].every(({ limiter }) => limiter.fits),
       () => this.#drop(),
     )
-    const onRefused = ({ batch: id, token }: Settlement) => this.#forget({ id, token })
-    this.#settler = new Settler(store, clock, emit, onRefused, onFinished)
+    this.#settler = new Settler({
+      ...{ store, clock, emit, onFinished },
+      isBusy: () => [...this.#lanes.values()].some(({ leases }) => leases.length > 0),
+      onRefused: ({ batch: id, token }) => this.#forget({ id, token }),
+    })
     this.#claimer = new Claimer({
       store,
       clock,

@@ -9,7 +9,9 @@ import { whileAvailable } from './or-unavailable.ts'
  * From one group to the next, at least: each is a wait for the disk, wakes a thread, and takes PostgreSQL about
  * as long to plan as to carry out.
  */
-const GAP_MS: DurationMs = 40
+const GAP_MS: DurationMs = 20
+/** And so much longer while more is under way, which then comes along. */
+const BUSY_MS: DurationMs = 20
 
 /** How long to wait before a write that the store could not take is tried again. */
 const RETRY_MS: { readonly first: DurationMs; readonly cap: DurationMs } = { first: 50, cap: 1000 }
@@ -19,36 +21,30 @@ interface Entry {
   readonly resolve: () => void
 }
 
+export interface SettlerPorts {
+  readonly store: Pick<DispatchStore, 'settle'>
+  readonly clock: Clock
+  readonly emit: Emit
+  /** Whether more will be settled soon, beside what has been handed in. */
+  readonly isBusy: () => boolean
+  /** Told of each settlement whose batch is no longer this worker's. */
+  readonly onRefused: (settlement: Settlement) => void
+  /** Told of the requests that were finished; it must not reject. */
+  readonly onFinished: (requests: readonly Request[]) => Promise<void>
+}
+
 /**
  * Writes settlements in the order they came, one group at a time: the first at once, and what arrives
  * while a group is on its way, or shortly after, makes the next. A store that is away is asked again
  * until it takes them; what was delivered is never dropped.
  */
 export class Settler {
-  readonly #store: DispatchStore
-  readonly #clock: Clock
-  readonly #emit: Emit
-  readonly #onRefused: (settlement: Settlement) => void
-  readonly #onFinished: (requests: readonly Request[]) => Promise<void>
+  readonly #ports: SettlerPorts
   #queue: Entry[] = []
   #writing: Promise<void> | null = null
 
-  /**
-   * @param onRefused told of each settlement whose batch is no longer this worker's
-   * @param onFinished told of the requests that were finished; it must not reject
-   */
-  constructor(
-    store: DispatchStore,
-    clock: Clock,
-    emit: Emit,
-    onRefused: (settlement: Settlement) => void,
-    onFinished: (requests: readonly Request[]) => Promise<void>,
-  ) {
-    this.#store = store
-    this.#clock = clock
-    this.#emit = emit
-    this.#onRefused = onRefused
-    this.#onFinished = onFinished
+  constructor(ports: SettlerPorts) {
+    this.#ports = ports
   }
 
   /** Resolves when it is on disk, or refused. */
@@ -76,7 +72,7 @@ export class Settler {
     while (this.#queue.length > 0) {
       const group = this.#queue
       this.#queue = []
-      const next = sleep(this.#clock, GAP_MS)
+      const next = this.#next()
       await this.#writeGroup(group.map(({ settlement }) => settlement))
       for (const { resolve } of group) resolve()
       await next
@@ -84,23 +80,33 @@ export class Settler {
     this.#writing = null
   }
 
+  /** Resolves when it is time for the next group. */
+  async #next(): Promise<void> {
+    const { clock, isBusy } = this.#ports
+    await sleep(clock, GAP_MS)
+    if (isBusy()) await sleep(clock, BUSY_MS)
+  }
+
   async #writeGroup(group: readonly Settlement[]): Promise<void> {
+    const { clock, emit } = this.#ports
     for (let delay = RETRY_MS.first; ; delay = Math.min(RETRY_MS.cap, delay * 2)) {
-      const isWritten = await whileAvailable(() => this.#settle(group), this.#emit)
+      const isWritten = await whileAvailable(() => this.#settle(group), emit)
       if (isWritten) return
-      await sleep(this.#clock, delay)
+      await sleep(clock, delay)
     }
   }
 
   async #settle(group: readonly Settlement[]): Promise<void> {
-    const { refused, finished } = await this.#store.settle(group, this.#clock.now())
+    const { store, clock, onFinished } = this.#ports
+    const { refused, finished } = await store.settle(group, clock.now())
     const stale = new Set(refused)
     for (const settlement of group) if (stale.has(settlement.batch)) this.#refuse(settlement)
-    await this.#onFinished(finished)
+    await onFinished(finished)
   }
 
   #refuse(settlement: Settlement): void {
-    this.#emit({ event: 'settlement_refused', batch: settlement.batch })
-    this.#onRefused(settlement)
+    const { emit, onRefused } = this.#ports
+    emit({ event: 'settlement_refused', batch: settlement.batch })
+    onRefused(settlement)
   }
 }

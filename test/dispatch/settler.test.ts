@@ -16,6 +16,8 @@ let settler: Settler
 let groups: (readonly number[])[]
 let events: Event[]
 let refused: number[]
+/** More will come. */
+let isBusy: boolean
 /** How many of the next groups do not arrive. */
 let failures: number
 
@@ -26,13 +28,15 @@ beforeEach(async () => {
   events = []
   refused = []
   failures = 0
-  settler = new Settler(
-    { ...store, settle },
+  isBusy = false
+  settler = new Settler({
+    store: { settle },
     clock,
-    (event) => events.push(event),
-    ({ batch }) => refused.push(batch),
-    (requests) => tellFinished(requests, store, (event) => events.push(event)),
-  )
+    emit: (event) => events.push(event),
+    isBusy: () => isBusy,
+    onRefused: ({ batch }) => refused.push(batch),
+    onFinished: (requests) => tellFinished(requests, store, (event) => events.push(event)),
+  })
   await join(store)
 })
 
@@ -62,6 +66,23 @@ test('what comes while a group is on its way, or shortly after, is the next grou
   expect(groups).toEqual([[first.id]])
   await pass(clock, 100)
   expect(groups).toEqual([[first.id], [second.id, third.id]])
+})
+
+test.each([
+  ['at most 20 ms later', false, 20],
+  ['at most 40 ms later where more is under way', true, 40],
+])('it is written %s', async (_, busy, gap) => {
+  isBusy = busy
+  await inserted(store, { total: 15 })
+  const [first, second] = await claimed(store)
+  if (first === undefined || second === undefined) throw new Error('two')
+  void settler.write(done(first))
+  await pass(clock, 1)
+  void settler.write(done(second))
+  await pass(clock, gap - 2)
+  expect(groups).toEqual([[first.id]])
+  await pass(clock, 1)
+  expect(groups).toEqual([[first.id], [second.id]])
 })
 
 test('a request that is finished is told of, once it is on disk', async () => {
