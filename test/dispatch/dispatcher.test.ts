@@ -85,6 +85,25 @@ test('a system’s concurrency holds while a worker joins, however long the call
   }
 })
 
+test.each([
+  ['as soon as the group before is there, where nothing else is in hand', [10, 20], 30],
+  ['40 ms after the group before, where more is', [10, 20, 500], 40],
+])('what was done is written %s', async (_, latencies, gap) => {
+  const arrivals: number[] = []
+  const { settle } = stage.store
+  Object.assign(stage.store, {
+    settle: (...parameters: Parameters<typeof settle>) => {
+      arrivals.push(stage.clock.now())
+      return settle(...parameters)
+    },
+  })
+  stage.latencyOf = ({ id }) => latencies[Number(id.replace('map_', ''))] ?? 0
+  stage.start()
+  await stage.finished(await stage.post({ total: latencies.length, batchSize: 1 }))
+  const [first = 0, second = 0] = arrivals
+  expect(second - first).toBe(gap)
+})
+
 test('a claim that is carried out long after it was given up leaves nothing behind', async () => {
   const store = await openMemoryStore()
   const nothing = { batches: [], closed: [], due: [] }
