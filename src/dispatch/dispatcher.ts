@@ -391,8 +391,7 @@ export class Dispatcher {
 
   /** Resolves when no call is under way. */
   async #quiet(): Promise<void> {
-    const busy = () => [...this.#lanes.values()].some((lane) => lane.inFlight > 0)
-    while (busy()) {
+    while ([...this.#lanes.values()].some(({ inFlight }) => inFlight > 0)) {
       const { promise, resolve } = Promise.withResolvers<void>()
       this.#onQuiet = resolve
       await promise
