@@ -28,6 +28,7 @@ import { tellFinished } from './finished.ts'
 import { Gates } from './gates.ts'
 import { condemn, Isolation } from './isolation.ts'
 import { Lane } from './lane.ts'
+import { Lanes } from './lanes.ts'
 import { Lease } from './lease.ts'
 import { Membership } from './membership.ts'
 import type { DispatcherPorts } from './ports.ts'
@@ -47,7 +48,7 @@ export class Dispatcher {
   readonly #upkeep: Upkeep
   readonly #checkpoints: Checkpoints
   readonly #isolation = new Isolation()
-  readonly #lanes = new Map<string, Lane>()
+  readonly #lanes: Lanes
   readonly #accesses: Accesses
   readonly #leases = new Map<number, Lease>()
   readonly #turns: Turns
@@ -63,10 +64,14 @@ export class Dispatcher {
       rules: ports.rules,
       clock,
       onFree: (system) => {
-        const lane = this.#lanes.get(system)
-        if (lane !== undefined) this.#pump(lane)
+        const lane = this.#lanes.known(system)
+        if (lane !== null) this.#pump(lane)
       },
       onPaused: (system, paused) => (paused ? this.#stopLane(system) : this.#resume(system)),
+    })
+    this.#lanes = new Lanes((system) => {
+      const { together } = ports.rules(system)
+      return new Lane(this.#accesses.of(system), this.#isolation, together)
     })
     this.#membership = new Membership(
       ports,
@@ -79,7 +84,7 @@ export class Dispatcher {
     )
     this.#settler = new Settler({
       ...{ store, clock, emit, onFinished },
-      isBusy: () => [...this.#lanes.values()].some(({ leases }) => leases.length > 0),
+      isBusy: () => this.#lanes.isBusy,
       onRefused: ({ batch: id, token }) => this.#forget({ id, token }),
     })
     this.#claimer = new Claimer({
@@ -87,8 +92,8 @@ export class Dispatcher {
       clock,
       emit,
       worker: () => (this.#stopping ? null : this.#membership.id),
-      lane: (name) => this.#lane(name),
-      lanes: () => this.#lanes.values(),
+      lane: (name) => this.#lanes.of(name),
+      lanes: () => this.#lanes.all(),
       held: () => [...this.#leases.keys()],
       onClaim: (worker, claim) => this.#accept(worker, claim),
       onWork: (work, askedAt) => this.#follow(work, askedAt),
@@ -99,7 +104,7 @@ export class Dispatcher {
       emit,
       answers: (system) => ports.rules(system).answers,
       stop: (system) => this.#stopLane(system),
-      wakeAt: (system, at) => this.#claimer.wakeAt(this.#lane(system), at),
+      wakeAt: (system, at) => this.#claimer.wakeAt(this.#lanes.of(system), at),
       onOpen: (system) => this.#resume(system),
     })
     this.#reporter = new Reporter(
@@ -143,20 +148,11 @@ export class Dispatcher {
     this.#checkpoints.stop()
     const { clock } = this.#ports
     const giveUp = clock.after(deadline - clock.now(), () => this.#callOff())
-    for (const system of this.#lanes.keys()) this.#stopLane(system)
+    for (const { name } of this.#lanes.all()) this.#stopLane(name)
     await this.#quiet()
     giveUp()
     await this.#settler.written()
     await this.#membership.stop()
-  }
-
-  #lane(name: string): Lane {
-    const known = this.#lanes.get(name)
-    if (known !== undefined) return known
-    const { together } = this.#ports.rules(name)
-    const lane = new Lane(this.#accesses.of(name), this.#isolation, together)
-    this.#lanes.set(name, lane)
-    return lane
   }
 
   /** @param probe the system that a mapping probes: it may read from that one as well */
@@ -191,7 +187,7 @@ export class Dispatcher {
 
   /** Something may start again that is for this system. */
   #resume(system: string): void {
-    const lane = this.#lane(system)
+    const lane = this.#lanes.of(system)
     lane.more = true
     this.#pump(lane)
   }
@@ -199,9 +195,9 @@ export class Dispatcher {
   #give(system: string, step: Step, answer: Answer | null): void {
     const access = this.#accesses.of(system)
     access.limiter.give(answer && this.#gates.hear(access, step, answer))
-    const lane = this.#lanes.get(system)
+    const lane = this.#lanes.known(system)
     // A mapping that was written is judged first; then it starts the next one itself.
-    if (lane !== undefined && step === 'read') this.#pump(lane)
+    if (lane !== null && step === 'read') this.#pump(lane)
   }
 
   #accept(worker: string, { batches, closed }: Claim): void {
@@ -210,7 +206,7 @@ export class Dispatcher {
     if (worker !== this.#membership.id) return
     const touched = new Set<Lane>()
     for (const batch of batches) {
-      const lane = this.#lane(batch.lane)
+      const lane = this.#lanes.of(batch.lane)
       const lease = new Lease(batch, now)
       if (lease.isolated) condemn(lease, this.#ports.rules(batch.lane).retry, now)
       if (batch.probe) lane.gate.probing = 'write'
@@ -274,7 +270,7 @@ export class Dispatcher {
     if (lease.changed && this.#isHeld(lease)) await this.#settler.write(lease.checkpoint())
     else await this.#settler.written()
     this.#isolation.leave()
-    for (const each of this.#lanes.values()) this.#pump(each)
+    for (const each of this.#lanes.all()) this.#pump(each)
   }
 
   #judge(lane: Lane, lease: Lease, position: number, outcome: Outcome, began: EpochMs): void {
@@ -322,15 +318,15 @@ export class Dispatcher {
 
   /** Starts nothing more of what is in hand for a system. */
   #stopLane(system: string): void {
-    const lane = this.#lanes.get(system)
-    if (lane === undefined) return
+    const lane = this.#lanes.known(system)
+    if (lane === null) return
     lane.stop()
     for (const lease of [...lane.leases]) if (lease.ended) this.#end(lane, lease)
   }
 
   /** Starts nothing more of a lease, whose request is closed. */
   #close(lease: Lease): void {
-    const lane = this.#lane(lease.batch.lane)
+    const lane = this.#lanes.of(lease.batch.lane)
     lane.close(lease)
     if (lease.ended) this.#end(lane, lease)
   }
@@ -348,9 +344,9 @@ export class Dispatcher {
     const { lane: name } = lease.batch
     if (next.state === 'done' && this.#isHeld(lease)) tellLeased(lease, this.#ports.emit)
     this.#forget(lease.batch)
-    if (next.state === 'waiting') this.#claimer.wakeAt(this.#lane(name), next.runAt)
+    if (next.state === 'waiting') this.#claimer.wakeAt(this.#lanes.of(name), next.runAt)
     if (next.state !== 'ready') return
-    const lane = this.#lane(name)
+    const lane = this.#lanes.of(name)
     lane.more = true
     this.#claimer.considerLane(lane)
   }
@@ -364,7 +360,7 @@ export class Dispatcher {
     const lease = this.#leases.get(id)
     if (lease?.batch.token !== token) return
     this.#leases.delete(id)
-    const lane = this.#lanes.get(lease.batch.lane)
+    const lane = this.#lanes.known(lease.batch.lane)
     if (lane?.remove(lease) && lease.batch.probe) lane.gate.probing = null
   }
 
@@ -385,13 +381,13 @@ export class Dispatcher {
 
   /** Forgets the lanes and systems that say nothing any more: names come and go. */
   #tidy(): void {
-    for (const [name, lane] of this.#lanes) if (lane.idle) this.#lanes.delete(name)
-    this.#accesses.tidy((system) => this.#lanes.has(system))
+    this.#lanes.tidy()
+    this.#accesses.tidy((system) => this.#lanes.known(system) !== null)
   }
 
   /** Resolves when no call is under way. */
   async #quiet(): Promise<void> {
-    while ([...this.#lanes.values()].some(({ inFlight }) => inFlight > 0)) {
+    while (this.#lanes.isUnderWay) {
       const { promise, resolve } = Promise.withResolvers<void>()
       this.#onQuiet = resolve
       await promise

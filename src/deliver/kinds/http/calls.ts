@@ -75,8 +75,9 @@ export function openCalls(
  */
 function secretsByReference({ config, secrets }: SystemContext<HttpConfig>): readonly string[] {
   const { base_url: url } = config
-  const { length: origin } = url.split('/', 3).join('/')
-  const hidden = secrets.filter((text) => !url.includes(text) || url.indexOf(text) >= origin)
+  const { length: endOfHost } = url.split('/', 3).join('/')
+  const bringsHost = (text: string) => url.includes(text) && url.indexOf(text) < endOfHost
+  const hidden = secrets.filter((text) => !bringsHost(text))
   return hidden.flatMap((text) => [text, encodeURIComponent(text.toWellFormed())])
 }
 
